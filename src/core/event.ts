@@ -1,0 +1,69 @@
+/** What happened, as its author writes it: a name and its data. Everything else is envelope. */
+export interface AnyEvent {
+  readonly type: string
+  readonly data: unknown
+}
+
+/** `Event<'OrderPlaced', { orderId: string }>` */
+export interface Event<Type extends string = string, Data = unknown> {
+  readonly type: Type
+  readonly data: Data
+}
+
+/** The optional part of the envelope a writer may set. What is absent, the store fills in. */
+export interface EnvelopeOptions {
+  /** UUID; default: a new UUID v7. The same id appended to the same stream twice is one fact. */
+  readonly eventId?: string
+  /** Version of the data's schema, from 1. Default: the catalogue's newest, or 1. */
+  readonly version?: number
+  /** ISO 8601 with milliseconds, UTC. Default: the store's clock at the append. */
+  readonly timestamp?: string
+  /** What all events of one piece of work share. Default: the stream's name (for a message: its key). */
+  readonly correlationId?: string
+  /** The id of the event or command that led to this one. */
+  readonly causationId?: string
+  /** Extra headers, text only. Names that start with `ce_` and duolog's own names are refused. */
+  readonly headers?: Readonly<Record<string, string>>
+}
+
+/** An event on its way into a stream. */
+export type NewEvent<E extends AnyEvent = AnyEvent> = E & EnvelopeOptions
+
+/** A message on its way to another topic, appended together with events: a task, a notification. */
+export interface OutgoingMessage extends AnyEvent, EnvelopeOptions {
+  readonly topic: string
+  /** Decides the partition; messages of one key stay in order. */
+  readonly key: string
+}
+
+/** A record of any topic, as its reader sees it. */
+export type RecordedMessage<E extends AnyEvent = AnyEvent> = E & {
+  readonly eventId: string
+  readonly version: number
+  readonly timestamp: string
+  readonly correlationId: string
+  readonly causationId?: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly topic: string
+  readonly partition: number
+  /** Position in the partition, from 0, growing; not always gap-free. */
+  readonly offset: number
+  readonly key: string
+}
+
+/** A fact: an event in its stream. Frozen by convention; never change one that a store handed out. */
+export type RecordedEvent<E extends AnyEvent = AnyEvent> = RecordedMessage<E> & {
+  readonly stream: string
+  /** 1, 2, 3 … within the stream (P3). */
+  readonly streamPosition: number
+  /**
+   * The log's own order: a total order in memory and in a file; on Kafka the offset, comparable within one partition only.
+   */
+  readonly globalPosition: number
+}
+
+export function isRecordedEvent<E extends AnyEvent>(
+  message: RecordedMessage<E> | RecordedEvent<E>,
+): message is RecordedEvent<E> {
+  return 'streamPosition' in message
+}

@@ -1,0 +1,162 @@
+import type { Decider } from '../core/decider.ts'
+import type { AnyEvent, NewEvent, OutgoingMessage, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { ExpectedStreamVersion } from '../core/versions.ts'
+
+/*
+ * The EventStore port: the only place where a fact is born. The contract suite in `testing/` is its definition; the
+ * memory store is its shortest reading. Invariants every backing keeps, numbered as in docs/internals/architecture.md:
+ *
+ * P2 An append is all or nothing: events of one stream, outgoing messages and the consumer's checkpoint together.
+ * P3 Versions of a stream are 1, 2, 3 … without gaps or repeats, seen by every reader, after every crash.
+ * P4 An acknowledged append is in the log, a refused one is not, and no caller ever hears "unknown".
+ * P5 The same idempotency key appended twice to a stream is one fact; the second caller gets the first answer.
+ * P6 A checkpoint never passes a message whose effect is not durable.
+ */
+
+export interface EventStore<E extends AnyEvent = AnyEvent> {
+  /** Which backing this is, for messages to people; no program logic hangs on it. */
+  readonly backing: 'memory' | 'file' | 'kafka'
+
+  /**
+   * The events of one stream in order. A stream that does not exist is empty. Linearizable: sees every append
+   * acknowledged before the call, to anyone.
+   */
+  readStream<T extends E = E>(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent<T>>
+
+  /**
+   * Appends atomically and durably (P2–P5). Concurrent appends never share a fate: one refused neighbour costs nobody else.
+   * Order of the checks: idempotency key and event ids first (a repeat gets the first answer, whatever it expects), then the version.
+   *
+   * @throws ExpectedVersionConflictError with the true current version; nothing is written.
+   */
+  appendToStream(stream: string, events: readonly NewEvent<E>[], options?: AppendOptions): Promise<Appended>
+
+  /** Folds a stream (or its tail after `from`) into a state. */
+  aggregateStream<State, T extends E = E>(
+    stream: string,
+    options: AggregateOptions<State, T>,
+  ): Promise<Aggregated<State>>
+
+  /** The streams of this store in no promised order; linearizable like a read. */
+  listStreams(): AsyncIterable<StreamInfo>
+
+  /**
+   * Resolves with the stream's current version as soon as that is at least `version`; at once if it is already.
+   * Rejects with ABORTED when the signal fires, STORE_CLOSED when the store closes.
+   */
+  waitForVersion(stream: string, version: number, options?: { readonly signal?: AbortSignal }): Promise<number>
+
+  /**
+   * Reads topics as a member of a group: each partition has one owner in the group at a time, its messages come in
+   * order, one handler call at a time per partition, different partitions side by side. Starts at once.
+   */
+  consume(options: ConsumeOptions<E>): Consumer
+
+  /** Who is alive: failure detection for owners of claims. Never a lock: correctness rests on epochs in the log (P8). */
+  readonly presence: Presence
+
+  /** Finishes what was accepted, stops consumers, releases everything. Later calls reject with STORE_CLOSED. Idempotent. */
+  close(): Promise<void>
+}
+
+export interface ReadStreamOptions {
+  /** First stream position to return, from 1. Default 1. */
+  readonly from?: number
+  /** Last stream position to return. Default: the end at the time of the call. */
+  readonly to?: number
+  readonly maxCount?: number
+}
+
+export interface AppendOptions {
+  /** Default NO_CONCURRENCY_CHECK. */
+  readonly expectedStreamVersion?: ExpectedStreamVersion
+  /** At most 256 characters; its scope is the stream. Needs at least one event to be carried by. */
+  readonly idempotencyKey?: string
+  readonly outgoing?: readonly OutgoingMessage[]
+  /** From a consumer's context: commits "this message is done" in the same transaction. */
+  readonly checkpoint?: Checkpoint
+}
+
+export interface Appended {
+  readonly stream: string
+  /** Position of the append's first event; `currentStreamVersion + 1` when it had none. */
+  readonly firstStreamPosition: number
+  /** The stream's version right after this append (for a repeat: after the first one). */
+  readonly currentStreamVersion: number
+  readonly createdNewStream: boolean
+  /** True when this append had been made before (same idempotency key or same event ids) and nothing was written now. */
+  readonly repeated: boolean
+}
+
+export interface AggregateOptions<State, E extends AnyEvent> extends Pick<Decider<State, never, E>, 'evolve' | 'initialState'> {
+  /** A state known to be exact at a version: only the tail after it is read. Default: `initialState()` at 0. */
+  readonly from?: { readonly state: State; readonly version: number }
+}
+
+export interface Aggregated<State> {
+  readonly state: State
+  /** 0 when the stream does not exist. */
+  readonly currentStreamVersion: number
+  readonly streamExists: boolean
+}
+
+export interface StreamInfo {
+  readonly stream: string
+  readonly currentStreamVersion: number
+  /** ISO time of the last event. */
+  readonly lastEventAt: string
+}
+
+/** A consumer group's place in one partition: the next offset to read. Opaque but for its reading; take it from a context. */
+export interface Checkpoint {
+  readonly group: string
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Proof of ownership; an append with a checkpoint whose owner lost the partition is refused with CHECKPOINT_FENCED where the backing can tell. */
+  readonly owner?: string
+}
+
+export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
+  readonly group: string
+  readonly topics: readonly string[]
+  /** Where a group without a checkpoint begins. Default 'beginning'. */
+  readonly from?: 'beginning' | 'end'
+  /**
+   * Handles one message. When it resolves, the message is done and the checkpoint moves past it, unless an append
+   * carried `context.checkpoint` already. When it rejects, `onError` hears of it and the same message comes again
+   * after a pause (100 ms, doubling to 5 s): a message is never skipped.
+   */
+  readonly handler: (message: RecordedMessage<E> | RecordedEvent<E>, context: ConsumerContext) => Promise<void>
+  readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
+}
+
+export interface ConsumerContext {
+  /** What to pass to an append so that handling and effect become one (P2, P6). */
+  readonly checkpoint: Checkpoint
+  /** Fires when the partition is taken away or the consumer stops: give up what is not yet durable. */
+  readonly signal: AbortSignal
+}
+
+export interface Consumer {
+  /** Resolves when the group membership stands and partitions are assigned for the first time (possibly none). */
+  readonly ready: Promise<void>
+  /** Stops reading, waits for running handlers (their signal fires), gives the partitions back. Idempotent. */
+  stop(): Promise<void>
+}
+
+export interface Presence {
+  /** Says "this owner lives in this process" until withdrawn, the store closes, or the process dies. */
+  announce(owner: string): Promise<Announcement>
+  /**
+   * 'dead' is a verdict: the owner withdrew, its process ended, or it was silent for the store's lease time.
+   * 'unknown' means: not yet sure, ask again.
+   */
+  liveness(owner: string): Promise<Liveness>
+}
+
+export type Liveness = 'alive' | 'dead' | 'unknown'
+
+export interface Announcement {
+  withdraw(): Promise<void>
+}
