@@ -1,0 +1,10 @@
+export type {
+  AgentContext,
+  AgentExecutor,
+  AgentProgress,
+  AgentPurpose,
+  AgentRequest,
+  AgentResult,
+  AgentRole,
+  AgentUsage,
+} from './agents/executor.ts'

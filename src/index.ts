@@ -1,0 +1,48 @@
+export type { Clock } from './core/clock.ts'
+export { type Decider, fold } from './core/decider.ts'
+export {
+  DuologError,
+  type DuologErrorCode,
+  type DuologErrorOptions,
+  ExpectedVersionConflictError,
+  isDuologError,
+  isExpectedVersionConflict,
+  type RetryAdvice,
+} from './core/errors.ts'
+export {
+  type AnyEvent,
+  type EnvelopeOptions,
+  type Event,
+  isRecordedEvent,
+  type NewEvent,
+  type OutgoingMessage,
+  type RecordedEvent,
+  type RecordedMessage,
+} from './core/event.ts'
+export type { RandomBytes } from './core/ids.ts'
+export { type Logger, silentLogger } from './core/logger.ts'
+export {
+  type ExpectedStreamVersion,
+  matchesExpectedVersion,
+  NO_CONCURRENCY_CHECK,
+  STREAM_DOES_NOT_EXIST,
+  STREAM_EXISTS,
+} from './core/versions.ts'
+export type {
+  AggregateOptions,
+  Aggregated,
+  Announcement,
+  Appended,
+  AppendOptions,
+  Checkpoint,
+  ConsumeOptions,
+  Consumer,
+  ConsumerContext,
+  EventStore,
+  Liveness,
+  Presence,
+  ReadStreamOptions,
+  StreamInfo,
+} from './store/event-store.ts'
+export type { StoreOptions } from './store/store-options.ts'
+export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'

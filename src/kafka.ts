@@ -1,0 +1,1 @@
+export { murmur2, partitionOf } from './core/murmur2.ts'

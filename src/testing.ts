@@ -1,0 +1,1 @@
+export { onReach } from './core/reach.ts'
