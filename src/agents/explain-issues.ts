@@ -1,0 +1,63 @@
+import type { z } from 'zod'
+
+export type Checked<T> =
+  | { readonly ok: true; readonly value: T }
+  /** Each names its place (`workItems[2].title: …`) and what to put there. */
+  | { readonly ok: false; readonly errors: string[] }
+
+const MAX_ERRORS = 20
+
+/** Validates outside input (an agent's answer, a script file) so that whoever wrote it can put it right from the errors. */
+export function check<T>(schema: z.ZodType<T>, input: unknown): Checked<T> {
+  const parsed = schema.safeParse(input, { error: (issue) => explain(issue) })
+  if (parsed.success) return { ok: true, value: parsed.data }
+  return { ok: false, errors: limited(parsed.error.issues.flatMap(describe)) }
+}
+
+/** At most 20, and how many more there are. */
+export function limited(errors: string[]): string[] {
+  if (errors.length <= MAX_ERRORS) return errors
+  return [...errors.slice(0, MAX_ERRORS), `and ${errors.length - MAX_ERRORS} more errors`]
+}
+
+/** `["workItems", 2, "title"]` → `workItems[2].title`. */
+export function pathOf(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, part) => {
+    if (typeof part === 'number') return `${text}[${part}]`
+    const name = String(part)
+    if (!/^[\w$-]+$/.test(name)) return `${text}[${JSON.stringify(name)}]`
+    return text === '' ? name : `${text}.${name}`
+  }, '')
+}
+
+function describe(issue: z.core.$ZodIssue): string[] {
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) return closestBranch(issue)
+  return [`${pathOf(issue.path) || 'the whole value'}: ${issue.message}`]
+}
+
+/** Of a union, the errors of the branch that came furthest into the value say most. */
+function closestBranch(issue: z.core.$ZodIssueInvalidUnion): string[] {
+  const depth = (branch: z.core.$ZodIssue[]) => Math.max(0, ...branch.map(({ path }) => path.length))
+  const closest = issue.errors.reduce((best, branch) => (depth(branch) > depth(best) ? branch : best))
+  if (depth(closest) > 0) return closest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }))
+  const messages = new Set(issue.errors.flat().map((inner) => inner.message))
+  return [`${pathOf(issue.path) || 'the whole value'}: ${[...messages].join(', or ')}`]
+}
+
+function explain(issue: z.core.$ZodRawIssue): string | undefined {
+  if (issue.code === 'unrecognized_keys') return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it`
+  if (issue.code !== 'invalid_type') return undefined
+  const wanted = `${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
+  return issue.input === undefined ? `is missing: give ${wanted}` : `must be ${wanted}, is ${kindOf(issue.input)}`
+}
+
+function kindOf(input: unknown): string {
+  if (input === null) return 'null'
+  if (Array.isArray(input)) return 'an array'
+  if (typeof input === 'object') return 'an object'
+  return typeof input === 'string' ? `the text ${shortened(input)}` : `${typeof input} ${String(input)}`
+}
+
+function shortened(text: string): string {
+  return JSON.stringify(text.length > 60 ? `${text.slice(0, 60)}…` : text)
+}
