@@ -1,0 +1,82 @@
+import { DuologError } from '../core/errors.ts'
+import type { ConsumeOptions, ReadStreamOptions } from './event-store.ts'
+
+/*
+ * The checks of arguments that every backing makes alike, so that a program refused by one is refused by all.
+ */
+
+/** Of a stream's name or a message's key, in UTF-8. */
+export const MAX_KEY_BYTES = 8192
+/** Of an idempotency key, a group, an id, an event's type. */
+export const MAX_NAME_CHARACTERS = 256
+const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
+// A lone surrogate has no UTF-8 form: two different names would become one.
+const UNFIT = /[\u0000-\u001f\u007f]|\p{Surrogate}/u
+
+export function invalidArgument(message: string): DuologError {
+  return new DuologError('INVALID_ARGUMENT', message)
+}
+
+/** Says what is wrong with a text that serves as a name, or nothing. */
+export function flawOfName(value: unknown, maxCharacters = MAX_NAME_CHARACTERS): string | undefined {
+  if (typeof value !== 'string') return `must be text, got ${describe(value)}`
+  if (value.length === 0) return 'must not be empty'
+  if (value.length > maxCharacters) return `has ${value.length} characters, at most ${maxCharacters} are allowed`
+  return UNFIT.test(value) ? 'contains control characters or half of a surrogate pair' : undefined
+}
+
+export function flawOfKey(value: unknown): string | undefined {
+  const flaw = flawOfName(value, MAX_KEY_BYTES)
+  if (flaw !== undefined || typeof value !== 'string') return flaw
+  const bytes = value.length * 3 <= MAX_KEY_BYTES ? 0 : Buffer.byteLength(value)
+  return bytes > MAX_KEY_BYTES ? `has ${bytes} bytes in UTF-8, at most ${MAX_KEY_BYTES} are allowed` : undefined
+}
+
+export function checkName(what: string, value: unknown): void {
+  const flaw = flawOfName(value)
+  if (flaw !== undefined) throw invalidArgument(`${what} ${flaw}.`)
+}
+
+export function checkStream(stream: unknown): void {
+  const flaw = flawOfKey(stream)
+  if (flaw !== undefined) throw invalidArgument(`The stream's name ${flaw}.`)
+}
+
+export function checkTopic(topic: unknown): asserts topic is string {
+  if (typeof topic === 'string' && TOPIC_NAME.test(topic) && topic !== '.' && topic !== '..') return
+  throw invalidArgument(
+    `${describe(topic)} is not a topic name: 1 to 249 of the characters a-z, A-Z, 0-9, ".", "_" and "-", and not "." or "..".`,
+  )
+}
+
+export function checkInteger(what: string, value: unknown, min: number): void {
+  if (Number.isSafeInteger(value) && (value as number) >= min) return
+  throw invalidArgument(`${what} must be an integer of at least ${min}, got ${describe(value)}.`)
+}
+
+export function checkReadOptions(stream: unknown, options: ReadStreamOptions): void {
+  checkStream(stream)
+  if (options.from !== undefined) checkInteger('from', options.from, 1)
+  if (options.to !== undefined) checkInteger('to', options.to, 0)
+  if (options.maxCount !== undefined) checkInteger('maxCount', options.maxCount, 0)
+}
+
+export function checkConsumeOptions(options: ConsumeOptions<never>): void {
+  checkName('The consumer group', options.group)
+  if (!Array.isArray(options.topics) || options.topics.length === 0) {
+    throw invalidArgument('topics must be a list of at least one topic name.')
+  }
+  for (const topic of options.topics) checkTopic(topic)
+  if (options.from !== undefined && options.from !== 'beginning' && options.from !== 'end') {
+    throw invalidArgument(`from must be 'beginning' or 'end', got ${describe(options.from)}.`)
+  }
+  if (typeof options.handler !== 'function') throw invalidArgument('handler must be a function.')
+}
+
+/** A value as a message to people shows it: short, never its whole content. */
+export function describe(value: unknown): string {
+  if (typeof value === 'string') return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value)
+  if (value === null || typeof value === 'number' || typeof value === 'boolean') return String(value)
+  if (value === undefined) return 'nothing'
+  return Array.isArray(value) ? 'a list' : `a value of type ${typeof value}`
+}

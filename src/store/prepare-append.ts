@@ -1,0 +1,224 @@
+import type { Clock } from '../core/clock.ts'
+import { DuologError } from '../core/errors.ts'
+import type { AnyEvent, EnvelopeOptions, NewEvent, OutgoingMessage } from '../core/event.ts'
+import { type RandomBytes, uuidV7 } from '../core/ids.ts'
+import {
+  type ExpectedStreamVersion,
+  NO_CONCURRENCY_CHECK,
+  STREAM_DOES_NOT_EXIST,
+  STREAM_EXISTS,
+} from '../core/versions.ts'
+import {
+  checkInteger,
+  checkName,
+  checkStream,
+  checkTopic,
+  describe,
+  flawOfKey,
+  flawOfName,
+  invalidArgument,
+} from './check-arguments.ts'
+import type { AppendOptions, Checkpoint } from './event-store.ts'
+import { findJsonFlaw } from './json-flaw.ts'
+
+/*
+ * From what a caller passed to what a backing writes: everything is checked here and nowhere else, before anything is
+ * written (P2), and a backing only moves records. Pure but for the doors `clock` and `random`.
+ */
+
+export interface PreparedRecord {
+  readonly topic: string
+  /** The stream's name for an event. */
+  readonly key: string
+  readonly eventId: string
+  readonly type: string
+  readonly version: number
+  readonly timestamp: string
+  readonly correlationId: string
+  readonly causationId?: string
+  readonly headers: Readonly<Record<string, string>>
+  /** The data, serialised. Never absent, never the text `undefined`. */
+  readonly dataJson: string
+}
+
+export interface PreparedAppend {
+  readonly stream: string
+  readonly events: readonly PreparedRecord[]
+  readonly outgoing: readonly PreparedRecord[]
+  readonly expected: ExpectedStreamVersion
+  readonly idempotencyKey?: string
+  readonly checkpoint?: Checkpoint
+  /** How many of the events have an id given by the caller: 0 means that no id can be a repeat. */
+  readonly givenEventIds: number
+}
+
+export interface PrepareContext {
+  readonly eventTopic: string
+  readonly clock: Clock
+  readonly random: RandomBytes
+}
+
+/** @throws INVALID_ARGUMENT, INVALID_EVENT or EVENT_ID_REUSED, naming the field. */
+export function prepareAppend(
+  stream: string,
+  events: readonly NewEvent<AnyEvent>[],
+  options: AppendOptions,
+  context: PrepareContext,
+): PreparedAppend {
+  checkStream(stream)
+  if (!Array.isArray(events)) throw invalidArgument(`events must be a list, got ${describe(events)}.`)
+  const outgoing = options.outgoing ?? []
+  if (!Array.isArray(outgoing)) throw invalidArgument(`outgoing must be a list, got ${describe(outgoing)}.`)
+  checkExpectedVersion(options.expectedStreamVersion)
+  checkIdempotencyKey(options.idempotencyKey, events.length)
+  if (options.checkpoint !== undefined) checkCheckpoint(options.checkpoint)
+  return {
+    stream,
+    events: events.map((event, index) => prepareEvent(stream, event, index, context)),
+    outgoing: outgoing.map((message, index) => prepareOutgoing(message, index, context)),
+    expected: options.expectedStreamVersion ?? NO_CONCURRENCY_CHECK,
+    ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
+    ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
+    givenEventIds: countGivenIds(events),
+  }
+}
+
+function prepareEvent(stream: string, event: NewEvent<AnyEvent>, index: number, context: PrepareContext) {
+  return prepareRecord(event, { where: `events[${index}]`, topic: context.eventTopic, key: stream }, context)
+}
+
+function prepareOutgoing(message: OutgoingMessage, index: number, context: PrepareContext): PreparedRecord {
+  const where = `outgoing[${index}]`
+  if (typeof message !== 'object' || message === null) throw invalidArgument(`${where} must be a message.`)
+  checkTopic(message.topic)
+  if (message.topic === context.eventTopic) {
+    throw invalidArgument(`${where} goes to "${message.topic}", the topic of the events: append it to a stream instead.`)
+  }
+  const flaw = flawOfKey(message.key)
+  if (flaw !== undefined) throw invalidArgument(`The key of ${where} ${flaw}.`)
+  return prepareRecord(message, { where, topic: message.topic, key: message.key }, context)
+}
+
+interface Place {
+  readonly where: string
+  readonly topic: string
+  readonly key: string
+}
+
+function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, context: PrepareContext): PreparedRecord {
+  if (typeof event !== 'object' || event === null) {
+    throw invalidEvent(place.where, undefined, `must be { type, data }, got ${describe(event)}`)
+  }
+  checkEnvelope(event, place.where)
+  const nowMs = context.clock.now()
+  return {
+    topic: place.topic,
+    key: place.key,
+    eventId: event.eventId ?? uuidV7(nowMs, context.random),
+    type: event.type,
+    version: event.version ?? 1,
+    timestamp: event.timestamp ?? new Date(nowMs).toISOString(),
+    correlationId: event.correlationId ?? place.key,
+    ...(event.causationId !== undefined && { causationId: event.causationId }),
+    headers: event.headers === undefined ? NO_HEADERS : { ...event.headers },
+    dataJson: serialise(event, place.where),
+  }
+}
+
+const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})
+
+function serialise(event: AnyEvent, where: string): string {
+  const flaw = findJsonFlaw(event.data)
+  if (flaw !== undefined) {
+    throw invalidEvent(where, event.type, `data${flaw.path} is ${flaw.what}, which JSON cannot carry`)
+  }
+  return JSON.stringify(event.data)
+}
+
+function checkEnvelope(event: AnyEvent & EnvelopeOptions, where: string): void {
+  const flaw = flawOfName(event.type)
+  if (flaw !== undefined) throw invalidEvent(where, undefined, `type ${flaw}`)
+  checkText(event, where, 'eventId')
+  checkText(event, where, 'causationId')
+  if (event.correlationId !== undefined) refuseIf(flawOfKey(event.correlationId), event, where, 'correlationId')
+  if (event.version !== undefined && !(Number.isSafeInteger(event.version) && event.version >= 1)) {
+    throw invalidEvent(where, event.type, `version must be an integer from 1, got ${describe(event.version)}`)
+  }
+  if (event.timestamp !== undefined && !isTimestamp(event.timestamp)) {
+    const example = '2026-01-31T12:00:00.000Z'
+    throw invalidEvent(where, event.type, `timestamp must look like ${example}, got ${describe(event.timestamp)}`)
+  }
+  if (event.headers !== undefined) checkHeaders(event, event.headers, where)
+}
+
+function checkText(event: AnyEvent & EnvelopeOptions, where: string, field: 'eventId' | 'causationId'): void {
+  if (event[field] !== undefined) refuseIf(flawOfName(event[field]), event, where, field)
+}
+
+function refuseIf(flaw: string | undefined, event: AnyEvent, where: string, field: string): void {
+  if (flaw !== undefined) throw invalidEvent(where, event.type, `${field} ${flaw}`)
+}
+
+const TIMESTAMP = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/
+
+function isTimestamp(value: unknown): boolean {
+  return typeof value === 'string' && TIMESTAMP.test(value) && !Number.isNaN(Date.parse(value))
+}
+
+/** Names the envelope itself uses on the wire; a writer's own header must not pretend to be one. */
+const OWN_HEADERS = new Set([
+  'content-type',
+  'event-type',
+  'correlation-id',
+  'aggregate-id',
+  'sequence-number',
+])
+
+function checkHeaders(event: AnyEvent, headers: Readonly<Record<string, unknown>>, where: string): void {
+  for (const [name, value] of Object.entries(headers)) {
+    const at = `headers[${JSON.stringify(name)}]`
+    const lower = name.toLowerCase()
+    if (lower.startsWith('ce_') || lower.startsWith('duolog-') || OWN_HEADERS.has(lower)) {
+      throw invalidEvent(where, event.type, `${at} is a name of the envelope; choose another`)
+    }
+    refuseIf(flawOfName(name), event, where, `the name ${at}`)
+    if (typeof value !== 'string' || /\0|\p{Surrogate}/u.test(value)) {
+      throw invalidEvent(where, event.type, `${at} must be well-formed text, got ${describe(value)}`)
+    }
+  }
+}
+
+const CONSTANTS: readonly unknown[] = [STREAM_DOES_NOT_EXIST, STREAM_EXISTS, NO_CONCURRENCY_CHECK]
+
+function checkExpectedVersion(expected: unknown): void {
+  if (expected === undefined || CONSTANTS.includes(expected)) return
+  if (Number.isSafeInteger(expected) && (expected as number) >= 0) return
+  throw invalidArgument(
+    `expectedStreamVersion must be an integer from 0, ${CONSTANTS.join(', ')}, got ${describe(expected)}.`,
+  )
+}
+
+function checkIdempotencyKey(key: string | undefined, eventCount: number): void {
+  if (key === undefined) return
+  checkName('idempotencyKey', key)
+  if (eventCount === 0) throw invalidArgument('idempotencyKey needs at least one event to be carried by.')
+}
+
+function checkCheckpoint(checkpoint: Checkpoint): void {
+  checkName('checkpoint.group', checkpoint.group)
+  checkTopic(checkpoint.topic)
+  checkInteger('checkpoint.partition', checkpoint.partition, 0)
+  checkInteger('checkpoint.offset', checkpoint.offset, 0)
+}
+
+function countGivenIds(events: readonly EnvelopeOptions[]): number {
+  const given = events.flatMap((event) => event.eventId ?? [])
+  if (new Set(given).size < given.length) {
+    throw new DuologError('EVENT_ID_REUSED', 'Two events of this append have the same eventId; give each its own.')
+  }
+  return given.length
+}
+
+function invalidEvent(where: string, type: string | undefined, flaw: string): DuologError {
+  return new DuologError('INVALID_EVENT', `${where}${type === undefined ? '' : ` (${type})`}: ${flaw}.`)
+}
