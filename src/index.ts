@@ -29,8 +29,8 @@ export {
   STREAM_EXISTS,
 } from './core/versions.ts'
 export type {
-  AggregateOptions,
   Aggregated,
+  AggregateOptions,
   Announcement,
   Appended,
   AppendOptions,

@@ -13,9 +13,7 @@ function conditions(name: string): unknown {
 
 describe('the package manifest and the entry list agree', () => {
   it('exports exactly the entries, conditions in the order resolvers need', () => {
-    const expected = Object.fromEntries(
-      names.map((name) => [name === 'index' ? '.' : `./${name}`, conditions(name)]),
-    )
+    const expected = Object.fromEntries(names.map((name) => [name === 'index' ? '.' : `./${name}`, conditions(name)]))
     const actual = { ...manifest.exports }
     delete actual['./package.json']
     expect(JSON.stringify(actual)).toBe(JSON.stringify(expected))
