@@ -15,6 +15,7 @@ export type DuologErrorCode =
   | 'LOG_NEWER'
   | 'LOG_FULL'
   | 'LOG_BUSY'
+  | 'LOG_UNAVAILABLE'
   | 'TOPIC_MISSING'
   | 'TOPIC_UNSUITABLE'
   | 'BROKER_UNREACHABLE'
