@@ -1,0 +1,88 @@
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { compile, install, pack, repository, temporaryFolder, tryRun } from './installed.ts'
+
+/*
+ * The package as a stranger gets it: packed, installed from the tarball, compiled with library declarations checked,
+ * and run, from CommonJS and from ESM.
+ */
+
+const folder = temporaryFolder()
+let tarball: string
+
+beforeAll(async () => {
+  tarball = await pack(folder.path)
+})
+afterAll(() => folder.remove())
+
+describe('the tarball', () => {
+  it('satisfies publint', async () => {
+    const { publint } = await import('publint')
+    const { formatMessage } = await import('publint/utils')
+    const { messages, pkg } = await publint({ pkgDir: repository, pack: false, strict: true })
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([])
+  })
+
+  it('has right types under every resolution, says are-the-types-wrong', async () => {
+    const attw = join(repository, 'node_modules/@arethetypeswrong/cli/dist/index.js')
+    const { ok, output } = await tryRun(
+      process.execPath,
+      [attw, tarball, '--no-definitely-typed', '-f', 'ascii'],
+      folder.path,
+    )
+    expect(ok, output).toBe(true)
+    expect(output).toContain('No problems found')
+  })
+
+  it('holds the build, the licence and the texts, and nothing else', async () => {
+    const { output } = await tryRun('tar', ['-tzf', tarball], folder.path)
+    const strangers = output
+      .trim()
+      .split('\n')
+      .filter((file) => !/^package\/(dist\/|package\.json$|LICENSE$|README\.md$|CHANGELOG\.md$)/.test(file))
+    expect(strangers).toEqual([])
+    expect(output).toContain('package/LICENSE')
+  })
+})
+
+describe('a CommonJS project with TypeScript 5.4 and classic resolution', () => {
+  let project: string
+  beforeAll(async () => {
+    project = await install(tarball, folder.path, { fixture: 'cjs', type: 'commonjs', typescript: '5.4.5' })
+  })
+
+  it.each([
+    { module: 'commonjs', moduleResolution: 'node', outDir: 'classic' },
+    { module: 'node16', moduleResolution: 'node16', outDir: 'node16' },
+  ])('compiles and runs with moduleResolution $moduleResolution', async (compilation) => {
+    const compiled = await compile(project, compilation)
+    expect(compiled.ok, compiled.output).toBe(true)
+    const ran = await tryRun(process.execPath, [`${compilation.outDir}/main.js`, `${compilation.outDir}.db`], project)
+    expect(ran.output.trim().split('\n')).toEqual(['cjs ok'])
+  })
+
+  it('has the program on its path', async () => {
+    const { ok, output } = await tryRun('npx', ['--no-install', 'duolog', '--help'], project)
+    expect(ok, output).toBe(true)
+    expect(output).toContain('Usage: duolog')
+  })
+})
+
+describe('an ESM project with the newest TypeScript', () => {
+  let project: string
+  beforeAll(async () => {
+    project = await install(tarball, folder.path, { fixture: 'esm', type: 'module', typescript: '6.0.3' })
+  })
+
+  it.each([
+    { module: 'node16', moduleResolution: 'node16', outDir: 'node16' },
+    { module: 'esnext', moduleResolution: 'bundler', outDir: 'bundler' },
+  ])('compiles and runs with moduleResolution $moduleResolution', async (compilation) => {
+    const compiled = await compile(project, compilation)
+    expect(compiled.ok, compiled.output).toBe(true)
+    expect(existsSync(join(project, compilation.outDir, 'main.js'))).toBe(true)
+    const ran = await tryRun(process.execPath, [`${compilation.outDir}/main.js`, `${compilation.outDir}.db`], project)
+    expect(ran.output.trim().split('\n')).toEqual(['esm ok'])
+  })
+})
