@@ -88,7 +88,8 @@ export interface Appended {
   readonly repeated: boolean
 }
 
-export interface AggregateOptions<State, E extends AnyEvent> extends Pick<Decider<State, never, E>, 'evolve' | 'initialState'> {
+export interface AggregateOptions<State, E extends AnyEvent>
+  extends Pick<Decider<State, never, E>, 'evolve' | 'initialState'> {
   /** A state known to be exact at a version: only the tail after it is read. Default: `initialState()` at 0. */
   readonly from?: { readonly state: State; readonly version: number }
 }

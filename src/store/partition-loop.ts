@@ -87,10 +87,19 @@ async function persist<E extends AnyEvent>(
 }
 
 /** A listener that throws must not end the partition. */
-function report<E extends AnyEvent>(loop: PartitionLoop<E>, error: unknown, message: Message<E> | undefined, attempt: number) {
+function report<E extends AnyEvent>(
+  loop: PartitionLoop<E>,
+  error: unknown,
+  message: Message<E> | undefined,
+  attempt: number,
+) {
   try {
     if (loop.onError !== undefined) loop.onError(error, message, attempt)
-    else loop.logger.error({ error, attempt, message: message?.eventId, type: message?.type }, 'A handler failed; its message comes again')
+    else
+      loop.logger.error(
+        { error, attempt, message: message?.eventId, type: message?.type },
+        'A handler failed; its message comes again',
+      )
   } catch {
     // The failure it was told of is retried all the same.
   }

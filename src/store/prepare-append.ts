@@ -92,7 +92,9 @@ function prepareOutgoing(message: OutgoingMessage, index: number, context: Prepa
   if (typeof message !== 'object' || message === null) throw invalidArgument(`${where} must be a message.`)
   checkTopic(message.topic)
   if (message.topic === context.eventTopic) {
-    throw invalidArgument(`${where} goes to "${message.topic}", the topic of the events: append it to a stream instead.`)
+    throw invalidArgument(
+      `${where} goes to "${message.topic}", the topic of the events: append it to a stream instead.`,
+    )
   }
   const flaw = flawOfKey(message.key)
   if (flaw !== undefined) throw invalidArgument(`The key of ${where} ${flaw}.`)
@@ -166,13 +168,7 @@ function isTimestamp(value: unknown): boolean {
 }
 
 /** Names the envelope itself uses on the wire; a writer's own header must not pretend to be one. */
-const OWN_HEADERS = new Set([
-  'content-type',
-  'event-type',
-  'correlation-id',
-  'aggregate-id',
-  'sequence-number',
-])
+const OWN_HEADERS = new Set(['content-type', 'event-type', 'correlation-id', 'aggregate-id', 'sequence-number'])
 
 function checkHeaders(event: AnyEvent, headers: Readonly<Record<string, unknown>>, where: string): void {
   for (const [name, value] of Object.entries(headers)) {

@@ -1,7 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import type { RandomBytes } from '../core/ids.ts'
-import type { TopicDefinition } from './topics.ts'
 import type { Logger } from '../core/logger.ts'
+import type { TopicDefinition } from './topics.ts'
 
 /** What every backing takes. */
 export interface StoreOptions {

@@ -1,0 +1,19 @@
+import type { AnyEvent } from '../core/event.ts'
+import { checkInteger } from './check-arguments.ts'
+import type { Aggregated, AggregateOptions, EventStore } from './event-store.ts'
+
+/** `aggregateStream` for any store that can read: state is a fold over facts. */
+export async function aggregate<State, E extends AnyEvent>(
+  store: Pick<EventStore, 'readStream'>,
+  stream: string,
+  { evolve, initialState, from }: AggregateOptions<State, E>,
+): Promise<Aggregated<State>> {
+  if (from !== undefined) checkInteger('from.version', from.version, 0)
+  let state = from === undefined ? initialState() : from.state
+  let version = from?.version ?? 0
+  for await (const event of store.readStream(stream, { from: version + 1 })) {
+    state = evolve(state, event as unknown as E)
+    version = event.streamPosition
+  }
+  return { state, currentStreamVersion: version, streamExists: version > 0 }
+}

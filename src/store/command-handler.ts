@@ -1,0 +1,151 @@
+import type { Decider } from '../core/decider.ts'
+import { isExpectedVersionConflict } from '../core/errors.ts'
+import type { AnyEvent, NewEvent, OutgoingMessage } from '../core/event.ts'
+import type { Appended, AppendOptions, EventStore } from './event-store.ts'
+import { LruCache } from './lru-cache.ts'
+
+/*
+ * Load → decide → append; on a conflict load the tail and decide again, at most n times.
+ * A folded state is kept per stream, so a command costs one append however long the stream is: the append's version
+ * check is what tells that the state was current. "Nothing to do" and a refusal are only believed of a state just read.
+ */
+
+export interface CommandHandlerOptions<State, Command, E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly decider: Decider<State, Command, E>
+  /** Decisions per command before the conflict reaches the caller. Default 10. */
+  readonly maxAttempts?: number
+  /** Streams whose folded state is kept in memory. Default 1,000; 0 keeps none. */
+  readonly cacheStreams?: number
+}
+
+export interface HandleCommandOptions<State, E extends AnyEvent>
+  extends Pick<AppendOptions, 'idempotencyKey' | 'checkpoint'> {
+  readonly correlationId?: string
+  readonly causationId?: string
+  /** Messages that leave in the same append; a pure function of what was decided and the state after it. */
+  readonly outgoing?: (events: readonly E[], state: State) => readonly OutgoingMessage[]
+}
+
+export interface CommandHandled<State, E extends AnyEvent> {
+  /** The state after the command. */
+  readonly state: State
+  /** What was appended; empty when there was nothing to do. */
+  readonly events: readonly E[]
+  readonly currentStreamVersion: number
+  /** True when an append with this idempotency key had been made before; `events` is then empty. */
+  readonly repeated: boolean
+}
+
+export interface LoadedStream<State> {
+  readonly state: State
+  /** 0 when the stream does not exist. */
+  readonly currentStreamVersion: number
+}
+
+export interface CommandHandler<State, Command, E extends AnyEvent> {
+  /** @throws what `decide` throws; ExpectedVersionConflictError after `maxAttempts` lost races. */
+  handle(stream: string, command: Command, options?: HandleCommandOptions<State, E>): Promise<CommandHandled<State, E>>
+  /** The stream's current state; reads only what came since the last time. */
+  load(stream: string): Promise<LoadedStream<State>>
+}
+
+const DEFAULT_ATTEMPTS = 10
+const DEFAULT_CACHED_STREAMS = 1_000
+
+export function createCommandHandler<State, Command, E extends AnyEvent>(
+  options: CommandHandlerOptions<State, Command, E>,
+): CommandHandler<State, Command, E> {
+  const { store, decider, maxAttempts = DEFAULT_ATTEMPTS } = options
+  const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
+
+  async function load(stream: string): Promise<LoadedStream<State>> {
+    const known = cache.get(stream)
+    const { state, currentStreamVersion } = await store.aggregateStream<State, E>(stream, {
+      evolve: decider.evolve,
+      initialState: decider.initialState,
+      ...(known && { from: { state: known.state, version: known.currentStreamVersion } }),
+    })
+    return remember(stream, { state, currentStreamVersion })
+  }
+
+  function remember(stream: string, loaded: LoadedStream<State>): LoadedStream<State> {
+    const known = cache.get(stream)
+    if (known !== undefined && known.currentStreamVersion > loaded.currentStreamVersion) return known
+    if (loaded.currentStreamVersion > 0) cache.set(stream, loaded)
+    return loaded
+  }
+
+  /** Decides on the state at hand; unless that was just read, only a decision that will be appended is believed. */
+  async function decide(stream: string, command: Command, fresh: boolean) {
+    const known = fresh ? undefined : cache.get(stream)
+    if (known !== undefined) {
+      const events = attempt(() => decider.decide(command, known.state))
+      if (events !== undefined && events.length > 0) return { loaded: known, events }
+    }
+    const loaded = await load(stream)
+    return { loaded, events: decider.decide(command, loaded.state) }
+  }
+
+  async function handle(stream: string, command: Command, given: HandleCommandOptions<State, E> = {}) {
+    for (let attempts = 1; ; attempts++) {
+      const { loaded, events } = await decide(stream, command, attempts > 1)
+      if (events.length === 0) return { ...loaded, events, repeated: false }
+      try {
+        return await append(stream, loaded, events, given)
+      } catch (error) {
+        if (!isExpectedVersionConflict(error) || attempts >= maxAttempts) throw error
+      }
+    }
+  }
+
+  async function append(
+    stream: string,
+    loaded: LoadedStream<State>,
+    events: readonly E[],
+    given: HandleCommandOptions<State, E>,
+  ): Promise<CommandHandled<State, E>> {
+    const { outgoing, idempotencyKey, checkpoint } = given
+    const state = events.reduce(decider.evolve, loaded.state)
+    const appended = await store.appendToStream(stream, enveloped(events, given), {
+      expectedStreamVersion: loaded.currentStreamVersion,
+      ...(idempotencyKey !== undefined && { idempotencyKey }),
+      ...(checkpoint !== undefined && { checkpoint }),
+      ...(outgoing !== undefined && { outgoing: outgoing(events, state) }),
+    })
+    return appended.repeated ? repeated(stream) : done(stream, appended, state, events)
+  }
+
+  function done(stream: string, appended: Appended, state: State, events: readonly E[]): CommandHandled<State, E> {
+    const { currentStreamVersion } = appended
+    remember(stream, { state, currentStreamVersion })
+    return { state, events, currentStreamVersion, repeated: false }
+  }
+
+  async function repeated(stream: string): Promise<CommandHandled<State, E>> {
+    return { ...(await load(stream)), events: [], repeated: true }
+  }
+
+  return { handle, load }
+}
+
+function enveloped<E extends AnyEvent>(
+  events: readonly E[],
+  { correlationId, causationId }: HandleCommandOptions<never, E>,
+): readonly NewEvent<E>[] {
+  if (correlationId === undefined && causationId === undefined) return events
+  const envelope = {
+    ...(correlationId !== undefined && { correlationId }),
+    ...(causationId !== undefined && { causationId }),
+  }
+  return events.map((event) => ({ ...envelope, ...event }))
+}
+
+/** A refusal on a state that may be old counts for nothing. */
+function attempt<T>(decide: () => T): T | undefined {
+  try {
+    return decide()
+  } catch {
+    return undefined
+  }
+}
