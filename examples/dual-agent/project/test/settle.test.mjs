@@ -6,22 +6,22 @@ const trip = {
   people: ['Ana', 'Ben', 'Caro'],
   expenses: [
     { what: 'Flat', paidBy: 'Ana', amount: '90.00' },
-    { what: 'Boat for two', paidBy: 'Ben', amount: '20.00', shares: { Ben: 1, Caro: 1 } },
+    { what: 'Boat for two', paidBy: 'Ben', amount: '19.90', shares: { Ben: 1, Caro: 1 } },
   ],
 }
 
 test('sums up what each paid and what each owes', () => {
   assert.deepEqual(balances(trip), [
     { person: 'Ana', paid: 9000, share: 3000, balance: 6000 },
-    { person: 'Ben', paid: 2000, share: 4000, balance: -2000 },
-    { person: 'Caro', paid: 0, share: 4000, balance: -4000 },
+    { person: 'Ben', paid: 1990, share: 3995, balance: -2005 },
+    { person: 'Caro', paid: 0, share: 3995, balance: -3995 },
   ])
 })
 
 test('the largest debt is paid first', () => {
   assert.deepEqual(settle(balances(trip)), [
-    { from: 'Caro', to: 'Ana', cents: 4000 },
-    { from: 'Ben', to: 'Ana', cents: 2000 },
+    { from: 'Caro', to: 'Ana', cents: 3995 },
+    { from: 'Ben', to: 'Ana', cents: 2005 },
   ])
 })
 
