@@ -1,3 +1,5 @@
+import { DuologError, type DuologErrorOptions, isDuologError } from '../core/errors.ts'
+
 /*
  * The port to whoever does the work: a script, a command line agent, a model behind an SDK.
  */
@@ -15,6 +17,8 @@ export interface AgentRequest {
   readonly workItemId?: string
   /** From 1; a revision is a new attempt. For a plan: how often a plan has been asked for. */
   readonly attempt: number
+  /** From 1: the calls for one attempt, when an earlier one failed, was stopped or is in doubt. Default 1. */
+  readonly try?: number
   /** JSON Schema the answer should satisfy (plan and review). */
   readonly outputSchema?: object
   readonly model?: string
@@ -33,6 +37,8 @@ export interface AgentUsage {
 
 export interface AgentResult {
   readonly output: string
+  /** Set when `output` was shortened: how many characters it had. */
+  readonly fullOutputChars?: number
   /** The answer as data, where the executor has it apart from the text. */
   readonly structured?: unknown
   readonly usage?: AgentUsage
@@ -47,16 +53,40 @@ export interface AgentProgress {
 }
 
 export interface AgentContext {
-  /** Fires on cancellation, time-out or loss of the claim: stop at once, with the whole process tree. */
+  /** Fires on cancellation, time-out or loss of the claim: stop at once, with the whole process tree, and reject. */
   readonly signal: AbortSignal
+  /** For people who watch. Never throws; what comes after the call has ended is dropped. */
   progress(event: AgentProgress): void
 }
 
+/** What a call that failed had already cost. Errors of an executor may carry it. */
+export type PaidFor = Pick<AgentResult, 'costUsd' | 'usage' | 'executorSessionId'>
+
 /**
- * Executes one call. A rejection is a failed call; reject with a `DuologError` whose `retry` is not 'never' when
- * another try makes sense.
+ * Executes one call: `guardedExecutor` around it adds the time-out, the check of the result, the redaction of secrets.
+ *
+ * A rejection is a failed call. Reject with a `DuologError` whose `retry` is not 'never' when another try makes sense,
+ * and with an `ExecutorFailedError` when the failed call cost money.
  */
 export interface AgentExecutor {
   execute(request: AgentRequest, context: AgentContext): Promise<AgentResult>
+  /** Ends what the executor keeps open between calls. Safe to call twice. */
   close?(): Promise<void>
+}
+
+/** `EXECUTOR_FAILED`, with what the call had cost by then. */
+export class ExecutorFailedError extends DuologError {
+  override readonly name = 'ExecutorFailedError'
+  readonly paidFor: PaidFor
+
+  constructor(message: string, options: DuologErrorOptions & { readonly paidFor?: PaidFor } = {}) {
+    super('EXECUTOR_FAILED', message, options)
+    this.paidFor = options.paidFor ?? {}
+  }
+}
+
+/** What the failed call had cost, or nothing. Works across copies of the package. */
+export function paidForOf(error: unknown): PaidFor {
+  if (!isDuologError(error, 'EXECUTOR_FAILED') || !('paidFor' in error)) return {}
+  return error.paidFor as PaidFor
 }

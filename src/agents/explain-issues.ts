@@ -31,21 +31,29 @@ export function pathOf(path: readonly PropertyKey[]): string {
 }
 
 function describe(issue: z.core.$ZodIssue): string[] {
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) return closestBranch(issue)
+  if (issue.code === 'invalid_union' && issue.message === 'Invalid input') return closestBranch(issue)
   return [`${pathOf(issue.path) || 'the whole value'}: ${issue.message}`]
 }
 
-/** Of a union, the errors of the branch that came furthest into the value say most. */
+/** Of a union, the errors of the one kind that was meant: the input has its type and, where it names its kind, its name. */
 function closestBranch(issue: z.core.$ZodIssueInvalidUnion): string[] {
-  const depth = (branch: z.core.$ZodIssue[]) => Math.max(0, ...branch.map(({ path }) => path.length))
-  const closest = issue.errors.reduce((best, branch) => (depth(branch) > depth(best) ? branch : best))
-  if (depth(closest) > 0) return closest.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }))
+  const meant = issue.errors.filter((branch) => !branch.some(isOtherKind))
+  const [only] = meant
+  if (only && meant.length === 1) {
+    return only.flatMap((inner) => describe({ ...inner, path: [...issue.path, ...inner.path] }))
+  }
   const messages = new Set(issue.errors.flat().map((inner) => inner.message))
   return [`${pathOf(issue.path) || 'the whole value'}: ${[...messages].join(', or ')}`]
 }
 
+function isOtherKind(issue: z.core.$ZodIssue): boolean {
+  if (issue.code === 'invalid_type') return issue.path.length === 0
+  return issue.code === 'invalid_value' && issue.values.length === 1
+}
+
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
-  if (issue.code === 'unrecognized_keys') return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it`
+  if (issue.code === 'unrecognized_keys')
+    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it`
   if (issue.code !== 'invalid_type') return undefined
   const wanted = `${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
   return issue.input === undefined ? `is missing: give ${wanted}` : `must be ${wanted}, is ${kindOf(issue.input)}`

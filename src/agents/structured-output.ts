@@ -13,7 +13,10 @@ export const DEFAULT_PRIORITY = 3
 const text = z.string().trim().min(1, 'must not be empty')
 const itemId = z
   .string()
-  .regex(/^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/, 'must be 1 to 100 letters, digits, or . _ : - and start with a letter or digit')
+  .regex(
+    /^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$/,
+    'must be 1 to 100 letters, digits, or . _ : - and start with a letter or digit',
+  )
 
 export const plannedWorkItemSchema = z.object({
   id: itemId,
@@ -84,7 +87,11 @@ function parseAnswer<T>(result: AgentResult, schema: z.ZodType<T>) {
 
 function checkGraph(items: readonly PlannedWorkItem[]): string[] {
   const ids = new Set(items.map(({ id }) => id))
-  return [...duplicates(items), ...items.flatMap((item, index) => unknownDependencies(item, index, ids)), ...cycles(items)]
+  return [
+    ...duplicates(items),
+    ...items.flatMap((item, index) => unknownDependencies(item, index, ids)),
+    ...cycles(items),
+  ]
 }
 
 function duplicates(items: readonly PlannedWorkItem[]): string[] {
@@ -92,13 +99,17 @@ function duplicates(items: readonly PlannedWorkItem[]): string[] {
   return items.flatMap(({ id }, index) => {
     const earlier = first.get(id)
     if (earlier === undefined) first.set(id, index)
-    return earlier === undefined ? [] : [`workItems[${index}].id: "${id}" is already the id of workItems[${earlier}]; ids must differ`]
+    return earlier === undefined
+      ? []
+      : [`workItems[${index}].id: "${id}" is already the id of workItems[${earlier}]; ids must differ`]
   })
 }
 
 function unknownDependencies(item: PlannedWorkItem, index: number, ids: ReadonlySet<string>): string[] {
   return item.dependencies.flatMap((id, at) =>
-    ids.has(id) ? [] : [`workItems[${index}].dependencies[${at}]: no work item has the id "${id}"; add it or remove the dependency`],
+    ids.has(id)
+      ? []
+      : [`workItems[${index}].dependencies[${at}]: no work item has the id "${id}"; add it or remove the dependency`],
   )
 }
 
@@ -116,7 +127,9 @@ function cycles(items: readonly PlannedWorkItem[]): string[] {
     done.add(id)
   }
   for (const id of dependencies.keys()) visit(id, [])
-  return found.map((path) => `dependencies: the work items depend on each other in a cycle: ${path}; remove one of these dependencies`)
+  return found.map(
+    (path) => `dependencies: the work items depend on each other in a cycle: ${path}; remove one of these dependencies`,
+  )
 }
 
 function asJsonSchema(schema: z.ZodType): object {
