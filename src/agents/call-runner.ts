@@ -1,0 +1,202 @@
+import type { Clock } from '../core/clock.ts'
+import { isDuologError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { reach } from '../core/reach.ts'
+import type { AgentExecutor, AgentRole } from './executor.ts'
+import type { GateReport, SessionCommand } from './session/commands.ts'
+import { requestFor } from './session/requests.ts'
+import type { QualityGate } from './session/settings.ts'
+import { type CallRole, type CallState, isEnded, type SessionState } from './session/state.ts'
+import type { HandleOptions, SessionLog } from './session-log.ts'
+
+/*
+ * Makes one call: claim → execute with an abort signal → report. The claim is in the log before the executor starts and
+ * the report is one append after it ended (P7); between the two only the log knows, so a death in between is a doubt.
+ * P8: the report carries the claim's epoch; whoever lost it is refused. P9: nothing here runs inside a poll loop.
+ */
+
+export interface GateContext {
+  readonly sessionId: string
+  readonly workItemId: string
+  readonly attempt: number
+  readonly workDir: string
+  readonly signal: AbortSignal
+}
+/** Runs a gate's command and says what came of it; rejects only when the command could not be run at all. */
+export type GateRunner = (gate: QualityGate, context: GateContext) => Promise<GateReport>
+
+export interface CallRunnerOptions {
+  readonly sessions: SessionLog
+  /** Who claims: unique to this process and this start of it. */
+  readonly owner: string
+  readonly executors: Partial<Record<AgentRole, AgentExecutor>>
+  readonly runGate?: GateRunner
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
+}
+
+/** Why this process itself stops a call. */
+class Stopped extends Error {}
+
+interface Running {
+  readonly abort: AbortController
+  readonly done: Promise<void>
+}
+
+export class CallRunner {
+  readonly #options: CallRunnerOptions
+  readonly #running = new Map<string, Running>()
+
+  constructor(options: CallRunnerOptions) {
+    this.#options = options
+  }
+
+  get owner(): string {
+    return this.#options.owner
+  }
+
+  serves(role: CallRole): boolean {
+    return role === 'gate' ? this.#options.runGate !== undefined : this.#options.executors[role] !== undefined
+  }
+
+  isRunning(sessionId: string, callId: string): boolean {
+    return this.#running.has(keyOf(sessionId, callId))
+  }
+
+  /**
+   * Claims the call and, when it got it, starts it in the background. Resolves once the claim is durable, with a promise
+   * of the end, or with nothing when the call is not to be had (somebody else's, done, withdrawn).
+   */
+  async start(
+    sessionId: string,
+    callId: string,
+    options: HandleOptions = {},
+  ): Promise<{ done: Promise<void> } | undefined> {
+    const { sessions, owner } = this.#options
+    const { state } = await sessions.handle(sessionId, { kind: 'claim', callId, owner }, options)
+    const call = state.calls.get(callId)
+    if (call?.status !== 'claimed' || call.owner !== owner || this.isRunning(sessionId, callId)) return undefined
+    reach('call.claimed')
+    return { done: this.#begin(sessionId, state, call) }
+  }
+
+  /** Aborts what runs (all, or one session's calls), reports it as cancelled, and waits for the last report. */
+  async stop(reason: string, sessionId?: string): Promise<void> {
+    const prefix = sessionId === undefined ? '' : keyOf(sessionId, '')
+    const stopping = [...this.#running].filter(([key]) => key.startsWith(prefix)).map(([, running]) => running)
+    for (const { abort } of stopping) abort.abort(new Stopped(reason))
+    await Promise.allSettled(stopping.map(({ done }) => done))
+  }
+
+  #begin(sessionId: string, state: SessionState, call: CallState): Promise<void> {
+    const key = keyOf(sessionId, call.callId)
+    const abort = new AbortController()
+    const done = this.#make(sessionId, state, call, abort).finally(() => this.#running.delete(key))
+    this.#running.set(key, { abort, done })
+    done.catch((error: unknown) =>
+      this.#options.logger.error(
+        { error, sessionId, callId: call.callId },
+        'A call could not be reported; it will be in doubt',
+      ),
+    )
+    return done
+  }
+
+  async #make(sessionId: string, state: SessionState, call: CallState, abort: AbortController): Promise<void> {
+    const { clock, owner } = this.#options
+    const startedAt = clock.now()
+    const watching = new AbortController()
+    const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
+    const report = await this.#attempt(sessionId, state, call, abort.signal)
+    watching.abort()
+    await watch
+    reach('call.executed')
+    const { callId, epoch } = call
+    const durationMs = Math.max(0, clock.now() - startedAt)
+    await this.#report(sessionId, { ...report, callId, epoch, owner, durationMs } as SessionCommand)
+    reach('call.reported')
+  }
+
+  async #attempt(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
+    try {
+      return call.role === 'gate'
+        ? { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
+        : { kind: 'complete', result: await this.#execute(sessionId, state, call, call.role, signal) }
+    } catch (error) {
+      if (signal.aborted) return { kind: 'report-cancelled', reason: messageOf(signal.reason) }
+      return failureOf(error)
+    }
+  }
+
+  async #execute(sessionId: string, state: SessionState, call: CallState, role: AgentRole, signal: AbortSignal) {
+    const request = requestFor(sessionId, state, call)
+    const progress = ({ message }: { message: string }) =>
+      this.#options.onProgress?.({ sessionId, callId: call.callId, message })
+    return this.#options.executors[role]!.execute(request, { signal, progress })
+  }
+
+  #runGate(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<GateReport> {
+    const gate = state.settings.gates.find(({ gateId }) => gateId === call.gateId)
+    if (gate === undefined) throw new Error(`The session's settings have no gate "${call.gateId}"`)
+    const { workItemId = '', attempt } = call
+    return this.#options.runGate!(gate, { sessionId, workItemId, attempt, workDir: state.workDir, signal })
+  }
+
+  /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
+  async #abortWhenLost(sessionId: string, call: CallState, abort: AbortController, signal: AbortSignal): Promise<void> {
+    const { sessions } = this.#options
+    try {
+      let { state, version } = await sessions.load(sessionId)
+      while (!signal.aborted) {
+        const why = whyStop(state, call)
+        if (why !== undefined) return abort.abort(new Stopped(why))
+        await sessions.store.waitForVersion(sessionId, version + 1, { signal })
+        ;({ state, version } = await sessions.load(sessionId))
+      }
+    } catch (error) {
+      if (!signal.aborted)
+        this.#options.logger.warn({ error, sessionId, callId: call.callId }, 'Lost sight of the session')
+    }
+  }
+
+  /** A paid result is not given up because a broker is away for a minute: tries until it is in, or refused for good. */
+  async #report(sessionId: string, command: SessionCommand): Promise<void> {
+    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 5_000)) {
+      try {
+        await this.#options.sessions.handle(sessionId, command)
+        return
+      } catch (error) {
+        if (isDuologError(error, 'STORE_CLOSED') || (isDuologError(error) && error.retry === 'never')) throw error
+        this.#options.logger.warn({ error, sessionId, waitMs }, 'Reporting a call failed; trying again')
+        await new Promise((resolve) => setTimeout(resolve, waitMs))
+      }
+    }
+  }
+}
+
+type Outcome =
+  | Pick<Extract<SessionCommand, { kind: 'complete' }>, 'kind' | 'result'>
+  | Pick<Extract<SessionCommand, { kind: 'complete-gate' }>, 'kind' | 'gate'>
+  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable'>
+  | Pick<Extract<SessionCommand, { kind: 'report-cancelled' }>, 'kind' | 'reason'>
+
+function failureOf(error: unknown): Outcome {
+  const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
+  const retryable = isDuologError(error) ? error.retry !== 'never' : true
+  return { kind: 'report-failure', error: { code, message: messageOf(error) }, retryable }
+}
+
+function whyStop(state: SessionState, call: CallState): string | undefined {
+  if (isEnded(state)) return `the session is ${state.status}`
+  const now = state.calls.get(call.callId)
+  return now?.status === 'claimed' && now.epoch === call.epoch ? undefined : 'the claim was lost'
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+function keyOf(sessionId: string, callId: string): string {
+  return `${sessionId}\n${callId}`
+}

@@ -1,0 +1,366 @@
+import { DuologError } from '../core/errors.ts'
+import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Clock } from '../core/clock.ts'
+import type { Announcement, EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { AgentService } from './agent-service.ts'
+import { CallRunner, type GateRunner } from './call-runner.ts'
+import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
+import { guardedExecutor } from './executors/guarded-executor.ts'
+import { commandGate } from './gates/command-gate.ts'
+import { newOwner, newSessionId } from './names.ts'
+import { Reaper } from './reaper.ts'
+import { SessionLog } from './session-log.ts'
+import { SessionRunner } from './session-runner.ts'
+import type { SessionCommand } from './session/commands.ts'
+import type { SessionEventData } from './session/schemas.ts'
+import { sessionStore } from './session/session-events.ts'
+import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
+import { isEnded, type SessionState } from './session/state.ts'
+import { type SessionView, sessionView } from './session/view.ts'
+import { Supervisor } from './supervisor.ts'
+import { CREATED_BY } from './version.ts'
+
+export interface KafkaAgentCoordinatorOptions {
+  /** Any backing; the coordinator does not close it. */
+  readonly store: EventStore
+  /** Serves both roles, unless `executors` says otherwise. */
+  readonly executor?: AgentExecutor
+  readonly executors?: Partial<Record<AgentRole, AgentExecutor>>
+  /** How gates are run. Default: as commands in the work directory; `false`: not by this process. */
+  readonly gates?: GateRunner | false
+  /** Defaults for the sessions started here. */
+  readonly settings?: SessionSettingsInput
+  /** Calls at one time per role, for sessions whose tasks travel on topics. Default 2. */
+  readonly concurrency?: number
+  /** Name of this process in claims. Default: generated; must be new at every start of a process. */
+  readonly owner?: string
+  /** How often the owners of running calls are looked after, milliseconds. Default 500. */
+  readonly reapEveryMs?: number
+  readonly logger?: Logger
+  readonly clock?: Clock
+  readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
+}
+
+export interface RunOptions {
+  /** Default: a new UUID v7. */
+  readonly sessionId?: string
+  /** Where the Worker works. Default: the current directory. */
+  readonly workDir?: string
+  readonly settings?: SessionSettingsInput
+  /** Pauses the session when it fires: what runs is stopped and recorded, `resume` goes on. */
+  readonly signal?: AbortSignal
+}
+
+export interface ResumeOptions extends Pick<RunOptions, 'signal'> {
+  /** Hears why it has to wait, e.g. for a dead owner's lease to run out. */
+  readonly onWait?: (reason: string) => void
+}
+
+/** A task for an agent, sent by a caller instead of a plan. */
+export interface SentTask {
+  readonly sessionId: string
+  readonly workItemId: string
+  readonly title: string
+  readonly description: string
+  readonly acceptanceCriteria: readonly string[]
+  readonly priority?: number
+  readonly dependencies?: readonly string[]
+  readonly workDir?: string
+}
+
+/** What an agent that works outside this package answers. */
+export interface AgentResponse {
+  readonly sessionId: string
+  readonly callId: string
+  /** From the AgentCallClaimed event. */
+  readonly epoch: number
+  readonly owner: string
+  readonly result?: AgentResult
+  readonly error?: { readonly code: string; readonly message: string; readonly retryable?: boolean }
+  readonly durationMs?: number
+}
+
+/**
+ * Coordinates a Manager and a Worker over an event store: every step of a session is an event, every call is reserved,
+ * claimed and reported, so any process that has the log can go on where another died. In spite of its name it runs on
+ * any backing.
+ *
+ * Sessions with `dispatch: 'local'` (the default) are executed by the process that runs them; with `'topics'` by
+ * services: `start()` serves the roles this coordinator has executors for, here or in as many processes as you like.
+ */
+export class KafkaAgentCoordinator {
+  readonly owner: string
+  readonly #options: KafkaAgentCoordinatorOptions
+  readonly #sessions: SessionLog
+  readonly #runner: CallRunner
+  readonly #reaper: Reaper
+  readonly #reapEveryMs: number
+  readonly #logger: Logger
+  readonly #services: AgentService[] = []
+  #supervisor: Supervisor | undefined
+  #announcement: Promise<Announcement> | undefined
+
+  constructor(options: KafkaAgentCoordinatorOptions) {
+    this.#options = options
+    this.owner = options.owner ?? newOwner('coordinator')
+    this.#logger = options.logger ?? silentLogger
+    this.#reapEveryMs = options.reapEveryMs ?? 500
+    this.#sessions = new SessionLog(sessionStore(options.store))
+    this.#reaper = new Reaper(this.#sessions, options.store.presence)
+    this.#runner = new CallRunner({
+      sessions: this.#sessions,
+      owner: this.owner,
+      executors: guardedExecutors(options),
+      ...(options.gates !== false && { runGate: options.gates ?? commandGate }),
+      logger: this.#logger,
+      clock: options.clock ?? systemClock,
+      ...(options.onProgress && { onProgress: options.onProgress }),
+    })
+  }
+
+  /** Serves the task topics of the roles it has executors for, and looks after all sessions under way. Idempotent. */
+  async start(): Promise<void> {
+    await this.#announce()
+    if (this.#supervisor !== undefined) return
+    const { store, concurrency = 2 } = this.#options
+    const roles = (['manager', 'worker', 'gate'] as const).filter((role) => this.#runner.serves(role))
+    for (const role of roles) {
+      this.#services.push(new AgentService({ role, store, runner: this.#runner, concurrency, logger: this.#logger }))
+    }
+    this.#supervisor = new Supervisor({
+      sessions: this.#sessions,
+      store,
+      reaper: this.#reaper,
+      reapEveryMs: this.#reapEveryMs,
+      logger: this.#logger,
+    })
+    await Promise.all([...this.#services.map((service) => service.start()), this.#supervisor.start()])
+  }
+
+  /**
+   * Starts a session and runs it to its end, or until it waits for a person or the signal pauses it.
+   * @throws SESSION_EXISTS; WORKDIR_INVALID is the caller's to check
+   */
+  async run(task: string, options: RunOptions = {}): Promise<SessionView> {
+    const sessionId = await this.create(task, options)
+    return this.#runToEnd(sessionId, options.signal)
+  }
+
+  /** Records a new session without running it; returns its id. */
+  async create(task: string, options: RunOptions & { workItems?: readonly SentTask[] } = {}): Promise<string> {
+    const { sessionId = newSessionId(), workDir = process.cwd(), workItems } = options
+    const settings = this.#settings(options.settings)
+    this.#refuseUnserved(settings)
+    await this.#announce()
+    await this.#sessions.handle(sessionId, {
+      kind: 'create',
+      task,
+      workDir,
+      settings,
+      owner: this.owner,
+      createdBy: CREATED_BY,
+      ...(workItems && { workItems: workItems.map(asWorkItem) }),
+    })
+    return sessionId
+  }
+
+  /**
+   * Goes on with a session: one that was paused, whose process died, or that waits in doubt. Without an id: the newest
+   * that has not ended. A session that has ended is returned as it is.
+   * @throws SESSION_NOT_FOUND · SESSION_RUNNING_ELSEWHERE while the process that runs it is alive
+   */
+  async resume(sessionId?: string, options: ResumeOptions = {}): Promise<SessionView> {
+    const id = sessionId ?? (await this.#newestUnended())
+    const { state, version } = await this.#existing(id)
+    if (isEnded(state)) return sessionView(id, state, version)
+    this.#refuseUnserved(state.settings)
+    await this.#announce()
+    if (state.settings.dispatch === 'local') await this.#waitUntilFree(id, state, options)
+    if (state.settings.dispatch === 'local' || state.status === 'paused') {
+      await this.#takeOver(id, state.owner)
+    }
+    return this.#runToEnd(id, options.signal)
+  }
+
+  /** Ends a session; a running executor is stopped, with its process tree, by whoever runs it. */
+  async cancel(sessionId: string, reason = 'cancelled by a person'): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'cancel', reason })
+  }
+
+  /** Holds a session: running calls finish, no new one begins. */
+  async pause(sessionId: string, reason = 'paused by a person'): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'pause', reason })
+  }
+
+  /** A person's answer to a call in doubt (`inDoubt: 'ask'`). */
+  async resolve(sessionId: string, callId: string, resolution: 'retry' | 'resume' | 'fail'): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'resolve', callId, resolution })
+  }
+
+  async show(sessionId: string): Promise<SessionView> {
+    const { state, version } = await this.#existing(sessionId)
+    return sessionView(sessionId, state, version)
+  }
+
+  /**
+   * Gives the Worker a work item of the caller's own. The session is created when it does not exist (its tasks then
+   * travel on topics); sending the same work item twice is one.
+   */
+  async sendTaskToAgent(role: 'worker', task: SentTask): Promise<SessionView> {
+    if (role !== 'worker') {
+      throw new DuologError('INVALID_ARGUMENT', `role: "${role}" takes no tasks of this kind. Plans and reviews follow from the session.`)
+    }
+    const { state } = await this.#sessions.load(task.sessionId)
+    if (state.status === 'unborn') {
+      const { sessionId, workDir } = task
+      await this.create(task.title, { sessionId, settings: { dispatch: 'topics' }, workItems: [task], ...(workDir && { workDir }) })
+      return this.show(sessionId)
+    }
+    return this.#command(task.sessionId, { kind: 'add-work-item', workItem: asWorkItem(task) })
+  }
+
+  /**
+   * Records what an agent outside this package answered to a call it had claimed. Refused, and shown as refused, when the
+   * claim is no longer its own.
+   */
+  async handleAgentResponse(response: AgentResponse): Promise<SessionView> {
+    const { sessionId, callId, epoch, owner, result, error, durationMs = 0 } = response
+    if (result === undefined && error === undefined) {
+      throw new DuologError('INVALID_ARGUMENT', 'response: has neither a result nor an error; give one of them')
+    }
+    const report = { callId, epoch, owner, durationMs }
+    if (result !== undefined) return this.#command(sessionId, { kind: 'complete', ...report, result })
+    const { retryable = false, ...failure } = error!
+    return this.#command(sessionId, { kind: 'report-failure', ...report, error: failure, retryable })
+  }
+
+  /** Claims a reserved call for an agent outside this package; the epoch belongs into its response. */
+  async claimCall(sessionId: string, callId: string, owner: string): Promise<{ epoch: number } | undefined> {
+    const { state } = await this.#sessions.handle(sessionId, { kind: 'claim', callId, owner })
+    const call = state.calls.get(callId)
+    return call?.status === 'claimed' && call.owner === owner ? { epoch: call.epoch } : undefined
+  }
+
+  /** Says which phase the work is in; phases follow by themselves, this is for what only the host knows. */
+  async updateWorkflowState(
+    sessionId: string,
+    update: { readonly phase: SessionEventData['WorkflowStateUpdated']['phase']; readonly note?: string },
+  ): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'update-workflow', ...update })
+  }
+
+  /** Stops the services and what runs (recorded as cancelled), and withdraws from the log. The store stays open. */
+  async close(): Promise<void> {
+    await Promise.all([this.#supervisor?.stop(), ...this.#services.map((service) => service.stop())])
+    await this.#runner.stop('the coordinator is closing')
+    const announcement = await this.#announcement
+    await announcement?.withdraw()
+  }
+
+  async #runToEnd(sessionId: string, signal = new AbortController().signal): Promise<SessionView> {
+    const runner = new SessionRunner({
+      sessions: this.#sessions,
+      runner: this.#runner,
+      reaper: this.#reaper,
+      reapEveryMs: this.#reapEveryMs,
+    })
+    const state = await runner.run(sessionId, signal)
+    if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
+    return this.show(sessionId)
+  }
+
+  /** Paused first, so that what is stopped then is not reserved anew; services of other processes just go on. */
+  async #interrupt(sessionId: string, state: SessionState): Promise<void> {
+    if (state.settings.dispatch === 'topics') return
+    await this.#sessions.handle(sessionId, { kind: 'pause', reason: 'interrupted' })
+    await this.#runner.stop('interrupted', sessionId)
+  }
+
+  async #command(sessionId: string, command: SessionCommand): Promise<SessionView> {
+    const { state, version } = await this.#sessions.handle(sessionId, command)
+    return sessionView(sessionId, state, version)
+  }
+
+  async #existing(sessionId: string) {
+    const loaded = await this.#sessions.load(sessionId)
+    if (loaded.version > 0) return loaded
+    throw new DuologError('SESSION_NOT_FOUND', `There is no session "${sessionId}" in this log. List them with: duolog sessions`)
+  }
+
+  async #newestUnended(): Promise<string> {
+    const streams: { stream: string; lastEventAt: string }[] = []
+    for await (const info of this.#options.store.listStreams()) streams.push(info)
+    streams.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
+    for (const { stream } of streams) {
+      if (await this.#isUnendedSession(stream)) return stream
+    }
+    throw new DuologError('SESSION_NOT_FOUND', 'There is no unfinished session in this log. Start one with: duolog run "<task>"')
+  }
+
+  /** A log may hold other streams than sessions. */
+  async #isUnendedSession(stream: string): Promise<boolean> {
+    const { state } = await this.#sessions.load(stream)
+    return state.status !== 'unborn' && !isEnded(state)
+  }
+
+  async #waitUntilFree(sessionId: string, state: SessionState, { signal, onWait }: ResumeOptions): Promise<void> {
+    if (state.status === 'paused' || state.owner === this.owner) return
+    for (let told = false; ; told = true) {
+      const liveness = await this.#options.store.presence.liveness(state.owner)
+      if (liveness === 'dead') return
+      if (liveness === 'alive') throw runningElsewhere(sessionId, state.owner)
+      if (!told) onWait?.(`waiting to see whether ${state.owner}, which ran this session, is alive`)
+      signal?.throwIfAborted()
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  }
+
+  async #takeOver(sessionId: string, previousOwner: string): Promise<void> {
+    const { state } = await this.#sessions.handle(sessionId, { kind: 'resume', owner: this.owner, previousOwner })
+    if (state.owner !== this.owner) throw runningElsewhere(sessionId, state.owner)
+  }
+
+  #announce(): Promise<Announcement> {
+    this.#announcement ??= this.#options.store.presence.announce(this.owner)
+    return this.#announcement
+  }
+
+  #settings(input: SessionSettingsInput | undefined): SessionSettings {
+    const parsed = settingsSchema.safeParse({ ...this.#options.settings, ...input })
+    if (parsed.success) return parsed.data
+    const problems = parsed.error.issues.map((issue) => `settings.${issue.path.join('.')}: ${issue.message}`)
+    throw new DuologError('INVALID_ARGUMENT', problems.join('; '))
+  }
+
+  /** A local session needs all its roles here; otherwise it would wait for ever. */
+  #refuseUnserved(settings: SessionSettings): void {
+    if (settings.dispatch !== 'local') return
+    const missing = (['manager', 'worker'] as const).filter((role) => !this.#runner.serves(role))
+    if (missing.length === 0) return
+    throw new DuologError(
+      'INVALID_ARGUMENT',
+      `This coordinator has no executor for ${missing.join(' and ')}. Give it one, or let services do the work with settings { dispatch: 'topics' }.`,
+    )
+  }
+}
+
+function runningElsewhere(sessionId: string, owner: string): DuologError {
+  return new DuologError(
+    'SESSION_RUNNING_ELSEWHERE',
+    `Session "${sessionId}" is being run by ${owner}, which is alive. Stop that process first, or follow it with: duolog events ${sessionId} --follow`,
+    { retry: { afterMs: 1_000 } },
+  )
+}
+
+function guardedExecutors({ executor, executors }: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
+  const manager = executors?.manager ?? executor
+  const worker = executors?.worker ?? executor
+  return { ...(manager && { manager: guardedExecutor(manager) }), ...(worker && { worker: guardedExecutor(worker) }) }
+}
+
+function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] {
+  const { workItemId, title, description, acceptanceCriteria, priority = 3, dependencies = [] } = task
+  return { workItemId, title, description, acceptanceCriteria: [...acceptanceCriteria], priority, dependencies: [...dependencies] }
+}
+

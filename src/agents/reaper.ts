@@ -1,0 +1,28 @@
+import type { Presence } from '../store/event-store.ts'
+import { claimedCalls } from './session/decide.ts'
+import type { CallState, SessionState } from './session/state.ts'
+import type { SessionLog } from './session-log.ts'
+
+/** Puts calls of dead owners in doubt, from where the session's policy goes on. */
+export class Reaper {
+  readonly #sessions: SessionLog
+  readonly #presence: Presence
+
+  constructor(sessions: SessionLog, presence: Presence) {
+    this.#sessions = sessions
+    this.#presence = presence
+  }
+
+  /** Looks after every claimed call of one session; says how many were put in doubt. */
+  async reap(sessionId: string, state: SessionState): Promise<number> {
+    const dead: CallState[] = []
+    for (const call of claimedCalls(state)) {
+      if ((await this.#presence.liveness(call.owner ?? '')) === 'dead') dead.push(call)
+    }
+    for (const { callId, epoch, owner } of dead) {
+      const reason = `its owner ${owner} died before it reported`
+      await this.#sessions.handle(sessionId, { kind: 'doubt', callId, epoch, reason })
+    }
+    return dead.length
+  }
+}

@@ -1,0 +1,51 @@
+import type { Decider } from '../core/decider.ts'
+import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
+import type { Checkpoint, EventStore } from '../store/event-store.ts'
+import type { SessionCommand } from './session/commands.ts'
+import { decideSession } from './session/decide.ts'
+import { evolveSession, initialSessionState } from './session/evolve.ts'
+import type { SessionEvent } from './session/schemas.ts'
+import type { SessionState } from './session/state.ts'
+import { taskMessages } from './tasks.ts'
+
+export const sessionDecider: Decider<SessionState, SessionCommand, SessionEvent> = {
+  initialState: initialSessionState,
+  decide: decideSession,
+  evolve: evolveSession,
+}
+
+export interface HandleOptions {
+  readonly checkpoint?: Checkpoint
+  readonly causationId?: string
+}
+
+export interface Handled {
+  readonly state: SessionState
+  /** What this command added; empty when there was nothing to do. */
+  readonly events: readonly SessionEvent[]
+  readonly version: number
+}
+
+/** Sessions in a store: loads them and handles their commands; the tasks of reserved calls leave in the same append (P2). */
+export class SessionLog {
+  readonly store: EventStore<SessionEvent>
+  readonly #handler: CommandHandler<SessionState, SessionCommand, SessionEvent>
+
+  constructor(store: EventStore<SessionEvent>) {
+    this.store = store
+    this.#handler = createCommandHandler({ store, decider: sessionDecider, maxAttempts: 50 })
+  }
+
+  async handle(sessionId: string, command: SessionCommand, options: HandleOptions = {}): Promise<Handled> {
+    const handled = await this.#handler.handle(sessionId, command, {
+      ...options,
+      outgoing: (events, state) => taskMessages(sessionId, events, state),
+    })
+    return { state: handled.state, events: handled.events, version: handled.currentStreamVersion }
+  }
+
+  async load(sessionId: string): Promise<{ state: SessionState; version: number }> {
+    const { state, currentStreamVersion } = await this.#handler.load(sessionId)
+    return { state, version: currentStreamVersion }
+  }
+}

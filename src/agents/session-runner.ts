@@ -1,0 +1,75 @@
+import { isDuologError } from '../core/errors.ts'
+import type { CallRunner } from './call-runner.ts'
+import type { Reaper } from './reaper.ts'
+import {
+  type CallState,
+  isClaimed,
+  isEnded,
+  isReserved,
+  isWaiting,
+  openCalls,
+  type SessionState,
+} from './session/state.ts'
+import type { SessionLog } from './session-log.ts'
+
+/*
+ * Runs one session to its end from this process: makes the reserved calls of 'local' sessions itself, watches the
+ * services make those of 'topics' sessions, and has dead owners' calls put in doubt.
+ */
+
+export interface SessionRunnerOptions {
+  readonly sessions: SessionLog
+  readonly runner: CallRunner
+  readonly reaper: Reaper
+  /** How often owners of running calls are looked after, milliseconds. */
+  readonly reapEveryMs: number
+}
+
+export class SessionRunner {
+  readonly #options: SessionRunnerOptions
+
+  constructor(options: SessionRunnerOptions) {
+    this.#options = options
+  }
+
+  /** Resolves when the session has ended, waits for a person, is paused, or the signal fired. */
+  async run(sessionId: string, signal: AbortSignal): Promise<SessionState> {
+    const { sessions, reaper } = this.#options
+    for (;;) {
+      const { state, version } = await sessions.load(sessionId)
+      if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
+      if ((await reaper.reap(sessionId, state)) > 0) continue
+      if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, state)
+      await this.#nextChange(sessionId, version + 1, state, signal)
+    }
+  }
+
+  async #startReserved(sessionId: string, state: SessionState): Promise<void> {
+    const { runner } = this.#options
+    const mine = (call: CallState) =>
+      runner.serves(call.role) && (isReserved(call) || this.#isForgotten(sessionId, call))
+    for (const { callId } of openCalls(state, mine)) await runner.start(sessionId, callId)
+  }
+
+  /** Claimed by this process, yet not running: the claim's answer got lost on the way. */
+  #isForgotten(sessionId: string, call: CallState): boolean {
+    const { runner } = this.#options
+    return isClaimed(call) && call.owner === runner.owner && !runner.isRunning(sessionId, call.callId)
+  }
+
+  /** The next event, or the time to look after foreign owners, whichever is first. */
+  async #nextChange(sessionId: string, version: number, state: SessionState, signal: AbortSignal): Promise<void> {
+    const foreign = openCalls(state, (call) => isClaimed(call) && call.owner !== this.#options.runner.owner).length > 0
+    const look = new AbortController()
+    const timer = foreign ? setTimeout(() => look.abort(), this.#options.reapEveryMs) : undefined
+    try {
+      await this.#options.sessions.store.waitForVersion(sessionId, version, {
+        signal: AbortSignal.any([signal, look.signal]),
+      })
+    } catch (error) {
+      if (!isDuologError(error, 'ABORTED')) throw error
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}

@@ -1,0 +1,52 @@
+import type { AgentResult } from '../executor.ts'
+import type { SessionEventData } from './schemas.ts'
+import type { SessionSettings } from './settings.ts'
+
+interface Report {
+  readonly callId: string
+  /** From the claim; a report without the claim it belongs to is refused (P8). */
+  readonly epoch: number
+  readonly owner: string
+}
+
+export interface GateReport {
+  readonly passed: boolean
+  readonly score: number
+  readonly explanation: string
+  readonly evidence?: string
+}
+
+/** What may be asked of a session. The same command twice yields no events the second time. */
+export type SessionCommand =
+  | {
+      readonly kind: 'create'
+      readonly task: string
+      readonly workDir: string
+      readonly settings: SessionSettings
+      readonly owner: string
+      readonly createdBy: string
+      /** A plan the caller brings; without one the Manager is asked. */
+      readonly workItems?: readonly SessionEventData['WorkItemCreated'][]
+    }
+  | { readonly kind: 'claim'; readonly callId: string; readonly owner: string }
+  | (Report & { readonly kind: 'complete'; readonly result: AgentResult; readonly durationMs: number })
+  | (Report & { readonly kind: 'complete-gate'; readonly gate: GateReport; readonly durationMs: number })
+  | (Report & {
+      readonly kind: 'report-failure'
+      readonly error: { readonly code: string; readonly message: string }
+      readonly retryable: boolean
+      readonly durationMs: number
+      readonly costUsd?: number
+    })
+  /** The owner itself stopped the call (shutdown, pause, cancel): not in doubt, not a failure. */
+  | (Report & { readonly kind: 'report-cancelled'; readonly reason: string })
+  /** The owner is dead: nobody knows what became of the call. */
+  | { readonly kind: 'doubt'; readonly callId: string; readonly epoch: number; readonly reason: string }
+  /** A person's answer to a call in doubt. */
+  | { readonly kind: 'resolve'; readonly callId: string; readonly resolution: 'retry' | 'resume' | 'fail' }
+  | { readonly kind: 'add-work-item'; readonly workItem: SessionEventData['WorkItemCreated'] }
+  | { readonly kind: 'update-workflow'; readonly phase: SessionEventData['WorkflowStateUpdated']['phase']; readonly note?: string }
+  | { readonly kind: 'pause'; readonly reason: string }
+  /** Taken only from the owner the caller saw: of two who find a dead owner one goes on. */
+  | { readonly kind: 'resume'; readonly owner: string; readonly previousOwner: string }
+  | { readonly kind: 'cancel'; readonly reason: string }

@@ -1,0 +1,243 @@
+import { DuologError } from '../../core/errors.ts'
+import { parsePlan, parseReview, type Plan } from '../structured-output.ts'
+import type { SessionCommand } from './commands.ts'
+import { evolveSession } from './evolve.ts'
+import { settle } from './perform.ts'
+import type { SessionEvent, SessionEventData } from './schemas.ts'
+import { type CallState, isClaimed, isEnded, isReserved, isUnresolved, openCalls, type SessionState } from './state.ts'
+
+/*
+ * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
+ * The same command twice: the second time there is nothing to do, an empty list.
+ */
+
+type Command<Kind extends SessionCommand['kind']> = Extract<SessionCommand, { kind: Kind }>
+
+/** What the command means, and at once everything that follows from it. */
+export function decideSession(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
+  const direct = decideDirectly(command, state)
+  return direct.length === 0 ? direct : [...direct, ...settle(direct.reduce(evolveSession, state))]
+}
+
+function decideDirectly(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
+  if (command.kind === 'create') return create(command, state)
+  if (state.status === 'unborn') throw new DuologError('SESSION_NOT_FOUND', 'There is no such session. List them with: duolog sessions')
+  switch (command.kind) {
+    case 'claim':
+      return claim(command, state)
+    case 'complete':
+    case 'complete-gate':
+    case 'report-failure':
+    case 'report-cancelled':
+      return report(command, state)
+    case 'doubt':
+      return doubt(command, state)
+    case 'resolve':
+      return resolve(command, state)
+    case 'add-work-item':
+      return addWorkItem(command, state)
+    case 'update-workflow':
+      return updateWorkflow(command, state)
+    case 'pause':
+      return pause(command, state)
+    case 'resume':
+      return resume(command, state)
+    case 'cancel':
+      return cancel(command, state)
+  }
+}
+
+function create(command: Command<'create'>, state: SessionState): readonly SessionEvent[] {
+  const { kind: _, workItems, ...data } = command
+  if (state.status !== 'unborn') {
+    if (state.task === command.task && state.owner === command.owner) return []
+    throw new DuologError('SESSION_EXISTS', 'A session with this id exists already. Resume it, or start one with another id.')
+  }
+  return [{ type: 'SessionCreated', data }, ...(workItems === undefined ? [] : planEvents('caller', '', workItems))]
+}
+
+function planEvents(callId: string, strategy: string, items: readonly SessionEventData['WorkItemCreated'][]): SessionEvent[] {
+  const workItemIds = items.map((item) => item.workItemId)
+  return [
+    { type: 'PlanProposed', data: { callId, strategy, workItemIds } },
+    ...items.map((data): SessionEvent => ({ type: 'WorkItemCreated', data })),
+  ]
+}
+
+function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
+  const call = knownCall(state, callId)
+  if (call.status !== 'reserved' || state.status === 'paused' || isEnded(state)) return []
+  return [{ type: 'AgentCallClaimed', data: { callId, epoch: state.lastEpoch + 1, owner } }]
+}
+
+function knownCall(state: SessionState, callId: string): CallState {
+  const call = state.calls.get(callId)
+  if (call === undefined) throw new DuologError('CALL_NOT_FOUND', `This session has no call "${callId}". See: duolog show SESSION`)
+  return call
+}
+
+type Report = Command<'complete' | 'complete-gate' | 'report-failure' | 'report-cancelled'>
+
+function report(command: Report, state: SessionState): readonly SessionEvent[] {
+  const call = knownCall(state, command.callId)
+  const holds = call.epoch === command.epoch && call.owner === command.owner
+  if (holds && call.status === 'claimed') return outcome(command, call, state)
+  const repeated = holds && call.status !== 'in-doubt'
+  return repeated || call.lateReport ? [] : [refusedReport(command)]
+}
+
+function refusedReport(command: Report): SessionEvent {
+  const { callId, epoch, owner } = command
+  const reported = ({ complete: 'completed', 'complete-gate': 'completed', 'report-failure': 'failed', 'report-cancelled': 'cancelled' } as const)[command.kind]
+  return { type: 'AgentCallReportRefused', data: { callId, epoch, owner, reported, costUsd: costOf(command) } }
+}
+
+function costOf(command: Report): number {
+  if (command.kind === 'complete') return command.result.costUsd ?? 0
+  return command.kind === 'report-failure' ? (command.costUsd ?? 0) : 0
+}
+
+function outcome(command: Report, call: CallState, state: SessionState): SessionEvent[] {
+  const { callId, epoch } = command
+  switch (command.kind) {
+    case 'complete':
+      return [completed(command), ...(isEnded(state) ? [] : consequences(command, call))]
+    case 'complete-gate':
+      return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command, call, state)])]
+    case 'report-failure': {
+      const { error, retryable, durationMs } = command
+      return [{ type: 'AgentCallFailed', data: { callId, epoch, error, retryable, costUsd: costOf(command), durationMs } }]
+    }
+    case 'report-cancelled':
+      return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason } }]
+  }
+}
+
+function completed({ callId, epoch, result, durationMs }: Command<'complete'>): SessionEvent {
+  const { output, structured, usage, executorSessionId, artifacts } = result
+  return {
+    type: 'AgentCallCompleted',
+    data: {
+      callId,
+      epoch,
+      output,
+      costUsd: result.costUsd ?? 0,
+      durationMs,
+      ...(structured === undefined ? {} : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
+      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...(executorSessionId === undefined ? {} : { executorSessionId }),
+      ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
+    },
+  }
+}
+
+function gateCompleted({ callId, epoch, gate, durationMs }: Command<'complete-gate'>): SessionEvent {
+  return { type: 'AgentCallCompleted', data: { callId, epoch, output: gate.explanation, costUsd: 0, durationMs } }
+}
+
+function consequences({ result }: Command<'complete'>, call: CallState): SessionEvent[] {
+  const { callId, attempt, workItemId } = call
+  if (call.purpose === 'plan') return planConsequences(parsePlan(result), callId, attempt)
+  if (workItemId === undefined) return []
+  if (call.purpose === 'work') return [{ type: 'TaskCompleted', data: { workItemId, attempt, callId } }]
+  const parsed = parseReview(result)
+  if (!parsed.ok) return [{ type: 'ReviewRejected', data: { workItemId, attempt, callId, errors: parsed.errors } }]
+  return [{ type: 'TaskReviewed', data: { workItemId, attempt, callId, ...parsed.review } }]
+}
+
+function planConsequences(parsed: ReturnType<typeof parsePlan>, callId: string, attempt: number): SessionEvent[] {
+  if (!parsed.ok) return [{ type: 'PlanRejected', data: { callId, attempt, errors: parsed.errors } }]
+  return planEvents(callId, parsed.plan.strategy, parsed.plan.workItems.map(asWorkItem))
+}
+
+function asWorkItem({ id, ...planned }: Plan['workItems'][number]): SessionEventData['WorkItemCreated'] {
+  return { workItemId: id, ...planned }
+}
+
+function gateResult({ gate, callId }: Command<'complete-gate'>, call: CallState, state: SessionState): SessionEvent {
+  const gateId = call.gateId ?? ''
+  const mandatory = state.settings.gates.find((candidate) => candidate.gateId === gateId)?.mandatory ?? true
+  const { evidence, ...verdict } = gate
+  return {
+    type: 'QualityGateResult',
+    data: {
+      workItemId: call.workItemId ?? '',
+      attempt: call.attempt,
+      callId,
+      gateId,
+      mandatory,
+      ...verdict,
+      ...(evidence === undefined ? {} : { evidence }),
+    },
+  }
+}
+
+function doubt({ callId, epoch, reason }: Command<'doubt'>, state: SessionState): readonly SessionEvent[] {
+  const call = knownCall(state, callId)
+  if (call.status !== 'claimed' || call.epoch !== epoch) return []
+  const inDoubt: SessionEvent = { type: 'AgentCallInDoubt', data: { callId, epoch, owner: call.owner ?? '', reason } }
+  const resolution = resolutionByPolicy(call, state)
+  return resolution === undefined ? [inDoubt] : [inDoubt, resolved(callId, resolution, 'policy')]
+}
+
+/** A gate is a command of ours that may always run again; anything paid follows the session's policy. */
+function resolutionByPolicy(call: CallState, state: SessionState): 'retry' | 'resume' | 'fail' | undefined {
+  if (isEnded(state)) return 'fail'
+  if (call.role === 'gate') return 'retry'
+  return state.settings.inDoubt === 'ask' ? undefined : state.settings.inDoubt
+}
+
+function resolved(callId: string, resolution: 'retry' | 'resume' | 'fail', by: 'policy' | 'person'): SessionEvent {
+  return { type: 'AgentCallResolved', data: { callId, resolution, by } }
+}
+
+function resolve({ callId, resolution }: Command<'resolve'>, state: SessionState): readonly SessionEvent[] {
+  return isUnresolved(knownCall(state, callId)) ? [resolved(callId, resolution, 'person')] : []
+}
+
+function addWorkItem({ workItem }: Command<'add-work-item'>, state: SessionState): readonly SessionEvent[] {
+  refuseEnded(state)
+  if (state.workItems.has(workItem.workItemId)) return []
+  if (!state.planned) throw new DuologError('INVALID_ARGUMENT', 'The session has no plan yet. Add work items after PlanProposed.')
+  const unknown = workItem.dependencies.filter((id) => !state.workItems.has(id))
+  if (unknown.length > 0) {
+    const names = unknown.map((id) => `"${id}"`).join(', ')
+    throw new DuologError('INVALID_ARGUMENT', `workItem.dependencies: this session has no work item ${names}; add it first`)
+  }
+  return [{ type: 'WorkItemCreated', data: workItem }]
+}
+
+function refuseEnded(state: SessionState): void {
+  if (isEnded(state)) throw new DuologError('SESSION_ENDED', `The session is ${state.status}. Start a new one.`)
+}
+
+function updateWorkflow({ phase, note }: Command<'update-workflow'>, state: SessionState): readonly SessionEvent[] {
+  refuseEnded(state)
+  if (state.phase === phase) return []
+  return [{ type: 'WorkflowStateUpdated', data: { phase, ...(note === undefined ? {} : { note }) } }]
+}
+
+function pause({ reason }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {
+  if (isEnded(state) || state.status === 'paused') return []
+  return [...withdrawReserved(state, `paused: ${reason}`), { type: 'SessionPaused', data: { reason } }]
+}
+
+/** Calls nobody has begun go back: their messages may be read while nobody may claim them; going on reserves them anew. */
+function withdrawReserved(state: SessionState, reason: string): SessionEvent[] {
+  return openCalls(state, isReserved).map(({ callId }) => ({ type: 'AgentCallCancelled', data: { callId, reason } }))
+}
+
+function resume({ owner, previousOwner }: Command<'resume'>, state: SessionState): readonly SessionEvent[] {
+  if (isEnded(state) || state.owner !== previousOwner || (state.owner === owner && state.status !== 'paused')) return []
+  return [{ type: 'SessionResumed', data: { owner } }]
+}
+
+function cancel({ reason }: Command<'cancel'>, state: SessionState): readonly SessionEvent[] {
+  if (isEnded(state)) return []
+  return [...withdrawReserved(state, `cancelled: ${reason}`), { type: 'SessionCancelled', data: { reason } }]
+}
+
+/** Calls whose owner has to be looked after: claimed and not yet reported. */
+export function claimedCalls(state: SessionState): CallState[] {
+  return openCalls(state, isClaimed)
+}

@@ -1,0 +1,189 @@
+import type { QualityGate } from './settings.ts'
+import { callById, type CallState, failuresUpTo, isEnded, isOpen, isUnresolved, type SessionState, type WorkItemState } from './state.ts'
+
+/*
+ * What should happen now, as a pure function of the state (P1). Orchestration performs these actions, choreography asks
+ * the same function for one role: the same events follow. An empty list means: wait for what is open, or it is over.
+ */
+
+export type SessionAction =
+  | { readonly kind: 'plan'; readonly attempt: number; readonly again?: CallState }
+  | { readonly kind: 'assign'; readonly workItemId: string; readonly attempt: number }
+  | { readonly kind: 'work-again'; readonly workItemId: string; readonly again: CallState }
+  | { readonly kind: 'evaluate-gate'; readonly workItemId: string; readonly gateId: string; readonly again?: CallState }
+  /** An advisory gate that cannot be run costs nobody anything; a mandatory one fails its item. */
+  | { readonly kind: 'skip-gate'; readonly workItemId: string; readonly call: CallState; readonly reason: string }
+  | { readonly kind: 'review'; readonly workItemId: string; readonly again?: CallState }
+  | { readonly kind: 'accept'; readonly workItemId: string }
+  | { readonly kind: 'revise'; readonly workItemId: string; readonly feedback: readonly string[] }
+  | { readonly kind: 'fail-item'; readonly workItemId: string; readonly reason: string }
+  | { readonly kind: 'block-item'; readonly workItemId: string; readonly blockedBy: readonly string[] }
+  | { readonly kind: 'complete' }
+  | { readonly kind: 'fail'; readonly reason: string }
+
+export function nextActions(state: SessionState): readonly SessionAction[] {
+  if (state.status === 'unborn' || state.status === 'paused' || isEnded(state)) return []
+  if (!state.planned) return nextForPlan(state)
+  const items = [...state.workItems.values()]
+  const inFlight = items.flatMap((item) => nextForItem(state, item))
+  if (inFlight.length > 0) return inFlight
+  const blocked = items.flatMap((item) => nextForBlocked(state, item))
+  if (blocked.length > 0) return blocked
+  if (items.every(isSettled)) return [conclude(items)]
+  return assignReady(state, items)
+}
+
+function nextForPlan(state: SessionState): readonly SessionAction[] {
+  const call = callById(state, state.planCallId)
+  const attempt = state.planRejections + 1
+  if (call !== undefined && (isOpen(call) || isUnresolved(call))) return []
+  if (attempt > state.settings.maxPlanAttempts) return [{ kind: 'fail', reason: noPlan(state) }]
+  const fate = call?.attempt === attempt ? fateOf(state, call) : 'none'
+  if (fate === 'given-up') return [{ kind: 'fail', reason: `The Manager could not be asked for a plan: ${whyFailed(call)}` }]
+  return [{ kind: 'plan', attempt, ...(fate === 'again' && call ? { again: call } : {}) }]
+}
+
+function noPlan(state: SessionState): string {
+  return `No usable plan in ${state.planRejections} attempts. The last one: ${state.planErrors.join('; ')}`
+}
+
+/** What is to become of a call's purpose, now that the call has ended one way or another. */
+function fateOf(state: SessionState, call: CallState | undefined): 'none' | 'pending' | 'done' | 'again' | 'given-up' {
+  if (call === undefined) return 'none'
+  switch (call.status) {
+    case 'completed':
+      return 'done'
+    case 'cancelled':
+      return 'again'
+    case 'failed':
+      return call.retryable && failuresUpTo(call) < state.settings.maxCallAttempts ? 'again' : 'given-up'
+    case 'in-doubt':
+      return call.resolution === undefined ? 'pending' : call.resolution === 'fail' ? 'given-up' : 'again'
+    default:
+      return 'pending'
+  }
+}
+
+function whyFailed(call: CallState | undefined): string {
+  if (call?.status === 'in-doubt') return 'its outcome is in doubt and it was resolved as failed'
+  return call?.error?.message ?? 'no reason recorded'
+}
+
+function nextForItem(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  switch (item.status) {
+    case 'working':
+      return nextForWork(state, item)
+    case 'checking':
+      return nextForGates(state, item)
+    case 'reviewing':
+      return nextForReview(state, item)
+    default:
+      return []
+  }
+}
+
+function nextForWork(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  const call = callById(state, item.workCallId)
+  const fate = fateOf(state, call)
+  if (fate === 'again' && call) return [{ kind: 'work-again', workItemId: item.id, again: call }]
+  if (fate === 'given-up') return [failItem(item, `The Worker's call failed: ${whyFailed(call)}`)]
+  return []
+}
+
+/** Gates come before the review: the reviewer sees their results, and a review is not bought for work a mandatory gate has rejected. */
+function nextForGates(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  if (item.gates.size < state.settings.gates.length) {
+    return state.settings.gates.flatMap((gate) => nextForGate(state, item, gate))
+  }
+  const failed = failedGates(item)
+  return failed.length > 0 ? [reject(state, item, failed)] : [{ kind: 'review', workItemId: item.id }]
+}
+
+function nextForGate(state: SessionState, item: WorkItemState, gate: QualityGate): readonly SessionAction[] {
+  const { gateId, mandatory } = gate
+  const call = callById(state, item.gateCallIds.get(gateId))
+  if (item.gates.has(gateId)) return []
+  switch (fateOf(state, call)) {
+    case 'none':
+      return [{ kind: 'evaluate-gate', workItemId: item.id, gateId }]
+    case 'again':
+      return [{ kind: 'evaluate-gate', workItemId: item.id, gateId, again: call! }]
+    case 'given-up': {
+      const reason = `Gate "${gateId}" could not be run: ${whyFailed(call)}`
+      return [mandatory ? failItem(item, reason) : { kind: 'skip-gate', workItemId: item.id, call: call!, reason }]
+    }
+    default:
+      return []
+  }
+}
+
+function failedGates(item: WorkItemState): string[] {
+  return [...item.gates.values()]
+    .filter((gate) => gate.mandatory && !gate.passed)
+    .map((gate) => [`Gate "${gate.gateId}" failed: ${gate.explanation}`, gate.evidence].filter(Boolean).join('\n'))
+}
+
+function nextForReview(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  if (item.review !== undefined) return [verdict(state, item)]
+  const call = callById(state, item.reviewCallId)
+  const fate = fateOf(state, call)
+  if (call === undefined || fate === 'pending') return []
+  const unusable = fate === 'done'
+  const mayAskAgain = fate === 'again' || (unusable && failuresUpTo(call) < state.settings.maxCallAttempts)
+  if (mayAskAgain) return [{ kind: 'review', workItemId: item.id, again: call }]
+  const why = unusable ? `its answer was no verdict: ${item.reviewErrors.join('; ')}` : whyFailed(call)
+  return [failItem(item, `The review could not be had: ${why}`)]
+}
+
+/** The verdict is the reviewer's answer as given, and every mandatory gate (which all passed, or there was no review). */
+function verdict(state: SessionState, item: WorkItemState): SessionAction {
+  const { approved, qualityScore, feedback } = item.review!
+  if (!approved) return reject(state, item, feedback.length > 0 ? feedback : ['The reviewer rejected it without a reason.'])
+  if (qualityScore < state.settings.minQualityScore) {
+    const low = `The review's score ${qualityScore} is below the threshold ${state.settings.minQualityScore}.`
+    return reject(state, item, [low, ...feedback])
+  }
+  return { kind: 'accept', workItemId: item.id }
+}
+
+function reject(state: SessionState, item: WorkItemState, feedback: readonly string[]): SessionAction {
+  if (item.revisions < state.settings.maxRevisions) return { kind: 'revise', workItemId: item.id, feedback }
+  return failItem(item, `Still rejected after ${item.revisions} revisions: ${feedback.join('; ')}`)
+}
+
+function failItem(item: WorkItemState, reason: string): SessionAction {
+  return { kind: 'fail-item', workItemId: item.id, reason }
+}
+
+function nextForBlocked(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  if (item.status !== 'planned') return []
+  const blockedBy = item.dependencies.filter((id) => {
+    const status = state.workItems.get(id)?.status
+    return status === 'failed' || status === 'blocked'
+  })
+  return blockedBy.length > 0 ? [{ kind: 'block-item', workItemId: item.id, blockedBy }] : []
+}
+
+function isSettled(item: WorkItemState): boolean {
+  return item.status === 'accepted' || item.status === 'failed' || item.status === 'blocked'
+}
+
+function conclude(items: readonly WorkItemState[]): SessionAction {
+  const missing = items.filter((item) => item.status !== 'accepted')
+  if (missing.length === 0) return { kind: 'complete' }
+  const names = missing.map((item) => `${item.id} (${item.reason ?? `blocked by ${item.blockedBy?.join(', ')}`})`)
+  return { kind: 'fail', reason: `Not accepted: ${names.join('; ')}` }
+}
+
+/** Ready items by priority (1 first), then as planned, into the free slots. */
+function assignReady(state: SessionState, items: readonly WorkItemState[]): readonly SessionAction[] {
+  const active = items.filter((item) => item.status !== 'planned' && !isSettled(item)).length
+  const free = state.settings.maxConcurrentTasks - active
+  if (free <= 0) return []
+  const accepted = (id: string) => state.workItems.get(id)?.status === 'accepted'
+  return items
+    .filter((item) => item.status === 'planned' && item.dependencies.every(accepted))
+    .sort((a, b) => a.priority - b.priority)
+    .slice(0, free)
+    .map((item) => ({ kind: 'assign', workItemId: item.id, attempt: 1 }))
+}

@@ -1,0 +1,136 @@
+import { nextActions, type SessionAction } from './next-actions.ts'
+import { evolveSession } from './evolve.ts'
+import type { SessionEvent, SessionEventData } from './schemas.ts'
+import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
+
+/* An action becomes facts here (P1: pure). A call is only ever reserved; making it is the services' business (P7). */
+
+type Reservation = SessionEventData['AgentCallReserved']
+
+/**
+ * Everything that follows at once from a state: performs `nextActions` until there are none, and returns the events.
+ * So one append carries the outcome of a call, what follows from it, and the reservation of the next.
+ */
+export function settle(state: SessionState): SessionEvent[] {
+  const events: SessionEvent[] = []
+  let current = state
+  for (let actions = nextActions(current); actions.length > 0; actions = nextActions(current)) {
+    const performed = actions.flatMap((action) => perform(current, action))
+    current = performed.reduce(evolveSession, current)
+    events.push(...performed)
+  }
+  return events
+}
+
+export function perform(state: SessionState, action: SessionAction): SessionEvent[] {
+  switch (action.kind) {
+    case 'plan':
+      return [...phase(state, 'analysis'), reserve(state, { purpose: 'plan', attempt: action.attempt }, action.again)]
+    case 'assign':
+      return [...phase(state, 'execution'), ...assign(state, action.workItemId, action.attempt)]
+    case 'work-again':
+      return [reserve(state, { purpose: 'work', workItemId: action.workItemId, attempt: action.again.attempt }, action.again)]
+    case 'evaluate-gate':
+      return [reserve(state, { purpose: 'gate', ...current(state, action.workItemId), gateId: action.gateId }, action.again)]
+    case 'skip-gate':
+      return [skippedGate(state, action.workItemId, action.call, action.reason)]
+    case 'review':
+      return [reserve(state, { purpose: 'review', ...current(state, action.workItemId) }, action.again)]
+    case 'accept':
+      return [accepted(state, action.workItemId)]
+    case 'revise':
+      return revise(state, action.workItemId, action.feedback)
+    case 'fail-item':
+      return [failed(state, action.workItemId, action.reason)]
+    case 'block-item':
+      return [{ type: 'WorkItemBlocked', data: { workItemId: action.workItemId, blockedBy: [...action.blockedBy] } }]
+    case 'complete':
+      return [...phase(state, 'completion'), { type: 'SessionCompleted', data: { acceptedWorkItems: [...state.workItems.keys()] } }]
+    case 'fail':
+      return [...phase(state, 'completion'), { type: 'SessionFailed', data: { reason: action.reason } }]
+  }
+}
+
+function phase(state: SessionState, phase: SessionState['phase']): SessionEvent[] {
+  return state.phase === phase ? [] : [{ type: 'WorkflowStateUpdated', data: { phase } }]
+}
+
+function current(state: SessionState, workItemId: string): { workItemId: string; attempt: number } {
+  return { workItemId, attempt: itemById(state, workItemId).attempt }
+}
+
+function assign(state: SessionState, workItemId: string, attempt: number): SessionEvent[] {
+  const reserved = reserve(state, { purpose: 'work', workItemId, attempt })
+  const { callId } = reserved.data
+  return [{ type: 'TaskAssigned', data: { workItemId, attempt, callId, assignedTo: 'worker' } }, reserved]
+}
+
+function revise(state: SessionState, workItemId: string, feedback: readonly string[]): SessionEvent[] {
+  const attempt = itemById(state, workItemId).attempt + 1
+  return [
+    { type: 'RevisionRequested', data: { workItemId, attempt, feedback: [...feedback] } },
+    ...assign(state, workItemId, attempt),
+  ]
+}
+
+function accepted(state: SessionState, workItemId: string): SessionEvent {
+  const { attempt, review } = itemById(state, workItemId)
+  return {
+    type: 'WorkItemAccepted',
+    data: { workItemId, attempt, ...(review === undefined ? {} : { qualityScore: review.qualityScore }) },
+  }
+}
+
+function failed(state: SessionState, workItemId: string, reason: string): SessionEvent {
+  return { type: 'WorkItemFailed', data: { workItemId, attempt: itemById(state, workItemId).attempt, reason } }
+}
+
+function skippedGate(state: SessionState, workItemId: string, call: CallState, reason: string): SessionEvent {
+  const { attempt } = itemById(state, workItemId)
+  const gateId = call.gateId ?? ''
+  return {
+    type: 'QualityGateResult',
+    data: { workItemId, attempt, callId: call.callId, gateId, mandatory: false, passed: false, score: 0, explanation: reason },
+  }
+}
+
+interface Wanted {
+  readonly purpose: CallPurpose
+  readonly attempt: number
+  readonly workItemId?: string
+  readonly gateId?: string
+}
+
+const roleOf = { plan: 'manager', review: 'manager', work: 'worker', gate: 'gate' } as const
+
+/** Deterministic: whoever performs the same action reserves the same call. */
+function reserve(state: SessionState, wanted: Wanted, again?: CallState): Extract<SessionEvent, { type: 'AgentCallReserved' }> {
+  const attemptOfCall = again === undefined ? 1 : again.try + 1
+  const role = roleOf[wanted.purpose]
+  const model = role === 'gate' ? undefined : state.settings.models[role]
+  const resume = again?.resolution === 'resume' ? (again.result?.executorSessionId ?? again.resume) : undefined
+  return {
+    type: 'AgentCallReserved',
+    data: {
+      callId: callIdOf(wanted, attemptOfCall),
+      role,
+      ...wanted,
+      try: attemptOfCall,
+      timeoutMs: timeoutOf(state, wanted),
+      ...(again === undefined ? {} : { predecessor: again.callId }),
+      ...(model === undefined ? {} : { model }),
+      ...(resume === undefined ? {} : { resume }),
+    },
+  }
+}
+
+/** Readable in every list: `plan:1`, `work:parser:2`, `gate:parser:2:tests`, `review:parser:2~2` (the second try). */
+function callIdOf({ purpose, workItemId, attempt, gateId }: Wanted, attemptOfCall: number): string {
+  const name = [purpose, workItemId, attempt, gateId].filter((part) => part !== undefined).join(':')
+  return attemptOfCall === 1 ? name : `${name}~${attemptOfCall}`
+}
+
+function timeoutOf(state: SessionState, { purpose, gateId }: Wanted): number {
+  if (purpose !== 'gate') return state.settings.timeoutsMs[purpose]
+  return state.settings.gates.find((gate) => gate.gateId === gateId)?.timeoutMs ?? state.settings.timeoutsMs.work
+}

@@ -1,0 +1,139 @@
+import { z } from 'zod'
+import { settingsSchema } from './settings.ts'
+
+/*
+ * The data of every session event. Past tense, and enough to explain everything a person asks of a session.
+ * `sessionId` is the stream's name and stands in no event's data.
+ */
+
+const callId = z.string().min(1)
+const workItemId = z.string().min(1).max(128)
+const attempt = z.int().positive()
+const epoch = z.int().positive()
+const usage = z.object({ inputTokens: z.number().optional(), outputTokens: z.number().optional() })
+
+const failure = z.object({ code: z.string(), message: z.string() })
+
+export const sessionEventData = {
+  SessionCreated: z.object({
+    task: z.string().min(1),
+    workDir: z.string().min(1),
+    settings: settingsSchema,
+    /** Who runs the session; where `dispatch` is 'local', nobody else may while it lives. */
+    owner: z.string(),
+    createdBy: z.string(),
+  }),
+  WorkflowStateUpdated: z.object({
+    phase: z.enum(['analysis', 'planning', 'execution', 'integration', 'validation', 'completion']),
+    note: z.string().optional(),
+  }),
+  PlanProposed: z.object({ callId, strategy: z.string(), workItemIds: z.array(workItemId) }),
+  PlanRejected: z.object({ callId, attempt, errors: z.array(z.string()).min(1) }),
+  WorkItemCreated: z.object({
+    workItemId,
+    title: z.string(),
+    description: z.string(),
+    acceptanceCriteria: z.array(z.string()),
+    /** 1 is done first, 5 last. */
+    priority: z.number(),
+    estimatedEffort: z.number().optional(),
+    dependencies: z.array(workItemId),
+  }),
+  TaskAssigned: z.object({ workItemId, attempt, callId, assignedTo: z.literal('worker') }),
+  AgentCallReserved: z.object({
+    callId,
+    role: z.enum(['manager', 'worker', 'gate']),
+    purpose: z.enum(['plan', 'work', 'review', 'gate']),
+    workItemId: workItemId.optional(),
+    gateId: z.string().optional(),
+    attempt,
+    /** From 1: the same attempt's calls, when an earlier one failed, was cancelled or is in doubt. */
+    try: z.int().positive(),
+    predecessor: callId.optional(),
+    timeoutMs: z.int().positive(),
+    model: z.string().optional(),
+    /** The executor's own session to go on with (policy 'resume'). */
+    resume: z.string().optional(),
+  }),
+  AgentCallClaimed: z.object({ callId, epoch, owner: z.string() }),
+  AgentCallCompleted: z.object({
+    callId,
+    epoch,
+    output: z.string(),
+    structured: z.json().optional(),
+    usage: usage.optional(),
+    costUsd: z.number().nonnegative(),
+    executorSessionId: z.string().optional(),
+    artifacts: z.array(z.string()).optional(),
+    durationMs: z.number().nonnegative(),
+  }),
+  AgentCallFailed: z.object({
+    callId,
+    epoch,
+    error: failure,
+    retryable: z.boolean(),
+    costUsd: z.number().nonnegative(),
+    durationMs: z.number().nonnegative(),
+  }),
+  AgentCallCancelled: z.object({ callId, epoch: epoch.optional(), reason: z.string() }),
+  AgentCallInDoubt: z.object({ callId, epoch, owner: z.string(), reason: z.string() }),
+  AgentCallResolved: z.object({
+    callId,
+    resolution: z.enum(['retry', 'resume', 'fail']),
+    by: z.enum(['policy', 'person']),
+  }),
+  /** A report by someone who had lost the claim: shown, but it changes nothing (P8). */
+  AgentCallReportRefused: z.object({
+    callId,
+    epoch,
+    owner: z.string(),
+    reported: z.enum(['completed', 'failed', 'cancelled']),
+    costUsd: z.number().nonnegative(),
+  }),
+  TaskCompleted: z.object({ workItemId, attempt, callId }),
+  QualityGateResult: z.object({
+    workItemId,
+    attempt,
+    callId,
+    gateId: z.string(),
+    mandatory: z.boolean(),
+    passed: z.boolean(),
+    score: z.number().min(0).max(1),
+    explanation: z.string(),
+    evidence: z.string().optional(),
+  }),
+  TaskReviewed: z.object({
+    workItemId,
+    attempt,
+    callId,
+    approved: z.boolean(),
+    qualityScore: z.number().min(0).max(1),
+    feedback: z.array(z.string()),
+    recommendations: z.array(z.string()),
+  }),
+  /** The reviewer's answer was no verdict; it is asked again with the errors. */
+  ReviewRejected: z.object({ workItemId, attempt, callId, errors: z.array(z.string()).min(1) }),
+  RevisionRequested: z.object({ workItemId, attempt, feedback: z.array(z.string()) }),
+  WorkItemAccepted: z.object({ workItemId, attempt, qualityScore: z.number().optional() }),
+  WorkItemFailed: z.object({ workItemId, attempt: z.int().nonnegative(), reason: z.string() }),
+  WorkItemBlocked: z.object({ workItemId, blockedBy: z.array(workItemId) }),
+  SessionPaused: z.object({ reason: z.string() }),
+  SessionResumed: z.object({ owner: z.string() }),
+  SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),
+  SessionFailed: z.object({ reason: z.string() }),
+  SessionCancelled: z.object({ reason: z.string() }),
+} as const
+
+export type SessionEventData = { [Name in keyof typeof sessionEventData]: z.infer<(typeof sessionEventData)[Name]> }
+export type SessionEventName = keyof SessionEventData
+/** Everything that can happen to a session. */
+export type SessionEvent = {
+  [Name in SessionEventName]: { readonly type: Name; readonly data: SessionEventData[Name] }
+}[SessionEventName]
+
+/** Names of the design that mean one of the events above. */
+export const sessionEventAliases = {
+  SessionStarted: 'SessionCreated',
+  WorkItemCompleted: 'TaskCompleted',
+  QualityGateEvaluated: 'QualityGateResult',
+} as const satisfies Record<string, SessionEventName>

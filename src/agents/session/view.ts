@@ -1,0 +1,143 @@
+import { isEnded, isUnresolved, isWaiting, type CallState, type SessionState, type WorkItemState } from './state.ts'
+
+/** A session as people and programs are shown it (`duolog show --json`). Plain JSON. */
+export interface SessionView {
+  readonly sessionId: string
+  readonly status: 'planning' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+  readonly version: number
+  readonly task: string
+  readonly phase: string
+  readonly workDir: string
+  readonly owner: string
+  readonly reason?: string
+  readonly workItems: readonly WorkItemView[]
+  readonly calls: readonly CallView[]
+  readonly totals: SessionTotals
+}
+
+export interface WorkItemView {
+  readonly id: string
+  readonly title: string
+  readonly status: string
+  readonly attempts: number
+  readonly revisions: number
+  readonly priority: number
+  readonly dependencies: readonly string[]
+  readonly costUsd: number
+  readonly qualityScore?: number
+  readonly reason?: string
+}
+
+export interface CallView {
+  readonly callId: string
+  readonly role: string
+  readonly purpose: string
+  readonly workItemId?: string
+  readonly attempt: number
+  readonly try: number
+  readonly status: string
+  readonly costUsd: number
+  readonly predecessor?: string
+  readonly resolution?: string
+  readonly owner?: string
+  readonly durationMs?: number
+  readonly error?: string
+}
+
+export interface SessionTotals {
+  readonly workItems: number
+  readonly accepted: number
+  readonly revisions: number
+  /** Calls made, those in doubt among them; gates are commands of ours and cost no call. */
+  readonly workerCalls: number
+  readonly managerCalls: number
+  readonly gateRuns: number
+  readonly inDoubtCalls: number
+  readonly refusedReports: number
+  readonly costUsd: number
+}
+
+export function sessionView(sessionId: string, state: SessionState, version: number): SessionView {
+  const calls = [...state.calls.values()]
+  return {
+    sessionId,
+    status: shownStatus(state),
+    version,
+    task: state.task,
+    phase: state.phase,
+    workDir: state.workDir,
+    owner: state.owner,
+    ...(state.reason === undefined ? {} : { reason: state.reason }),
+    workItems: [...state.workItems.values()].map((item) => workItemView(item, calls)),
+    calls: calls.map(callView),
+    totals: totalsOf(state, calls),
+  }
+}
+
+export function shownStatus(state: SessionState): SessionView['status'] {
+  if (state.status === 'unborn') return 'planning'
+  if (isEnded(state) || state.status === 'paused') return state.status
+  return isWaiting(state) ? 'waiting' : state.status
+}
+
+function workItemView(item: WorkItemState, calls: readonly CallState[]): WorkItemView {
+  const { id, title, status, attempt, revisions, priority, dependencies, qualityScore } = item
+  const reason = item.reason ?? (item.blockedBy && `blocked by ${item.blockedBy.join(', ')}`)
+  return {
+    id,
+    title,
+    status,
+    attempts: attempt,
+    revisions,
+    priority,
+    dependencies,
+    costUsd: costOf(calls.filter((call) => call.workItemId === id)),
+    ...(qualityScore === undefined ? {} : { qualityScore }),
+    ...(reason === undefined ? {} : { reason }),
+  }
+}
+
+function callView(call: CallState): CallView {
+  const { callId, role, purpose, workItemId, attempt, status, costUsd, predecessor, resolution, owner, durationMs } = call
+  return {
+    callId,
+    role,
+    purpose,
+    ...(workItemId === undefined ? {} : { workItemId }),
+    attempt,
+    try: call.try,
+    status,
+    costUsd,
+    ...(predecessor === undefined ? {} : { predecessor }),
+    ...(resolution === undefined ? {} : { resolution }),
+    ...(owner === undefined ? {} : { owner }),
+    ...(durationMs === undefined ? {} : { durationMs }),
+    ...(call.error === undefined ? {} : { error: call.error.message }),
+  }
+}
+
+function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTotals {
+  const items = [...state.workItems.values()]
+  const made = (role: CallState['role']) => calls.filter((call) => call.role === role && call.epoch > 0).length
+  return {
+    workItems: items.length,
+    accepted: items.filter((item) => item.status === 'accepted').length,
+    revisions: items.reduce((sum, item) => sum + item.revisions, 0),
+    workerCalls: made('worker'),
+    managerCalls: made('manager'),
+    gateRuns: made('gate'),
+    inDoubtCalls: calls.filter((call) => call.status === 'in-doubt').length,
+    refusedReports: state.refusedReports,
+    costUsd: costOf(calls),
+  }
+}
+
+/** Micro-dollars while adding, so that ten calls of 0.1 cost 1. */
+function costOf(calls: readonly CallState[]): number {
+  return calls.reduce((sum, call) => sum + Math.round(call.costUsd * 1e6), 0) / 1e6
+}
+
+/** What a person still has to answer. */
+export function unresolvedCalls(state: SessionState): CallState[] {
+  return [...state.openCallIds].map((id) => state.calls.get(id)!).filter(isUnresolved)
+}

@@ -1,0 +1,86 @@
+import type { RecordedMessage } from '../core/event.ts'
+import { isRecordedEvent } from '../core/event.ts'
+import type { Logger } from '../core/logger.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+import type { Consumer, EventStore } from '../store/event-store.ts'
+import type { Reaper } from './reaper.ts'
+import type { SessionLog } from './session-log.ts'
+import { isEnded } from './session/state.ts'
+
+/*
+ * Looks after the sessions that services run ('topics'): puts the calls of dead owners in doubt, so that the session's
+ * policy goes on. Any number may run; they do the same things and the log lets each happen once.
+ */
+
+export interface SupervisorOptions {
+  readonly sessions: SessionLog
+  readonly store: EventStore
+  readonly reaper: Reaper
+  readonly reapEveryMs: number
+  readonly eventTopic?: string
+  readonly group?: string
+  readonly logger: Logger
+}
+
+const endings = new Set(['SessionCompleted', 'SessionFailed', 'SessionCancelled'])
+
+export class Supervisor {
+  readonly #options: SupervisorOptions
+  readonly #active = new Set<string>()
+  #consumer: Consumer | undefined
+  #timer: NodeJS.Timeout | undefined
+  #round: Promise<void> = Promise.resolve()
+
+  constructor(options: SupervisorOptions) {
+    this.#options = options
+  }
+
+  async start(): Promise<void> {
+    const { store, eventTopic, group, reapEveryMs, logger } = this.#options
+    this.#consumer ??= store.consume({
+      group: group ?? 'duolog.coordinator',
+      topics: [eventTopic ?? DEFAULT_EVENT_TOPIC],
+      handler: async (message) => this.#note(message),
+      onError: (error) => logger.warn({ error }, 'The coordinator could not read an event; it will be tried again'),
+    })
+    await Promise.all([this.#consumer.ready, this.#findActive()])
+    this.#timer ??= setInterval(() => this.#look(), reapEveryMs)
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#consumer?.stop()
+    await this.#round
+  }
+
+  #note(message: RecordedMessage): void {
+    if (!isRecordedEvent(message)) return
+    if (endings.has(message.type)) this.#active.delete(message.stream)
+    else this.#active.add(message.stream)
+  }
+
+  /** Sessions that were under way before this process began to read. */
+  async #findActive(): Promise<void> {
+    for await (const { stream } of this.#options.store.listStreams()) this.#active.add(stream)
+  }
+
+  #look(): void {
+    this.#round = this.#round.then(() => this.#lookAfterAll())
+  }
+
+  async #lookAfterAll(): Promise<void> {
+    for (const sessionId of this.#active) {
+      try {
+        await this.#lookAfter(sessionId)
+      } catch (error) {
+        this.#options.logger.warn({ error, sessionId }, 'A session could not be looked after; it will be tried again')
+      }
+    }
+  }
+
+  async #lookAfter(sessionId: string): Promise<void> {
+    const { state } = await this.#options.sessions.load(sessionId)
+    if (state.status === 'unborn' || isEnded(state)) this.#active.delete(sessionId)
+    else await this.#options.reaper.reap(sessionId, state)
+  }
+}

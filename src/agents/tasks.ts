@@ -1,0 +1,41 @@
+import { z } from 'zod'
+import type { OutgoingMessage } from '../core/event.ts'
+import type { SessionEvent } from './session/schemas.ts'
+import type { CallRole, SessionState } from './session/state.ts'
+
+/** Where the tasks of each role travel, keyed by session id. */
+export const taskTopics = {
+  manager: 'agent.tasks.manager',
+  worker: 'agent.tasks.worker',
+  gate: 'quality.gates',
+} as const satisfies Record<CallRole, string>
+
+export const AGENT_TASK = 'AgentTask'
+
+/** "This call is reserved: whoever serves the role may claim it." Carries no more than the session's log says. */
+export const agentTaskSchema = z.object({
+  sessionId: z.string().min(1),
+  callId: z.string().min(1),
+  role: z.enum(['manager', 'worker', 'gate']),
+  purpose: z.enum(['plan', 'work', 'review', 'gate']),
+  workItemId: z.string().optional(),
+  attempt: z.int().positive(),
+  dispatch: z.enum(['local', 'topics']),
+})
+
+export type AgentTask = z.infer<typeof agentTaskSchema>
+
+/** The messages that go out with a session's events: one per reservation. Pure. */
+export function taskMessages(
+  sessionId: string,
+  events: readonly SessionEvent[],
+  state: SessionState,
+): OutgoingMessage[] {
+  return events.flatMap((event) => {
+    if (event.type !== 'AgentCallReserved') return []
+    const { callId, role, purpose, workItemId, attempt } = event.data
+    const { dispatch } = state.settings
+    const data: AgentTask = { sessionId, callId, role, purpose, attempt, dispatch, ...(workItemId && { workItemId }) }
+    return [{ topic: taskTopics[role], key: sessionId, type: AGENT_TASK, data, correlationId: sessionId }]
+  })
+}
