@@ -1,6 +1,6 @@
+import type { Clock } from '../core/clock.ts'
 import { DuologError } from '../core/errors.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
-import type { Clock } from '../core/clock.ts'
 import type { Announcement, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { AgentService } from './agent-service.ts'
@@ -9,15 +9,16 @@ import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
 import { commandGate } from './gates/command-gate.ts'
 import { newOwner, newSessionId } from './names.ts'
+import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
-import { SessionLog } from './session-log.ts'
-import { SessionRunner } from './session-runner.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
+import { SessionLog } from './session-log.ts'
+import { SessionRunner } from './session-runner.ts'
 import { Supervisor } from './supervisor.ts'
 import { CREATED_BY } from './version.ts'
 
@@ -209,12 +210,20 @@ export class KafkaAgentCoordinator {
    */
   async sendTaskToAgent(role: 'worker', task: SentTask): Promise<SessionView> {
     if (role !== 'worker') {
-      throw new DuologError('INVALID_ARGUMENT', `role: "${role}" takes no tasks of this kind. Plans and reviews follow from the session.`)
+      throw new DuologError(
+        'INVALID_ARGUMENT',
+        `role: "${role}" takes no tasks of this kind. Plans and reviews follow from the session.`,
+      )
     }
     const { state } = await this.#sessions.load(task.sessionId)
     if (state.status === 'unborn') {
       const { sessionId, workDir } = task
-      await this.create(task.title, { sessionId, settings: { dispatch: 'topics' }, workItems: [task], ...(workDir && { workDir }) })
+      await this.create(task.title, {
+        sessionId,
+        settings: { dispatch: 'topics' },
+        workItems: [task],
+        ...(workDir && { workDir }),
+      })
       return this.show(sessionId)
     }
     return this.#command(task.sessionId, { kind: 'add-work-item', workItem: asWorkItem(task) })
@@ -285,7 +294,10 @@ export class KafkaAgentCoordinator {
   async #existing(sessionId: string) {
     const loaded = await this.#sessions.load(sessionId)
     if (loaded.version > 0) return loaded
-    throw new DuologError('SESSION_NOT_FOUND', `There is no session "${sessionId}" in this log. List them with: duolog sessions`)
+    throw new DuologError(
+      'SESSION_NOT_FOUND',
+      `There is no session "${sessionId}" in this log. List them with: duolog sessions`,
+    )
   }
 
   async #newestUnended(): Promise<string> {
@@ -295,7 +307,10 @@ export class KafkaAgentCoordinator {
     for (const { stream } of streams) {
       if (await this.#isUnendedSession(stream)) return stream
     }
-    throw new DuologError('SESSION_NOT_FOUND', 'There is no unfinished session in this log. Start one with: duolog run "<task>"')
+    throw new DuologError(
+      'SESSION_NOT_FOUND',
+      'There is no unfinished session in this log. Start one with: duolog run "<task>"',
+    )
   }
 
   /** A log may hold other streams than sessions. */
@@ -353,7 +368,10 @@ function runningElsewhere(sessionId: string, owner: string): DuologError {
   )
 }
 
-function guardedExecutors({ executor, executors }: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
+function guardedExecutors({
+  executor,
+  executors,
+}: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
   const manager = executors?.manager ?? executor
   const worker = executors?.worker ?? executor
   return { ...(manager && { manager: guardedExecutor(manager) }), ...(worker && { worker: guardedExecutor(worker) }) }
@@ -361,6 +379,12 @@ function guardedExecutors({ executor, executors }: KafkaAgentCoordinatorOptions)
 
 function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] {
   const { workItemId, title, description, acceptanceCriteria, priority = 3, dependencies = [] } = task
-  return { workItemId, title, description, acceptanceCriteria: [...acceptanceCriteria], priority, dependencies: [...dependencies] }
+  return {
+    workItemId,
+    title,
+    description,
+    acceptanceCriteria: [...acceptanceCriteria],
+    priority,
+    dependencies: [...dependencies],
+  }
 }
-
