@@ -20,7 +20,10 @@ const MIN_SECRET_CHARS = 8
 
 /** Bounded repeats only: agents write megabytes, and a pattern must stay linear in them. */
 const PATTERNS: readonly (readonly [kind: string, pattern: RegExp])[] = [
-  ['private-key', /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)/g],
+  [
+    'private-key',
+    /-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----[\s\S]{0,20000}?(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY-----|$)/g,
+  ],
   ['api-key', /\bsk-[A-Za-z0-9_-]{16,400}/g],
   ['github-token', /\b(?:gh[pousr]_[A-Za-z0-9]{20,400}|github_pat_[A-Za-z0-9_]{20,400})/g],
   ['gitlab-token', /\bglpat-[A-Za-z0-9_-]{16,400}/g],
