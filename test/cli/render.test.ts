@@ -3,7 +3,7 @@ import { WriteStream } from 'node:tty'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { formatDuration, formatUsd, plural } from '../../src/cli/render/format.ts'
-import { changes, LiveTree, type TreeStream } from '../../src/cli/render/live-tree.ts'
+import { changes, LiveTree } from '../../src/cli/render/live-tree.ts'
 import { wantsColor } from '../../src/cli/render/paint.ts'
 import { table } from '../../src/cli/render/table.ts'
 import { renderTree, type TreeItem, type TreeView } from '../../src/cli/render/tree.ts'
@@ -70,6 +70,7 @@ describe('renderTree', () => {
   })
 
   it('leaves accepted items out before it cuts, and keeps their count', () => {
+    expect(renderTree(view, { width: 120, maxLines: 5 })).toEqual(renderTree(view, { width: 120 }))
     expect(renderTree(view, { width: 120, maxLines: 4 })).toEqual([
       '⠋ Bring trip-split to green  running · 1/3 accepted · 4.2s · $0.18',
       '├─ ⠋ shares  Split without losing a cent  working · 2 attempts · 1 revision · $0.05 · 2.6s',
@@ -109,8 +110,8 @@ const TERMINAL_TOKEN = /\u001b\[\??\d*[A-Za-z]|\n|[^\u001b\n]+/g
 
 class FakeTerminal extends PassThrough {
   readonly isTTY: boolean
-  readonly columns = 120
-  readonly rows = 24
+  columns = 120
+  rows = 24
   readonly writes: string[] = []
   constructor(isTTY: boolean) {
     super()
@@ -144,7 +145,7 @@ describe('LiveTree', () => {
 
   const onTerminal = (now = () => 0) => {
     const stream = new FakeTerminal(true)
-    return { stream, tree: new LiveTree(stream as TreeStream, { now }) }
+    return { stream, tree: new LiveTree(stream, { now }) }
   }
   const lines = (shown: TreeView, frame = 0) => [...renderTree(shown, { width: 119, frame }), '']
 
@@ -158,6 +159,14 @@ describe('LiveTree', () => {
     vi.advanceTimersByTime(100)
     expect(stream.writes.length).toBe(written + 1)
     expect(stream.screen()).toEqual(lines({ ...view, costUsd: 49 }, 1))
+    tree.stop()
+  })
+
+  it('assumes 80 × 24 when the terminal does not know its size', () => {
+    const { stream, tree } = onTerminal()
+    Object.assign(stream, { columns: 0, rows: 0 })
+    tree.update(view)
+    expect(stream.screen()).toEqual([...renderTree(view, { width: 79 }), ''])
     tree.stop()
   })
 
@@ -208,7 +217,7 @@ describe('LiveTree', () => {
 
   it('prints one line per change when it is no terminal, and starts no timer', () => {
     const stream = new FakeTerminal(false)
-    const tree = new LiveTree(stream as TreeStream, { now: () => 0 })
+    const tree = new LiveTree(stream, { now: () => 0 })
     tree.update({ ...view, items: [money] })
     tree.update({ ...view, items: [money], costUsd: 1 })
     tree.print('a note')

@@ -81,7 +81,9 @@ export class LiveTree {
 
   /** One write per picture, so that a terminal never shows half of it. */
   #draw(above = ''): void {
-    const { columns = DEFAULT_COLUMNS, rows = DEFAULT_ROWS } = this.#stream
+    // A terminal without a size says 0.
+    const columns = this.#stream.columns || DEFAULT_COLUMNS
+    const rows = this.#stream.rows || DEFAULT_ROWS
     const view = advanced(this.#view!, this.#now() - this.#viewedAtMs)
     // One column and one line stay free: a full line would wrap, a full screen would scroll, and the count be wrong.
     const options = { width: columns - 1, maxLines: rows - 1, color: wantsColor(this.#stream), frame: this.#frame }
