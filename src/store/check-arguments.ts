@@ -11,7 +11,7 @@ export const MAX_KEY_BYTES = 8192
 export const MAX_NAME_CHARACTERS = 256
 const TOPIC_NAME = /^[a-zA-Z0-9._-]{1,249}$/
 // A lone surrogate has no UTF-8 form: two different names would become one.
-const UNFIT = /[\u0000-\u001f\u007f]|\p{Surrogate}/u
+const UNFIT = /\p{Cc}|\p{Surrogate}/u
 
 export function invalidArgument(message: string): DuologError {
   return new DuologError('INVALID_ARGUMENT', message)
