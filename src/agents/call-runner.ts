@@ -2,7 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
-import type { AgentExecutor, AgentRole } from './executor.ts'
+import { type AgentExecutor, type AgentRole, paidForOf } from './executor.ts'
 import type { GateReport, SessionCommand } from './session/commands.ts'
 import { requestFor } from './session/requests.ts'
 import type { QualityGate } from './session/settings.ts'
@@ -178,13 +178,14 @@ export class CallRunner {
 type Outcome =
   | Pick<Extract<SessionCommand, { kind: 'complete' }>, 'kind' | 'result'>
   | Pick<Extract<SessionCommand, { kind: 'complete-gate' }>, 'kind' | 'gate'>
-  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable'>
+  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable' | 'costUsd'>
   | Pick<Extract<SessionCommand, { kind: 'report-cancelled' }>, 'kind' | 'reason'>
 
 function failureOf(error: unknown): Outcome {
   const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
   const retryable = isDuologError(error) ? error.retry !== 'never' : true
-  return { kind: 'report-failure', error: { code, message: messageOf(error) }, retryable }
+  const { costUsd = 0 } = paidForOf(error)
+  return { kind: 'report-failure', error: { code, message: messageOf(error) }, retryable, costUsd }
 }
 
 function whyStop(state: SessionState, call: CallState): string | undefined {

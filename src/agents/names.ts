@@ -1,5 +1,5 @@
-import { systemClock, systemRandom } from '../store/system.ts'
 import { uuidV7 } from '../core/ids.ts'
+import { systemClock, systemRandom } from '../store/system.ts'
 
 /** A new session's id. */
 export function newSessionId(): string {

@@ -1,11 +1,11 @@
 import type { RecordedMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import type { Consumer, EventStore } from '../store/event-store.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import type { Reaper } from './reaper.ts'
-import type { SessionLog } from './session-log.ts'
 import { isEnded } from './session/state.ts'
+import type { SessionLog } from './session-log.ts'
 
 /*
  * Looks after the sessions that services run ('topics'): puts the calls of dead owners in doubt, so that the session's
