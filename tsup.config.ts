@@ -5,6 +5,7 @@ import { binEntry, libraryEntries } from './entries.ts'
 const common: Options = {
   target: 'node22',
   platform: 'node',
+  tsconfig: 'tsconfig.build.json',
   outDir: 'dist',
   // Shared chunks: without them each CommonJS entry has its own copy of the error classes.
   splitting: true,
