@@ -1,0 +1,140 @@
+import type { DriverRecord, NewTopic, TopicDescription, TopicPartition } from '../driver.ts'
+import { groupBy, type LowCluster, leaderOf, toKafkaError, typeOf } from './kafkajs-internals.ts'
+import { toTopicData } from './kafkajs-writer.ts'
+
+/*
+ * What is asked of the cluster beside reading and writing in transactions. Each request is tried a few times: after a
+ * lost connection, and while a new topic finds its leaders.
+ */
+
+const TOPIC_RESOURCE = 2
+const CREATE_TIMEOUT_MS = 10_000
+const PRODUCE_TIMEOUT_MS = 10_000
+const ATTEMPTS = 5
+const RETRY_PAUSE_MS = 100
+
+export class KafkajsAdmin {
+  readonly #cluster: LowCluster
+  readonly #topics = new Set<string>()
+
+  constructor(cluster: LowCluster) {
+    this.#cluster = cluster
+  }
+
+  /** Names are looked up one by one: a cluster answers a request that names a missing topic with nothing but an error. */
+  async describe(topics: readonly string[]): Promise<readonly TopicDescription[]> {
+    const counts = await Promise.all(topics.map((topic) => this.#persist(() => this.#partitionsOf(topic))))
+    const existing = topics.flatMap((topic, index) => ({ topic, partitions: counts[index] ?? 0 }))
+    const found = existing.filter(({ partitions }) => partitions > 0)
+    const configs = await this.#configs(found.map(({ topic }) => topic))
+    return found.map(({ topic, partitions }) => ({
+      topic,
+      partitions,
+      cleanupPolicy: configs.get(topic)?.get('cleanup.policy') ?? 'delete',
+      retentionMs: Number(configs.get(topic)?.get('retention.ms') ?? -1),
+    }))
+  }
+
+  async create(topics: readonly NewTopic[]): Promise<void> {
+    if (topics.length === 0) return
+    const requests = topics.map(({ topic, partitions, config = {} }) => ({
+      topic,
+      numPartitions: partitions,
+      replicationFactor: -1, // the broker's default
+      configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
+    }))
+    // One by one, so that one that exists already takes nothing from the others.
+    await Promise.all(requests.map((request) => this.#persist(() => this.#create(request))))
+  }
+
+  async offsetOf({ topic, partition }: TopicPartition, end: 'earliest' | 'latest'): Promise<number> {
+    return this.#persist(async () => {
+      await this.#know([topic])
+      const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
+      const partitions = [{ partition, timestamp: end === 'earliest' ? -2 : -1 }]
+      const { responses } = await broker.listOffsets({ isolationLevel: 1, topics: [{ topic, partitions }] })
+      return Number(responses[0]?.partitions[0]?.offset ?? 0)
+    })
+  }
+
+  async produce(records: readonly DriverRecord[]): Promise<void> {
+    await this.#persist(async () => {
+      await this.#know(records.map(({ topic }) => topic))
+      const byLeader = groupBy(records, ({ topic, partition }) => String(leaderOf(this.#cluster, topic, partition)))
+      const sent = [...byLeader].map(async ([nodeId, group]) => {
+        const broker = await this.#cluster.findBroker({ nodeId })
+        return broker.produce({ topicData: toTopicData(group), acks: -1, timeout: PRODUCE_TIMEOUT_MS })
+      })
+      await Promise.all(sent)
+    })
+  }
+
+  async partitionsOf(topic: string): Promise<number> {
+    return this.#persist(() => this.#partitionsOf(topic))
+  }
+
+  async #partitionsOf(topic: string): Promise<number> {
+    try {
+      const broker = await this.#cluster.findControllerBroker()
+      const { topicMetadata } = await broker.metadata([topic])
+      return topicMetadata[0]?.partitionMetadata.length ?? 0
+    } catch (error) {
+      if (typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return 0
+      throw error
+    }
+  }
+
+  async #create(
+    request: Parameters<Awaited<ReturnType<LowCluster['findControllerBroker']>>['createTopics']>[0]['topics'][0],
+  ) {
+    const broker = await this.#cluster.findControllerBroker()
+    try {
+      await broker.createTopics({ topics: [request], timeout: CREATE_TIMEOUT_MS })
+    } catch (error) {
+      if (!existsAlready(error)) throw error
+    }
+  }
+
+  async #configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+    if (topics.length === 0) return new Map()
+    const configNames = ['cleanup.policy', 'retention.ms']
+    const resources = topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames }) as const)
+    const described = await this.#persist(async () =>
+      (await this.#cluster.findControllerBroker()).describeConfigs({ resources }),
+    )
+    return new Map(
+      described.resources.map(({ resourceName, configEntries }) => [
+        resourceName,
+        new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+      ]),
+    )
+  }
+
+  async #know(topics: readonly string[]): Promise<void> {
+    const missing = topics.some((topic) => !this.#topics.has(topic))
+    for (const topic of topics) this.#topics.add(topic)
+    if (missing) await this.#cluster.addMultipleTargetTopics([...this.#topics])
+  }
+
+  async #persist<T>(request: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await request()
+      } catch (error) {
+        const known = toKafkaError(error)
+        if (known.code !== 'UNAVAILABLE' || attempt === ATTEMPTS) throw known
+        await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * attempt))
+        await this.#cluster
+          .connect()
+          .then(() => this.#cluster.refreshMetadata())
+          .catch(() => {})
+      }
+    }
+  }
+}
+
+function existsAlready(error: unknown): boolean {
+  if (typeOf(error) === 'TOPIC_ALREADY_EXISTS') return true
+  const errors = error instanceof Error && 'errors' in error && Array.isArray(error.errors) ? error.errors : []
+  return errors.length > 0 && errors.every((each) => typeOf(each) === 'TOPIC_ALREADY_EXISTS')
+}

@@ -1,0 +1,257 @@
+import { KafkaError, type KafkaErrorCode } from '../driver.ts'
+
+/*
+ * The shapes of kafkajs 2.2.4 below its public surface: its cluster and broker classes speak the protocol request by
+ * request, which its producer and consumer hide (no manual fetch, no init without a transaction, no last stable
+ * offset). 2.2.4 is its last release and our exact version, and these classes are reached through its own client.
+ */
+
+export interface LowCluster {
+  readonly brokerPool: LowBrokerPool
+  connect(): Promise<void>
+  disconnect(): Promise<void>
+  refreshMetadata(): Promise<void>
+  refreshMetadataIfNecessary(): Promise<void>
+  addMultipleTargetTopics(topics: readonly string[]): Promise<void>
+  metadata(options: { topics: readonly string[] }): Promise<LowMetadata | null>
+  findBroker(options: { nodeId: number | string }): Promise<LowBroker>
+  findControllerBroker(): Promise<LowBroker>
+  findGroupCoordinator(options: { groupId: string; coordinatorType: 0 | 1 }): Promise<LowBroker>
+  findTopicPartitionMetadata(topic: string): readonly { partitionId: number; leader: number }[]
+}
+
+export interface LowBrokerPool {
+  seedBroker?: { connectionPool: { pool: readonly { requestQueue: RequestQueue }[] } }
+  createSeedBroker(): Promise<void>
+}
+
+export interface RequestQueue {
+  pending: readonly unknown[]
+  throttledUntil: number
+  scheduleCheckPendingRequests(): void
+}
+
+export interface LowMetadata {
+  readonly topicMetadata: readonly {
+    readonly topic: string
+    readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[]
+  }[]
+}
+
+interface Producer {
+  readonly producerId: string
+  readonly producerEpoch: number
+}
+
+export type Transactional = Producer & { readonly transactionalId: string }
+
+export interface LowBroker {
+  metadata(topics: readonly string[]): Promise<LowMetadata>
+  fetch(request: {
+    isolationLevel: 1
+    maxWaitTime: number
+    minBytes: number
+    maxBytes: number
+    topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
+  }): Promise<{ responses: readonly { topicName: string; partitions: readonly LowFetchedPartition[] }[] }>
+  listOffsets(request: {
+    isolationLevel: 0 | 1
+    topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
+  }): Promise<{ responses: readonly { partitions: readonly { offset: string }[] }[] }>
+  produce(
+    request: {
+      topicData: LowTopicData[]
+      acks: -1
+      timeout: number
+    } & Partial<Transactional>,
+  ): Promise<{
+    topics: readonly { topicName: string; partitions: readonly { partition: number; baseOffset: string }[] }[]
+  }>
+  initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<Producer>
+  addPartitionsToTxn(request: Transactional & { topics: { topic: string; partitions: number[] }[] }): Promise<unknown>
+  addOffsetsToTxn(request: Transactional & { groupId: string }): Promise<unknown>
+  txnOffsetCommit(request: Transactional & { groupId: string; topics: LowOffsets[] }): Promise<unknown>
+  endTxn(request: Transactional & { transactionResult: boolean }): Promise<unknown>
+  joinGroup(request: {
+    groupId: string
+    sessionTimeout: number
+    rebalanceTimeout: number
+    memberId: string
+    groupProtocols: { name: string; metadata: Buffer }[]
+  }): Promise<{
+    generationId: number
+    leaderId: string
+    memberId: string
+    members: readonly { memberId: string; memberMetadata: Buffer }[]
+  }>
+  syncGroup(request: {
+    groupId: string
+    generationId: number
+    memberId: string
+    groupAssignment: { memberId: string; memberAssignment: Buffer }[]
+  }): Promise<{ memberAssignment: Buffer }>
+  heartbeat(request: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>
+  leaveGroup(request: { groupId: string; memberId: string }): Promise<unknown>
+  offsetFetch(request: {
+    groupId: string
+    topics: { topic: string; partitions: { partition: number }[] }[]
+  }): Promise<{ responses: readonly { topic: string; partitions: readonly { partition: number; offset: string }[] }[] }>
+  offsetCommit(request: {
+    groupId: string
+    groupGenerationId: number
+    memberId: string
+    topics: LowOffsets[]
+  }): Promise<unknown>
+  createTopics(request: { topics: LowNewTopic[]; timeout: number }): Promise<unknown>
+  describeConfigs(request: {
+    resources: { type: 2; name: string; configNames: string[] }[]
+  }): Promise<{
+    resources: readonly {
+      resourceName: string
+      configEntries: readonly { configName: string; configValue: string }[]
+    }[]
+  }>
+}
+
+/** kafkajs's public `AssignerProtocol`: how members say what they read, and the leader who gets what. */
+export interface MemberProtocol {
+  readonly MemberMetadata: {
+    encode(metadata: { version: number; topics: string[]; userData: Buffer }): Buffer
+    decode(buffer: Buffer): { readonly topics: readonly string[] } | null
+  }
+  readonly MemberAssignment: {
+    encode(assignment: { version: number; assignment: Record<string, number[]>; userData: Buffer }): Buffer
+    decode(buffer: Buffer): { readonly assignment: Readonly<Record<string, readonly number[]>> } | null
+  }
+}
+
+export interface LowNewTopic {
+  topic: string
+  numPartitions: number
+  replicationFactor: number
+  configEntries: { name: string; value: string }[]
+}
+
+export interface LowOffsets {
+  topic: string
+  partitions: { partition: number; offset: string }[]
+}
+
+export interface LowMessage {
+  key: Buffer | null
+  value: Buffer | null
+  headers: Readonly<Record<string, string | Buffer>>
+}
+
+export interface LowTopicData {
+  topic: string
+  partitions: { partition: number; firstSequence?: number; messages: LowMessage[] }[]
+}
+
+export interface LowFetchedPartition {
+  readonly partition: number
+  readonly highWatermark: string
+  readonly lastStableOffset: string
+  readonly abortedTransactions: readonly { producerId: string; firstOffset: string }[] | null
+  readonly messages: readonly LowFetchedMessage[]
+}
+
+export interface LowFetchedMessage {
+  readonly offset: string
+  readonly timestamp: string
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | null>>
+  readonly isControlRecord: boolean
+  readonly batchContext: {
+    readonly producerId: string
+    readonly inTransaction: boolean
+    readonly firstOffset: string
+    readonly lastOffsetDelta: number
+  }
+}
+
+/** Kafka's own name of what went wrong, wherever kafkajs wrapped it. */
+export function typeOf(error: unknown): string | undefined {
+  let current: unknown = error
+  for (let depth = 0; depth < 6 && current instanceof Error; depth++) {
+    if (current.message.includes('error code 90')) return 'PRODUCER_FENCED' // the one kafkajs has no name for
+    if ('type' in current && typeof current.type === 'string') return current.type
+    current = 'originalError' in current ? current.originalError : current.cause
+  }
+  return undefined
+}
+
+/** A broker's answer that means "not I", "not yet": the same request may succeed elsewhere or later. */
+const PASSING = new Set([
+  'CONCURRENT_TRANSACTIONS',
+  'NOT_COORDINATOR_FOR_GROUP',
+  'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'GROUP_LOAD_IN_PROGRESS',
+  'NOT_LEADER_FOR_PARTITION',
+  'LEADER_NOT_AVAILABLE',
+  'REPLICA_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'NETWORK_EXCEPTION',
+  'REQUEST_TIMED_OUT',
+  'NOT_ENOUGH_REPLICAS',
+  'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
+  'UNKNOWN_TOPIC_OR_PARTITION',
+  'UNSTABLE_OFFSET_COMMIT',
+  'KAFKA_STORAGE_ERROR',
+  'THROTTLING_QUOTA_EXCEEDED',
+  'NOT_CONTROLLER',
+  'BROKER_NOT_AVAILABLE',
+  'PREFERRED_LEADER_NOT_AVAILABLE',
+])
+
+const FENCING = new Set([
+  'INVALID_PRODUCER_EPOCH',
+  'PRODUCER_FENCED',
+  'INVALID_PRODUCER_ID_MAPPING',
+  'TRANSACTION_COORDINATOR_FENCED',
+  'ILLEGAL_GENERATION',
+  'UNKNOWN_MEMBER_ID',
+  'REBALANCE_IN_PROGRESS',
+  'FENCED_INSTANCE_ID',
+  'UNKNOWN_PRODUCER_ID',
+  'OUT_OF_ORDER_SEQUENCE_NUMBER',
+  'INVALID_TXN_STATE',
+])
+
+export function toKafkaError(error: unknown): KafkaError {
+  if (error instanceof KafkaError) return error
+  const type = typeOf(error)
+  const message = error instanceof Error ? error.message : String(error)
+  return new KafkaError(codeOf(type), type === undefined ? message : `${type}: ${message}`, { type, cause: error })
+}
+
+function codeOf(type: string | undefined): KafkaErrorCode {
+  if (type === undefined || PASSING.has(type)) return 'UNAVAILABLE'
+  if (type === 'OFFSET_OUT_OF_RANGE') return 'OFFSET_OUT_OF_RANGE'
+  return FENCING.has(type) ? 'FENCED' : 'REFUSED'
+}
+
+/** Groups a list by a text made of each item, in the order of first appearance. */
+export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
+  const groups = new Map<string, T[]>()
+  for (const item of items) {
+    const key = keyOf(item)
+    const group = groups.get(key)
+    if (group === undefined) groups.set(key, [item])
+    else group.push(item)
+  }
+  return groups
+}
+
+/** The node that leads a partition, by the metadata at hand. */
+export function leaderOf(cluster: LowCluster, topic: string, partition: number): number {
+  const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)
+  if (found === undefined || found.leader < 0) {
+    throw new KafkaError('UNAVAILABLE', `Partition ${partition} of topic "${topic}" has no leader right now.`, {
+      type: 'LEADER_NOT_AVAILABLE',
+    })
+  }
+  return found.leader
+}

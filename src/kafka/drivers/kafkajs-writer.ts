@@ -1,0 +1,234 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { reach } from '../../core/reach.ts'
+import type {
+  DriverRecord,
+  OffsetsToCommit,
+  PlacedBatch,
+  Transaction,
+  TransactionalWriter,
+  TransactionOutcome,
+  WriterOptions,
+} from '../driver.ts'
+import { KafkaError } from '../driver.ts'
+import {
+  groupBy,
+  type LowBroker,
+  type LowCluster,
+  type LowTopicData,
+  leaderOf,
+  type Transactional,
+  toKafkaError,
+} from './kafkajs-internals.ts'
+
+/*
+ * The transactional producer of one id, request by request.
+ *
+ * D3 The commit request is sent only after every record of the transaction was acknowledged. So whatever fails before
+ *    it is aborted for certain (this epoch never commits it: any later one begins by finishing it), and whatever fails
+ *    after it is unknown, with the offsets at which the log will tell.
+ * D4 Every request carries the epoch of the last `init`. Once anyone else initialises the id, the coordinator and the
+ *    partition leaders refuse them, delayed ones too.
+ */
+
+const RETRY_PAUSE_MS = 3
+const COORDINATOR = 1
+const GROUP = 0
+
+export class KafkajsWriter implements TransactionalWriter {
+  readonly #cluster: LowCluster
+  readonly #options: WriterOptions
+  readonly #topics = new Set<string>()
+  #producer: Transactional | undefined
+  #coordinator: LowBroker | undefined
+  #sequences = new Map<string, number>()
+
+  constructor(cluster: LowCluster, options: WriterOptions) {
+    this.#cluster = cluster
+    this.#options = options
+  }
+
+  async init(): Promise<void> {
+    const { transactionalId, transactionTimeoutMs } = this.#options
+    this.#forget()
+    try {
+      await this.#cluster.connect()
+      const { producerId, producerEpoch } = await this.#persist(transactionTimeoutMs, async () => {
+        const coordinator = await this.#findCoordinator()
+        return coordinator.initProducerId({ transactionalId, transactionTimeout: transactionTimeoutMs })
+      })
+      this.#producer = { transactionalId, producerId, producerEpoch }
+    } catch (error) {
+      this.#forget()
+      throw toKafkaError(error)
+    }
+  }
+
+  async transact(transaction: Transaction): Promise<TransactionOutcome> {
+    let placed: readonly PlacedBatch[] | undefined
+    try {
+      const producer = this.#producer
+      if (producer === undefined) throw new KafkaError('FENCED', 'The writer was not initialised.')
+      const written = await this.#write(producer, transaction)
+      reach('kafka.writer.produced')
+      placed = written
+      await this.#end(producer, true)
+      return { kind: 'committed', placed }
+    } catch (error) {
+      const producer = this.#producer
+      this.#forget()
+      if (placed !== undefined) return { kind: 'unknown', error: toKafkaError(error), placed }
+      await this.#tryAbort(producer)
+      return { kind: 'aborted', error: toKafkaError(error) }
+    }
+  }
+
+  close(): Promise<void> {
+    this.#forget()
+    return this.#cluster.disconnect()
+  }
+
+  async #write(producer: Transactional, { records, offsets }: Transaction): Promise<readonly PlacedBatch[]> {
+    await this.#know(records)
+    await this.#addPartitions(producer, records)
+    const placed = await this.#produce(producer, records)
+    for (const group of offsets) await this.#sendOffsets(producer, group)
+    return placed
+  }
+
+  async #know(records: readonly DriverRecord[]): Promise<void> {
+    const missing = records.some(({ topic }) => !this.#topics.has(topic))
+    for (const { topic } of records) this.#topics.add(topic)
+    if (missing) await this.#cluster.addMultipleTargetTopics([...this.#topics])
+  }
+
+  /** Also waits for the markers of the transaction before this one, hence the patience with CONCURRENT_TRANSACTIONS. */
+  async #addPartitions(producer: Transactional, records: readonly DriverRecord[]): Promise<void> {
+    if (records.length === 0) return
+    const topics = [...groupBy(records, ({ topic }) => topic)].map(([topic, group]) => ({
+      topic,
+      partitions: [...new Set(group.map(({ partition }) => partition))],
+    }))
+    await this.#persist(this.#options.transactionTimeoutMs, async () =>
+      (await this.#findCoordinator()).addPartitionsToTxn({ ...producer, topics }),
+    )
+  }
+
+  async #produce(producer: Transactional, records: readonly DriverRecord[]): Promise<readonly PlacedBatch[]> {
+    const byLeader = groupBy(records, ({ topic, partition }) => String(leaderOf(this.#cluster, topic, partition)))
+    const sent = [...byLeader].map(async ([nodeId, group]) => {
+      const broker = await this.#cluster.findBroker({ nodeId })
+      const topicData = this.#sequenced(toTopicData(group))
+      const { topics } = await broker.produce({
+        ...producer,
+        topicData,
+        acks: -1,
+        timeout: this.#options.transactionTimeoutMs,
+      })
+      return topics.flatMap(({ topicName, partitions }) =>
+        partitions.map(({ partition, baseOffset }) => ({
+          topic: topicName,
+          partition,
+          baseOffset: Number(baseOffset),
+        })),
+      )
+    })
+    // All must have answered before anything is decided: a late one must not land in the next transaction.
+    const settled = await Promise.allSettled(sent)
+    return settled.flatMap((result) => {
+      if (result.status === 'rejected') throw result.reason
+      return result.value
+    })
+  }
+
+  #sequenced(topicData: readonly LowTopicData[]): LowTopicData[] {
+    return topicData.map(({ topic, partitions }) => ({
+      topic,
+      partitions: partitions.map(({ partition, messages }) => {
+        const firstSequence = this.#sequences.get(`${topic}/${partition}`) ?? 0
+        this.#sequences.set(`${topic}/${partition}`, (firstSequence + messages.length) % 2 ** 31)
+        return { partition, firstSequence, messages }
+      }),
+    }))
+  }
+
+  async #sendOffsets(producer: Transactional, { group, offsets }: OffsetsToCommit): Promise<void> {
+    const timeoutMs = this.#options.transactionTimeoutMs
+    await this.#persist(timeoutMs, async () =>
+      (await this.#findCoordinator()).addOffsetsToTxn({ ...producer, groupId: group }),
+    )
+    const topics = [...groupBy(offsets, ({ topic }) => topic)].map(([topic, places]) => ({
+      topic,
+      partitions: places.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
+    }))
+    await this.#persist(timeoutMs, async () => {
+      const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group, coordinatorType: GROUP })
+      return coordinator.txnOffsetCommit({ ...producer, groupId: group, topics })
+    })
+  }
+
+  /** Asking twice to commit with one epoch is asking once, so a lost answer is asked for again. */
+  async #end(producer: Transactional, commit: boolean): Promise<void> {
+    await this.#persist(this.#options.transactionTimeoutMs, async () =>
+      (await this.#findCoordinator()).endTxn({ ...producer, transactionResult: commit }),
+    )
+  }
+
+  /** Spares whoever comes next the wait for the transaction's time-out; correctness does not need it. */
+  async #tryAbort(producer: Transactional | undefined): Promise<void> {
+    if (producer === undefined) return
+    try {
+      await (await this.#findCoordinator()).endTxn({ ...producer, transactionResult: false })
+    } catch {
+      this.#coordinator = undefined // the next init finishes it
+    }
+  }
+
+  async #findCoordinator(): Promise<LowBroker> {
+    this.#coordinator ??= await this.#cluster.findGroupCoordinator({
+      groupId: this.#options.transactionalId,
+      coordinatorType: COORDINATOR,
+    })
+    return this.#coordinator
+  }
+
+  /** Repeats what a passing state of the cluster refused, until it works, is refused for good, or the time is over. */
+  async #persist<T>(timeoutMs: number, request: () => Promise<T>): Promise<T> {
+    const deadline = performance.now() + timeoutMs
+    for (;;) {
+      try {
+        return await request()
+      } catch (error) {
+        const { code, type } = toKafkaError(error)
+        if (code !== 'UNAVAILABLE' || performance.now() > deadline) throw error
+        if (type !== 'CONCURRENT_TRANSACTIONS') await this.#reconnect()
+        await sleep(RETRY_PAUSE_MS)
+      }
+    }
+  }
+
+  async #reconnect(): Promise<void> {
+    this.#coordinator = undefined
+    await sleep(50)
+    await this.#cluster
+      .connect()
+      .then(() => this.#cluster.refreshMetadata())
+      .catch(() => {})
+  }
+
+  #forget(): void {
+    this.#producer = undefined
+    this.#coordinator = undefined
+    this.#sequences = new Map()
+  }
+}
+
+/** kafkajs's form of records: by topic, then by partition, in their order. */
+export function toTopicData(records: readonly DriverRecord[]): LowTopicData[] {
+  return [...groupBy(records, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
+    topic,
+    partitions: [...groupBy(ofTopic, ({ partition }) => String(partition))].map(([partition, group]) => ({
+      partition: Number(partition),
+      messages: group.map(({ key, value, headers }) => ({ key, value, headers })),
+    })),
+  }))
+}

@@ -1,0 +1,143 @@
+import type { KafkaConfig, logCreator as LogCreator, logLevel } from 'kafkajs'
+import { DuologError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { DriverOptions, KafkaDriver } from '../driver.ts'
+import { KafkajsAdmin } from './kafkajs-admin.ts'
+import type { LowCluster, RequestQueue } from './kafkajs-internals.ts'
+import { KafkajsMember } from './kafkajs-member.ts'
+import { KafkajsReader } from './kafkajs-reader.ts'
+import { KafkajsWriter } from './kafkajs-writer.ts'
+
+/*
+ * The driver port on kafkajs 2.2.4: the only file that loads it, and only when a store on Kafka is opened. What kafkajs
+ * does by itself is turned off: its console output, its auto-created topics, its long pauses between retries.
+ */
+
+type Kafkajs = typeof import('kafkajs')
+
+/** Short and few: whoever calls the driver repeats by its own rules. */
+const RETRY = { initialRetryTime: 10, factor: 0, multiplier: 2, maxRetryTime: 100, retries: 3 }
+const CONNECTION_TIMEOUT_MS = 3000
+const REQUEST_TIMEOUT_MS = 15_000
+
+/** @throws BROKER_UNREACHABLE naming the addresses, after `connectTimeoutMs` at the latest. */
+export async function connectKafkajs(options: DriverOptions): Promise<KafkaDriver> {
+  const kafkajs = await load()
+  const newCluster = clusterFactory(kafkajs, options)
+  const cluster = newCluster()
+  await connect(cluster, options)
+  const admin = new KafkajsAdmin(cluster)
+  const { logger } = options
+  return {
+    describeTopics: (topics) => admin.describe(topics),
+    createTopics: (topics) => admin.create(topics),
+    offsetOf: (place, end) => admin.offsetOf(place, end),
+    produce: (records) => admin.produce(records),
+    openReader: () => new KafkajsReader(newCluster()),
+    openWriter: (writer) => new KafkajsWriter(newCluster(), writer),
+    openMember: (member) => {
+      const partitionsOf = (topic: string) => admin.partitionsOf(topic)
+      return new KafkajsMember(newCluster(), member, { protocol: kafkajs.AssignerProtocol, partitionsOf, logger })
+    },
+    close: () => cluster.disconnect(),
+  }
+}
+
+async function load(): Promise<Kafkajs> {
+  try {
+    const loaded: Kafkajs & { readonly default?: Kafkajs } = await import('kafkajs')
+    return loaded.default ?? loaded
+  } catch (cause) {
+    throw new DuologError('DEPENDENCY_MISSING', 'kafka:// needs the package "kafkajs": npm install kafkajs@2.2.4', {
+      cause,
+    })
+  }
+}
+
+async function connect(cluster: LowCluster, { brokers, connectTimeoutMs }: DriverOptions): Promise<void> {
+  const deadline = performance.now() + connectTimeoutMs
+  let reason: unknown
+  for (;;) {
+    try {
+      await within(deadline - performance.now(), cluster.connect())
+      await within(deadline - performance.now(), cluster.refreshMetadata())
+      return
+    } catch (cause) {
+      if (!(reason instanceof Error) || !(cause instanceof LateError)) reason = cause
+      if (performance.now() + 200 > deadline) throw unreachable(brokers, reason)
+      await new Promise((resolve) => setTimeout(resolve, 200))
+    }
+  }
+}
+
+class LateError extends Error {}
+
+function within<T>(ms: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new LateError('No answer in time.')), Math.max(ms, 0))
+  })
+  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
+}
+
+function unreachable(brokers: readonly string[], cause: unknown): DuologError {
+  const reason = cause instanceof Error ? ` (${cause.message})` : ''
+  const message = `No Kafka broker answers at ${brokers.join(', ')}${reason}. Check the address, and that the broker runs and its advertised address can be reached from here.`
+  return new DuologError('BROKER_UNREACHABLE', message, { cause, retry: { afterMs: 1000 } })
+}
+
+/** kafkajs's own factory of cluster objects, kept under a symbol of its client. */
+function clusterFactory(kafkajs: Kafkajs, options: DriverOptions): () => LowCluster {
+  const config: KafkaConfig = {
+    brokers: [...options.brokers],
+    clientId: options.clientId,
+    connectionTimeout: CONNECTION_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    retry: RETRY,
+    logLevel: kafkajs.logLevel.INFO,
+    logCreator: bridgeTo(options.logger, kafkajs.logLevel),
+  }
+  const client = new kafkajs.Kafka(config)
+  const symbol = Object.getOwnPropertySymbols(client).find(({ description }) => description?.endsWith('createCluster'))
+  const create: unknown = symbol === undefined ? undefined : Reflect.get(client, symbol)
+  if (typeof create !== 'function') {
+    throw new DuologError('DEPENDENCY_MISSING', 'duolog needs kafkajs 2.2.4 exactly: npm install kafkajs@2.2.4')
+  }
+  return () => watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))
+}
+
+/** kafkajs's errors are what its callers handle already, so they are no more than warnings here. */
+function bridgeTo(logger: Logger, levels: typeof logLevel): LogCreator {
+  return () =>
+    ({ level, namespace, log: { message, timestamp: _timestamp, logger: _logger, stack: _stack, ...fields } }) => {
+      const entry = { ...fields, source: `kafkajs ${namespace}` }
+      if (level === levels.ERROR || level === levels.WARN) logger.debug({ ...entry, level }, message)
+      else logger.debug(entry, message)
+    }
+}
+
+/**
+ * After every answer kafkajs sets a timer for a queue that is empty, at a negative time: Node 24 prints
+ * TimeoutNegativeWarning for it. Cured at its cause: no timer unless something waits.
+ */
+function watchSeedBroker(cluster: LowCluster): LowCluster {
+  const { brokerPool } = cluster
+  const create = brokerPool.createSeedBroker.bind(brokerPool)
+  brokerPool.createSeedBroker = async () => {
+    await create()
+    const queue = brokerPool.seedBroker?.connectionPool.pool[0]?.requestQueue
+    if (queue !== undefined) quieten(Object.getPrototypeOf(queue))
+  }
+  return cluster
+}
+
+const quietened = new WeakSet<object>()
+
+function quieten(prototype: RequestQueue): void {
+  if (quietened.has(prototype)) return
+  quietened.add(prototype)
+  const schedule = prototype.scheduleCheckPendingRequests
+  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this)
+  }
+}
