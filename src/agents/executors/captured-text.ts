@@ -3,10 +3,10 @@
  */
 import { StringDecoder } from 'node:string_decoder'
 
-/** What was printed. `text` is shorter than what was printed when `leftOutChars` is above 0, and says so in its middle. */
+/** What was printed. When it was longer than `text` can hold, `text` says in its middle how much is left out. */
 export interface CapturedText {
   readonly text: string
-  readonly totalBytes: number
+  readonly totalChars: number
   readonly leftOutChars: number
 }
 
@@ -25,14 +25,13 @@ export class TextCapture {
   #head = ''
   #tail = ''
   #leftOut = 0
-  #totalBytes = 0
+  #totalChars = 0
 
   constructor(maxChars: number) {
     this.#maxChars = maxChars
   }
 
   add(chunk: Buffer): void {
-    this.#totalBytes += chunk.length
     this.#append(this.#decoder.write(chunk))
   }
 
@@ -40,10 +39,11 @@ export class TextCapture {
     this.#append(this.#decoder.end())
     this.#trim(this.#maxChars / 2)
     const note = this.#leftOut > 0 ? leftOutNote(this.#leftOut) : ''
-    return { text: `${this.#head}${note}${this.#tail}`, totalBytes: this.#totalBytes, leftOutChars: this.#leftOut }
+    return { text: `${this.#head}${note}${this.#tail}`, totalChars: this.#totalChars, leftOutChars: this.#leftOut }
   }
 
   #append(text: string): void {
+    this.#totalChars += text.length
     const room = Math.ceil(this.#maxChars / 2) - this.#head.length
     if (this.#tail === '' && room > 0) {
       const end = atCharacter(text, room)
