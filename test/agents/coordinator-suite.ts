@@ -1,0 +1,207 @@
+import { afterEach, describe, expect, it } from 'vitest'
+import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
+import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions } from '../../src/agents/kafka-agent-coordinator.ts'
+import type { GateRunner } from '../../src/agents/call-runner.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { approval, planOf, rejection } from './session/play.ts'
+
+const passes: GateRunner = async () => ({ passed: true, score: 1, explanation: 'exit code 0' })
+
+/** An executor that answers at once, and remembers what it was asked. */
+class Agents implements AgentExecutor {
+  readonly asked: AgentRequest[] = []
+  answer: (request: AgentRequest) => unknown
+  onWork: (request: AgentRequest, signal: AbortSignal) => Promise<void> = async () => {}
+
+  constructor(plan: unknown, answer?: (request: AgentRequest) => unknown) {
+    this.answer = answer ?? ((request) => (request.purpose === 'plan' ? plan : approval))
+  }
+
+  async execute(request: AgentRequest, { signal }: { signal: AbortSignal }) {
+    this.asked.push(request)
+    if (request.purpose !== 'work') return { output: '', structured: this.answer(request), costUsd: 0.01 }
+    await this.onWork(request, signal)
+    return { output: `did ${request.workItemId}`, costUsd: 0.05 }
+  }
+
+  count(purpose: string): number {
+    return this.asked.filter((request) => request.purpose === purpose).length
+  }
+}
+
+const three = planOf({ a: {}, b: {}, c: { dependencies: ['a', 'b'] } })
+
+/** The coordinator's behaviour over any log: `open` gives a fresh one. */
+export function coordinatorSuite(name: string, open: () => Promise<EventStore>): void {
+  const opened: { close(): Promise<void> }[] = []
+  afterEach(async () => {
+    for (const thing of opened.splice(0).reverse()) await thing.close()
+  })
+
+  async function openStore(): Promise<EventStore> {
+    const store = await open()
+    opened.push(store)
+    return store
+  }
+
+  function coordinator(store: EventStore, options: Partial<KafkaAgentCoordinatorOptions>): KafkaAgentCoordinator {
+    const made = new KafkaAgentCoordinator({ store, gates: passes, reapEveryMs: 20, ...options })
+    opened.push(made)
+    return made
+  }
+
+  describe(`a local session (${name})`, () => {
+    it('runs from task to completion; N accepted items cost N worker calls', async () => {
+      const agents = new Agents(three)
+      const view = await coordinator(await openStore(), { executor: agents }).run('build it')
+      expect(view).toMatchObject({ status: 'completed', totals: { accepted: 3, workerCalls: 3, managerCalls: 4, costUsd: 0.19 } })
+      expect(agents.count('work')).toBe(3)
+    })
+
+    it('works at most maxConcurrentTasks items at one time', async () => {
+      let now = 0
+      let most = 0
+      const agents = new Agents(planOf({ a: {}, b: {}, c: {}, d: {}, e: {} }))
+      agents.onWork = async () => {
+        most = Math.max(most, ++now)
+        await new Promise((resolve) => setTimeout(resolve, 5))
+        now -= 1
+      }
+      await coordinator(await openStore(), { executor: agents, settings: { maxConcurrentTasks: 2 } }).run('build it')
+      expect(most).toBe(2)
+    })
+
+    it('hands a rejected item back with the feedback, and ends failed when that does not help', async () => {
+      const agents = new Agents(planOf({ a: {} }), (request) => (request.purpose === 'plan' ? planOf({ a: {} }) : rejection))
+      const view = await coordinator(await openStore(), { executor: agents, settings: { maxRevisions: 1 } }).run('build it')
+      expect(view).toMatchObject({ status: 'failed', totals: { revisions: 1, workerCalls: 2 } })
+      expect(agents.asked.filter((request) => request.purpose === 'work')[1]?.prompt).toContain('Round the total')
+    })
+
+    it('is paused by its signal: what runs is aborted and recorded, and resume goes on', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const interrupt = new AbortController()
+      agents.onWork = async (_, signal) => {
+        interrupt.abort()
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      const first = coordinator(store, { executor: agents })
+      const paused = await first.run('build it', { signal: interrupt.signal })
+      expect(paused.status).toBe('paused')
+      expect(paused.calls.find((call) => call.callId === 'work:a:1')).toMatchObject({ status: 'cancelled' })
+      await first.close()
+      agents.onWork = async () => {}
+      const view = await coordinator(store, { executor: agents }).resume()
+      expect(view).toMatchObject({ sessionId: paused.sessionId, status: 'completed' })
+      expect(view.calls.map((call) => call.callId)).toContain('work:a:1~2')
+    })
+
+    it('is not resumed while the process that runs it is alive', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const working = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      agents.onWork = async () => {
+        working.resolve()
+        await release.promise
+      }
+      const running = coordinator(store, { executor: agents }).run('build it', { sessionId: 's1' })
+      await working.promise
+      await expect(coordinator(store, { executor: agents }).resume('s1')).rejects.toMatchObject({ code: 'SESSION_RUNNING_ELSEWHERE' })
+      release.resolve()
+      expect((await running).status).toBe('completed')
+      expect(agents.count('work')).toBe(1)
+    })
+
+    it('cancelled from elsewhere stops its executor at once', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const aborted = Promise.withResolvers<string>()
+      const other = coordinator(store, { executor: agents })
+      agents.onWork = async (request, signal) => {
+        signal.addEventListener('abort', () => aborted.resolve(request.callId))
+        await other.cancel('s2', 'changed my mind')
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      const view = await coordinator(store, { executor: agents }).run('build it', { sessionId: 's2' })
+      expect(view).toMatchObject({ status: 'cancelled', reason: 'changed my mind' })
+      expect(await aborted.promise).toBe('work:a:1')
+    })
+
+    it('refuses what cannot work, before anything is written', async () => {
+      const store = await openStore()
+      const agents = new Agents(three)
+      await expect(coordinator(store, {}).run('x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      const wrong = coordinator(store, { executor: agents, settings: { maxConcurrentTasks: 0 } })
+      await expect(wrong.run('x')).rejects.toThrow('settings.maxConcurrentTasks')
+      await expect(coordinator(store, { executor: agents }).resume('ghost')).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
+      await expect(coordinator(store, { executor: agents }).resume()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
+      for await (const _ of store.listStreams()) expect.unreachable()
+    })
+  })
+
+  describe(`services on task topics (${name})`, () => {
+    const settings = { dispatch: 'topics' } as const
+
+    it('manager, worker and gates in processes of their own bring a session to its end', async () => {
+      const store = await openStore()
+      const agents = new Agents(three)
+      const manager = coordinator(store, { executors: { manager: agents }, gates: false })
+      const workers = [1, 2].map(() => coordinator(store, { executors: { worker: agents }, gates: false }))
+      const leader = coordinator(store, { settings: { ...settings, gates: [{ gateId: 'tests', command: ['true'] }] } })
+      await Promise.all([manager, leader, ...workers].map((service) => service.start()))
+      const views = await Promise.all(['x', 'y', 'z'].map((sessionId) => leader.run('build it', { sessionId })))
+      for (const view of views) {
+        expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 3, managerCalls: 4, gateRuns: 3 } })
+      }
+      expect(agents.count('work')).toBe(9)
+    })
+
+    it('a worker that dies leaves its call in doubt; another goes on, and the zombie is refused', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const leader = coordinator(store, { executors: { manager: agents }, settings })
+      await leader.start()
+      await store.presence.announce('zombie').then((announcement) => {
+        agents.onWork = async () => {}
+        return announcement.withdraw()
+      })
+      const sessionId = await leader.create('build it')
+      const running = leader.resume(sessionId)
+      await store.waitForVersion(sessionId, 8)
+      const claim = await leader.claimCall(sessionId, 'work:a:1', 'zombie')
+      await coordinator(store, { executors: { worker: agents }, gates: false }).start()
+      const view = await running
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
+      expect(view.calls.find((call) => call.callId === 'work:a:1')).toMatchObject({ status: 'in-doubt', owner: 'zombie' })
+      const late = await leader.handleAgentResponse({
+        sessionId,
+        callId: 'work:a:1',
+        epoch: claim!.epoch,
+        owner: 'zombie',
+        result: { output: 'late', costUsd: 0.5 },
+      })
+      expect(late.totals).toMatchObject({ refusedReports: 1, workerCalls: 2 })
+    })
+
+    it('work items can be sent by a caller, once each', async () => {
+      const store = await openStore()
+      const agents = new Agents(three)
+      const all = coordinator(store, { executor: agents })
+      await all.start()
+      const task = { sessionId: 'sent', workItemId: 'fix', title: 'Fix it', description: 'd', acceptanceCriteria: ['green'] }
+      await all.sendTaskToAgent('worker', task)
+      const view = await all.resume('sent')
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 1, managerCalls: 1 } })
+      await expect(all.sendTaskToAgent('worker', { ...task, workItemId: 'more' })).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+    })
+
+    it('the host says which phase the work is in', async () => {
+      const all = coordinator(await openStore(), { executor: new Agents(three), settings })
+      const sessionId = await all.create('build it')
+      const view = await all.updateWorkflowState(sessionId, { phase: 'integration', note: 'merging' })
+      expect(view.phase).toBe('integration')
+    })
+  })
+}
