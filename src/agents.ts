@@ -1,10 +1,54 @@
-export type {
-  AgentContext,
-  AgentExecutor,
-  AgentProgress,
-  AgentPurpose,
-  AgentRequest,
-  AgentResult,
-  AgentRole,
-  AgentUsage,
+export type { GateContext, GateRunner } from './agents/call-runner.ts'
+export {
+  type AgentContext,
+  type AgentExecutor,
+  type AgentProgress,
+  type AgentPurpose,
+  type AgentRequest,
+  type AgentResult,
+  type AgentRole,
+  type AgentUsage,
+  ExecutorFailedError,
+  type PaidFor,
 } from './agents/executor.ts'
+export { type LoadExecutorOptions, loadExecutorModule } from './agents/executors/executor-module.ts'
+export { type GuardOptions, guardedExecutor } from './agents/executors/guarded-executor.ts'
+export { type JournalEntry, journaledExecutor } from './agents/executors/journal.ts'
+export type { ScriptInput } from './agents/executors/script.ts'
+export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
+export {
+  type AgentResponse,
+  KafkaAgentCoordinator,
+  type KafkaAgentCoordinatorOptions,
+  type ResumeOptions,
+  type RunOptions,
+  type SentTask,
+} from './agents/kafka-agent-coordinator.ts'
+export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
+export type { GateReport, SessionCommand } from './agents/session/commands.ts'
+export { nextActions, type SessionAction } from './agents/session/next-actions.ts'
+export {
+  type SessionEvent,
+  type SessionEventData,
+  type SessionEventName,
+  sessionEventAliases,
+  sessionEventData,
+} from './agents/session/schemas.ts'
+export type { QualityGate, SessionSettings, SessionSettingsInput } from './agents/session/settings.ts'
+export type {
+  CallPurpose,
+  CallRole,
+  CallState,
+  CallStatus,
+  GateOutcome,
+  ReviewVerdict,
+  SessionState,
+  SessionStatus,
+  WorkItemState,
+  WorkItemStatus,
+} from './agents/session/state.ts'
+export type { CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
+export { sessionDecider } from './agents/session-log.ts'
+export type { Plan, PlannedWorkItem, Review } from './agents/structured-output.ts'
+export { AGENT_TASK, type AgentTask, agentTaskSchema, taskTopics } from './agents/tasks.ts'
+export { VERSION } from './agents/version.ts'

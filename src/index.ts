@@ -28,6 +28,14 @@ export {
   STREAM_DOES_NOT_EXIST,
   STREAM_EXISTS,
 } from './core/versions.ts'
+export {
+  type CommandHandled,
+  type CommandHandler,
+  type CommandHandlerOptions,
+  createCommandHandler,
+  type HandleCommandOptions,
+  type LoadedStream,
+} from './store/command-handler.ts'
 export type {
   Aggregated,
   AggregateOptions,
@@ -44,5 +52,7 @@ export type {
   ReadStreamOptions,
   StreamInfo,
 } from './store/event-store.ts'
+export { type FollowOptions, followStream } from './store/follow-stream.ts'
+export { openEventStore } from './store/open-event-store.ts'
 export type { StoreOptions } from './store/store-options.ts'
 export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'
