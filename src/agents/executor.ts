@@ -4,9 +4,12 @@ import { DuologError, type DuologErrorOptions, isDuologError } from '../core/err
  * The port to whoever does the work: a script, a command line agent, a model behind an SDK.
  */
 
+/** Who is asked: the Manager plans and reviews, the Worker works. */
 export type AgentRole = 'manager' | 'worker'
+/** What a call is for. */
 export type AgentPurpose = 'plan' | 'work' | 'review'
 
+/** One call of an agent, as it was reserved in the log. */
 export interface AgentRequest {
   /** Unique within the session; the same call asked again after a doubt has another id. */
   readonly callId: string
@@ -30,11 +33,13 @@ export interface AgentRequest {
   readonly resume?: string
 }
 
+/** Tokens used, where the executor knows. */
 export interface AgentUsage {
   readonly inputTokens?: number
   readonly outputTokens?: number
 }
 
+/** What a call came to. */
 export interface AgentResult {
   readonly output: string
   /** Set when `output` was shortened: how many characters it had. */
@@ -48,10 +53,12 @@ export interface AgentResult {
   readonly artifacts?: readonly string[]
 }
 
+/** A sign of life of a running call, for people. */
 export interface AgentProgress {
   readonly message: string
 }
 
+/** What an executor gets beside the request. */
 export interface AgentContext {
   /** Fires on cancellation, time-out or loss of the claim: stop at once, with the whole process tree, and reject. */
   readonly signal: AbortSignal
@@ -69,6 +76,7 @@ export type PaidFor = Pick<AgentResult, 'costUsd' | 'usage' | 'executorSessionId
  * and with an `ExecutorFailedError` when the failed call cost money.
  */
 export interface AgentExecutor {
+  /** Makes the call. Runs as long as it needs, within `request.timeoutMs`; must stop when the signal fires. */
   execute(request: AgentRequest, context: AgentContext): Promise<AgentResult>
   /** Ends what the executor keeps open between calls. Safe to call twice. */
   close?(): Promise<void>

@@ -22,6 +22,7 @@ import { SessionRunner } from './session-runner.ts'
 import { Supervisor } from './supervisor.ts'
 import { CREATED_BY } from './version.ts'
 
+/** What a coordinator works with. */
 export interface KafkaAgentCoordinatorOptions {
   /** Any backing; the coordinator does not close it. */
   readonly store: EventStore
@@ -40,9 +41,11 @@ export interface KafkaAgentCoordinatorOptions {
   readonly reapEveryMs?: number
   readonly logger?: Logger
   readonly clock?: Clock
+  /** Hears the signs of life of the calls this process runs. Not recorded. */
   readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
 }
 
+/** How a session is started. */
 export interface RunOptions {
   /** Default: a new UUID v7. */
   readonly sessionId?: string
@@ -53,6 +56,7 @@ export interface RunOptions {
   readonly signal?: AbortSignal
 }
 
+/** How a session is gone on with. */
 export interface ResumeOptions extends Pick<RunOptions, 'signal'> {
   /** Hears why it has to wait, e.g. for a dead owner's lease to run out. */
   readonly onWait?: (reason: string) => void
@@ -199,6 +203,10 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'resolve', callId, resolution })
   }
 
+  /**
+   * A session as it is now.
+   * @throws SESSION_NOT_FOUND
+   */
   async show(sessionId: string): Promise<SessionView> {
     const { state, version } = await this.#existing(sessionId)
     return sessionView(sessionId, state, version)

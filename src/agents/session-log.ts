@@ -8,6 +8,7 @@ import type { SessionEvent } from './session/schemas.ts'
 import type { SessionState } from './session/state.ts'
 import { taskMessages } from './tasks.ts'
 
+/** The session as a decider (P1): every rule of the flow is in it. */
 export const sessionDecider: Decider<SessionState, SessionCommand, SessionEvent> = {
   initialState: initialSessionState,
   decide: decideSession,

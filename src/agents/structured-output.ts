@@ -18,6 +18,7 @@ const itemId = z
     'must be 1 to 100 letters, digits, or . _ : - and start with a letter or digit',
   )
 
+/** What a work item of a plan must look like. */
 export const plannedWorkItemSchema = z.object({
   id: itemId,
   title: text,
@@ -31,6 +32,7 @@ export const plannedWorkItemSchema = z.object({
   dependencies: z.array(itemId).default([]),
 })
 
+/** What a plan must look like. */
 export const planSchema = z.object({
   strategy: text,
   workItems: z
@@ -39,6 +41,7 @@ export const planSchema = z.object({
     .max(MAX_WORK_ITEMS, `holds too many work items: plan at most ${MAX_WORK_ITEMS}, put smaller steps together`),
 })
 
+/** What a review must look like. */
 export const reviewSchema = z.object({
   approved: z.boolean(),
   /** Kept exactly as the reviewer gave it. */
@@ -47,8 +50,11 @@ export const reviewSchema = z.object({
   recommendations: z.array(z.string()).default([]),
 })
 
+/** A work item of a plan. */
 export type PlannedWorkItem = z.infer<typeof plannedWorkItemSchema>
+/** What the Manager answers when asked for a plan. */
 export type Plan = z.infer<typeof planSchema>
+/** What the Manager answers when asked for a review. */
 export type Review = z.infer<typeof reviewSchema>
 
 /** For `AgentRequest.outputSchema`. Stricter than the reader: it refuses extra keys, which the reader drops. */

@@ -10,6 +10,7 @@ export const taskTopics = {
   gate: 'quality.gates',
 } as const satisfies Record<CallRole, string>
 
+/** Type of the messages on the task topics. */
 export const AGENT_TASK = 'AgentTask'
 
 /** "This call is reserved: whoever serves the role may claim it." Carries no more than the session's log says. */
@@ -23,6 +24,7 @@ export const agentTaskSchema = z.object({
   dispatch: z.enum(['local', 'topics']),
 })
 
+/** "There is a call for your role": the data of a message on a task topic. */
 export type AgentTask = z.infer<typeof agentTaskSchema>
 
 /** The messages that go out with a session's events: one per reservation. Pure. */

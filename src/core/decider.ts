@@ -6,7 +6,9 @@ import type { AnyEvent } from './event.ts'
  * After Jérémie Chassaing, "Functional Event Sourcing Decider" (2021).
  */
 export interface Decider<State, Command, E extends AnyEvent = AnyEvent> {
+  /** The state before the first fact. */
   readonly initialState: () => State
+  /** The facts that follow from a command; an empty list means nothing to do. Throws to refuse. */
   readonly decide: (command: Command, state: State) => readonly E[]
   /** Returns the next state; must not change the one it was given. */
   readonly evolve: (state: State, event: E) => State

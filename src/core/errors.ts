@@ -40,6 +40,7 @@ export type DuologErrorCode =
 /** What a caller may do about it: give up, try at once, or try after a while. */
 export type RetryAdvice = 'never' | 'now' | { readonly afterMs: number }
 
+/** What a {@link DuologError} may carry besides its code and message. */
 export interface DuologErrorOptions {
   readonly retry?: RetryAdvice
   readonly cause?: unknown
@@ -83,6 +84,7 @@ export function isDuologError(error: unknown, code?: DuologErrorCode): error is 
   return code === undefined || error.code === code
 }
 
+/** True when `error` is an {@link ExpectedVersionConflictError}. Works across copies of the package. */
 export function isExpectedVersionConflict(error: unknown): error is ExpectedVersionConflictError {
   return isDuologError(error, 'EXPECTED_VERSION_CONFLICT')
 }

@@ -62,6 +62,7 @@ export type RecordedEvent<E extends AnyEvent = AnyEvent> = RecordedMessage<E> & 
   readonly globalPosition: number
 }
 
+/** True when a consumed message is an event of a stream, not a message to a topic. */
 export function isRecordedEvent<E extends AnyEvent>(
   message: RecordedMessage<E> | RecordedEvent<E>,
 ): message is RecordedEvent<E> {

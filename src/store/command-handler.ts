@@ -10,6 +10,7 @@ import { LruCache } from './lru-cache.ts'
  * check is what tells that the state was current. "Nothing to do" and a refusal are only believed of a state just read.
  */
 
+/** How commands of one kind of stream are handled. */
 export interface CommandHandlerOptions<State, Command, E extends AnyEvent> {
   readonly store: EventStore<E>
   readonly decider: Decider<State, Command, E>
@@ -19,6 +20,7 @@ export interface CommandHandlerOptions<State, Command, E extends AnyEvent> {
   readonly cacheStreams?: number
 }
 
+/** What one command may carry into its append. */
 export interface HandleCommandOptions<State, E extends AnyEvent>
   extends Pick<AppendOptions, 'idempotencyKey' | 'checkpoint'> {
   readonly correlationId?: string
@@ -27,6 +29,7 @@ export interface HandleCommandOptions<State, E extends AnyEvent>
   readonly outgoing?: (events: readonly E[], state: State) => readonly OutgoingMessage[]
 }
 
+/** What came of a command. */
 export interface CommandHandled<State, E extends AnyEvent> {
   /** The state after the command. */
   readonly state: State
@@ -37,12 +40,14 @@ export interface CommandHandled<State, E extends AnyEvent> {
   readonly repeated: boolean
 }
 
+/** A stream folded to its end. */
 export interface LoadedStream<State> {
   readonly state: State
   /** 0 when the stream does not exist. */
   readonly currentStreamVersion: number
 }
 
+/** Handles commands: load, decide, append; after a conflict, again. */
 export interface CommandHandler<State, Command, E extends AnyEvent> {
   /** @throws what `decide` throws; ExpectedVersionConflictError after `maxAttempts` lost races. */
   handle(stream: string, command: Command, options?: HandleCommandOptions<State, E>): Promise<CommandHandled<State, E>>
@@ -53,6 +58,7 @@ export interface CommandHandler<State, Command, E extends AnyEvent> {
 const DEFAULT_ATTEMPTS = 10
 const DEFAULT_CACHED_STREAMS = 1_000
 
+/** Makes a {@link CommandHandler} over any backing. Keep one per kind of stream: it remembers folded states. */
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {

@@ -13,6 +13,7 @@ import type { ExpectedStreamVersion } from '../core/versions.ts'
  * P6 A checkpoint never passes a message whose effect is not durable.
  */
 
+/** A log of facts in streams, behind one port for every backing; open one with `openEventStore`. */
 export interface EventStore<E extends AnyEvent = AnyEvent> {
   /** Which backing this is, for messages to people; no program logic hangs on it. */
   readonly backing: 'memory' | 'file' | 'kafka'
@@ -59,6 +60,7 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
   close(): Promise<void>
 }
 
+/** Which part of a stream to read. */
 export interface ReadStreamOptions {
   /** First stream position to return, from 1. Default 1. */
   readonly from?: number
@@ -67,6 +69,7 @@ export interface ReadStreamOptions {
   readonly maxCount?: number
 }
 
+/** Conditions of an append, and what travels with it in one transaction. */
 export interface AppendOptions {
   /** Default NO_CONCURRENCY_CHECK. */
   readonly expectedStreamVersion?: ExpectedStreamVersion
@@ -77,6 +80,7 @@ export interface AppendOptions {
   readonly checkpoint?: Checkpoint
 }
 
+/** The answer to an append. */
 export interface Appended {
   readonly stream: string
   /** Position of the append's first event; `currentStreamVersion + 1` when it had none. */
@@ -88,12 +92,14 @@ export interface Appended {
   readonly repeated: boolean
 }
 
+/** How a stream is folded. */
 export interface AggregateOptions<State, E extends AnyEvent>
   extends Pick<Decider<State, never, E>, 'evolve' | 'initialState'> {
   /** A state known to be exact at a version: only the tail after it is read. Default: `initialState()` at 0. */
   readonly from?: { readonly state: State; readonly version: number }
 }
 
+/** A stream folded to its end. */
 export interface Aggregated<State> {
   readonly state: State
   /** 0 when the stream does not exist. */
@@ -101,6 +107,7 @@ export interface Aggregated<State> {
   readonly streamExists: boolean
 }
 
+/** One stream of a store, in short. */
 export interface StreamInfo {
   readonly stream: string
   readonly currentStreamVersion: number
@@ -118,6 +125,7 @@ export interface Checkpoint {
   readonly owner?: string
 }
 
+/** What a consumer reads, as which group, and what it does with it. */
 export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
   readonly group: string
   readonly topics: readonly string[]
@@ -129,9 +137,11 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
    * after a pause (100 ms, doubling to 5 s): a message is never skipped.
    */
   readonly handler: (message: RecordedMessage<E> | RecordedEvent<E>, context: ConsumerContext) => Promise<void>
+  /** Hears of what went wrong: a handler that rejected, or reading itself (then without a message). */
   readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
 }
 
+/** What a handler gets beside its message. */
 export interface ConsumerContext {
   /** What to pass to an append so that handling and effect become one (P2, P6). */
   readonly checkpoint: Checkpoint
@@ -139,6 +149,7 @@ export interface ConsumerContext {
   readonly signal: AbortSignal
 }
 
+/** A running member of a consumer group. */
 export interface Consumer {
   /** Resolves when the group membership stands and partitions are assigned for the first time (possibly none). */
   readonly ready: Promise<void>
@@ -146,6 +157,7 @@ export interface Consumer {
   stop(): Promise<void>
 }
 
+/** Says which owners of claims are alive. */
 export interface Presence {
   /** Says "this owner lives in this process" until withdrawn, the store closes, or the process dies. */
   announce(owner: string): Promise<Announcement>
@@ -156,8 +168,11 @@ export interface Presence {
   liveness(owner: string): Promise<Liveness>
 }
 
+/** A verdict about an owner; see {@link Presence.liveness}. */
 export type Liveness = 'alive' | 'dead' | 'unknown'
 
+/** A standing "this owner is alive". */
 export interface Announcement {
+  /** Says that the owner is gone; its liveness is then `dead`. */
   withdraw(): Promise<void>
 }

@@ -2,6 +2,7 @@ import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent } from '../core/event.ts'
 import type { EventStore } from './event-store.ts'
 
+/** Where following begins and what ends it. */
 export interface FollowOptions {
   /** First stream position to yield, from 1. Default 1. */
   readonly from?: number

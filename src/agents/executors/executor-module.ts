@@ -4,6 +4,7 @@ import { pathToFileURL } from 'node:url'
 import { DuologError } from '../../core/errors.ts'
 import type { AgentExecutor } from '../executor.ts'
 
+/** Options of {@link loadExecutorModule}. */
 export interface LoadExecutorOptions {
   /** How long loading and the function may take. Default 30,000. */
   readonly loadTimeoutMs?: number

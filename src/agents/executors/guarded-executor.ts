@@ -19,6 +19,7 @@ import { createRedactor, type Redact, redactJson } from '../redact.ts'
 import { extractAnswer } from '../structured-output.ts'
 import { headAndTail } from './captured-text.ts'
 
+/** Limits that {@link guardedExecutor} keeps. */
 export interface GuardOptions {
   /** How long an executor may take to settle after it was told to stop, before we go on without it. Default 5,000. */
   readonly stopGraceMs?: number

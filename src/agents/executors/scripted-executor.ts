@@ -27,6 +27,7 @@ import {
   type ScriptInput,
 } from './script.ts'
 
+/** Options of {@link scriptedExecutor}. */
 export interface ScriptedExecutorOptions {
   /** What `from` of a scripted file is relative to. Default: the folder of the script file, else the current folder. */
   readonly baseDir?: string

@@ -9,6 +9,7 @@ interface Report {
   readonly owner: string
 }
 
+/** What a gate said about one attempt. */
 export interface GateReport {
   readonly passed: boolean
   readonly score: number

@@ -6,6 +6,7 @@ import { callById, type CallState, failuresUpTo, isEnded, isOpen, isUnresolved, 
  * the same function for one role: the same events follow. An empty list means: wait for what is open, or it is over.
  */
 
+/** One step a session can take; see {@link nextActions}. */
 export type SessionAction =
   | { readonly kind: 'plan'; readonly attempt: number; readonly again?: CallState }
   | { readonly kind: 'assign'; readonly workItemId: string; readonly attempt: number }
@@ -21,6 +22,7 @@ export type SessionAction =
   | { readonly kind: 'complete' }
   | { readonly kind: 'fail'; readonly reason: string }
 
+/** What should happen next in a session, as a pure function (P1). Empty: wait for what is open, or it is over. */
 export function nextActions(state: SessionState): readonly SessionAction[] {
   if (state.status === 'unborn' || state.status === 'paused' || isEnded(state)) return []
   if (!state.planned) return nextForPlan(state)

@@ -14,6 +14,7 @@ const usage = z.object({ inputTokens: z.number().optional(), outputTokens: z.num
 
 const failure = z.object({ code: z.string(), message: z.string() })
 
+/** The schema of each event of a session, by its name. */
 export const sessionEventData = {
   SessionCreated: z.object({
     task: z.string().min(1),
@@ -124,7 +125,9 @@ export const sessionEventData = {
   SessionCancelled: z.object({ reason: z.string() }),
 } as const
 
+/** The data of each event of a session, by its name. */
 export type SessionEventData = { [Name in keyof typeof sessionEventData]: z.infer<(typeof sessionEventData)[Name]> }
+/** Names of the events of a session. */
 export type SessionEventName = keyof SessionEventData
 /** Everything that can happen to a session. */
 export type SessionEvent = {

@@ -10,6 +10,7 @@ export const gateSchema = z.strictObject({
   timeoutMs: z.int().positive().default(120_000),
 })
 
+/** The rules of a session and their defaults. */
 export const settingsSchema = z.strictObject({
   /** Work items between assignment and verdict at one time. */
   maxConcurrentTasks: z.int().min(1).max(100).default(2),
@@ -37,6 +38,7 @@ export const settingsSchema = z.strictObject({
   dispatch: z.enum(['local', 'topics']).default('local'),
 })
 
+/** A gate as recorded with its session. */
 export type QualityGate = z.infer<typeof gateSchema>
 /** A session's rules as recorded with it. */
 export type SessionSettings = z.infer<typeof settingsSchema>

@@ -2,6 +2,7 @@ import type { AgentPurpose, AgentRole } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
 
+/** Where a session stands; `unborn` has no event yet. */
 export type SessionStatus =
   | 'unborn'
   | 'planning'
@@ -11,8 +12,11 @@ export type SessionStatus =
   | 'failed'
   | 'cancelled'
 
+/** Who makes a call. */
 export type CallRole = AgentRole | 'gate'
+/** What a call is for; gates are calls of our own. */
 export type CallPurpose = AgentPurpose | 'gate'
+/** From reservation to outcome. `in-doubt`: claimed by an owner that died before it reported. */
 export type CallStatus = 'reserved' | 'claimed' | 'completed' | 'failed' | 'cancelled' | 'in-doubt'
 
 /** One effect on the outside world, from its reservation to its one outcome (P7). */
@@ -44,6 +48,7 @@ export interface CallState {
   readonly error?: { readonly code: string; readonly message: string }
 }
 
+/** Where a work item stands. */
 export type WorkItemStatus =
   | 'planned'
   | 'working'
@@ -53,15 +58,18 @@ export type WorkItemStatus =
   | 'failed'
   | 'blocked'
 
+/** What a gate said about the current attempt. */
 export type GateOutcome = Pick<
   SessionEventData['QualityGateResult'],
   'gateId' | 'mandatory' | 'passed' | 'score' | 'explanation' | 'evidence'
 >
+/** What the Manager said about the current attempt. */
 export type ReviewVerdict = Pick<
   SessionEventData['TaskReviewed'],
   'approved' | 'qualityScore' | 'feedback' | 'recommendations'
 >
 
+/** A work item folded from its events. */
 export interface WorkItemState {
   readonly id: string
   readonly title: string
@@ -88,6 +96,7 @@ export interface WorkItemState {
   readonly blockedBy?: readonly string[]
 }
 
+/** A session folded from its events. */
 export interface SessionState {
   readonly status: SessionStatus
   readonly phase: SessionEventData['WorkflowStateUpdated']['phase']

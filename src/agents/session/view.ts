@@ -15,6 +15,7 @@ export interface SessionView {
   readonly totals: SessionTotals
 }
 
+/** A work item as it is shown. */
 export interface WorkItemView {
   readonly id: string
   readonly title: string
@@ -28,6 +29,7 @@ export interface WorkItemView {
   readonly reason?: string
 }
 
+/** A call as it is shown. */
 export interface CallView {
   readonly callId: string
   readonly role: string
@@ -44,6 +46,7 @@ export interface CallView {
   readonly error?: string
 }
 
+/** Sums over a session. */
 export interface SessionTotals {
   readonly workItems: number
   readonly accepted: number
