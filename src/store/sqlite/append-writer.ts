@@ -1,0 +1,101 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { Appended, Checkpoint } from '../event-store.ts'
+import { judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
+import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
+import type { LogPlaces, StreamPlace } from './log-places.ts'
+
+/*
+ * One append inside the transaction: judge first, then write; so a refused append has written nothing (P2), and its
+ * neighbours in the transaction need not know.
+ */
+
+export interface AppendWriterOptions {
+  readonly db: DatabaseSync
+  readonly places: LogPlaces
+  /** Moves a group's checkpoint, or throws CHECKPOINT_FENCED before it wrote anything. */
+  readonly moveCheckpoint: (checkpoint: Checkpoint) => void
+  /** Hears of every partition that got a record. */
+  readonly onWritten: (topic: string, partition: number) => void
+}
+
+export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWriterOptions) {
+  const insert = db.prepare(
+    'INSERT INTO records (topic, partition, "offset", stream, stream_version, key, event_id, type, version, timestamp, ' +
+      'correlation_id, causation_id, headers, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
+  )
+  const findKey = db.prepare('SELECT first_version, last_version FROM idempotency_keys WHERE stream = ? AND key = ?')
+  const addKey = db.prepare('INSERT INTO idempotency_keys (stream, key, first_version, last_version) VALUES (?, ?, ?, ?)')
+  const findEvent = db.prepare('SELECT stream_version FROM records WHERE stream = ? AND event_id = ?')
+
+  function factsOf(place: StreamPlace | undefined): StreamFacts {
+    if (place === undefined) return NO_STREAM
+    return {
+      currentVersion: () => place.version,
+      positionsOfKey: (key) => toRange(findKey.get(place.id, key)),
+      positionOfEvent: (eventId) => toVersion(findEvent.get(place.id, eventId)),
+    }
+  }
+
+  function write(record: PreparedRecord, stream: StreamPlace | undefined): void {
+    const topic = places.topicToWrite(record.topic)
+    const partition = stream?.partition ?? places.partition(topic, record.key)
+    const offset = places.endOf(topic, partition)
+    insert.run(
+      topic.id,
+      partition,
+      offset,
+      stream?.id ?? null,
+      stream === undefined ? null : stream.version + 1,
+      stream === undefined ? record.key : null,
+      record.eventId,
+      record.type,
+      record.version,
+      record.timestamp,
+      record.correlationId === record.key ? null : record.correlationId,
+      record.causationId ?? null,
+      headersJson(record.headers),
+      record.dataJson,
+    )
+    topic.nextOffsets[partition] = offset + 1
+    if (stream !== undefined) stream.version++
+    onWritten(record.topic, partition)
+  }
+
+  function writeEvents({ stream, events, idempotencyKey }: PreparedAppend, appended: Appended): void {
+    const place = places.streamToWrite(stream)
+    for (const event of events) write(event, place)
+    if (idempotencyKey === undefined) return
+    addKey.run(place.id, idempotencyKey, appended.firstStreamPosition, appended.currentStreamVersion)
+  }
+
+  return (append: PreparedAppend): Appended => {
+    const judgement = judgeAppend(append, factsOf(places.stream(append.stream)))
+    if (judgement.kind === 'refused') throw judgement.error
+    if (judgement.kind === 'repeat') return judgement.appended
+    if (append.checkpoint !== undefined) moveCheckpoint(append.checkpoint)
+    if (append.events.length > 0) writeEvents(append, judgement.appended)
+    for (const message of append.outgoing) write(message, undefined)
+    return judgement.appended
+  }
+}
+
+const NO_STREAM: StreamFacts = {
+  currentVersion: () => 0,
+  positionsOfKey: () => undefined,
+  positionOfEvent: () => undefined,
+}
+
+type Row = Record<string, unknown> | undefined
+
+function toRange(row: Row): PositionRange | undefined {
+  return row === undefined ? undefined : { first: Number(row.first_version), last: Number(row.last_version) }
+}
+
+function toVersion(row: Row): number | undefined {
+  return row === undefined ? undefined : Number(row.stream_version)
+}
+
+function headersJson(headers: Readonly<Record<string, string>>): string | null {
+  for (const _ in headers) return JSON.stringify(headers)
+  return null
+}

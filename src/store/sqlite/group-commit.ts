@@ -1,0 +1,182 @@
+import type { DatabaseSync, StatementSync } from 'node:sqlite'
+import { DuologError, isDuologError } from '../../core/errors.ts'
+import { reach } from '../../core/reach.ts'
+import { busyPauseMs, spinWhileBusy } from './busy.ts'
+import { isBusy, logBusy, toLogError } from './sqlite-errors.ts'
+
+/*
+ * Everything that writes goes through here: whatever waits is done in one transaction, so that many callers share the
+ * price of one durable commit.
+ *
+ * P2 One transaction: a batch is in the file or it is not.
+ * P4 Nobody hears of success before COMMIT returned (synchronous FULL: it is on the disk), and a refusal is its caller's
+ *    alone: work that fails for a reason of its own is done again without its neighbours, and they without it.
+ */
+
+/**
+ * Work inside the transaction. Refuses by throwing a DuologError before it wrote anything; must be repeatable, since a
+ * batch may be rolled back and done again.
+ */
+export type Work<T> = () => T
+
+export interface GroupCommitOptions {
+  readonly db: DatabaseSync
+  readonly path: string
+  readonly busyTimeoutMs: number
+  /** In the transaction, before the first work: the file may have changed since the last one. */
+  readonly onBegin: () => void
+  /** What was written is gone. */
+  readonly onRollback: () => void
+  /** What was written is durable, and nobody was answered yet. */
+  readonly onCommit: () => void
+}
+
+interface Waiting {
+  readonly work: Work<unknown>
+  readonly size: number
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+  readonly sinceMs: number
+  /** Its batch failed: to be done by itself. */
+  alone: boolean
+}
+
+type Outcome = { readonly value: unknown } | { readonly refusal: DuologError }
+
+/** Records per transaction: keeps a commit in the low milliseconds, and the program's other work alive. */
+export const MAX_BATCH_RECORDS = 1000
+
+export class GroupCommit {
+  readonly #options: GroupCommitOptions
+  readonly #begin: StatementSync
+  readonly #commit: StatementSync
+  #queue: Waiting[] = []
+  #scheduled = false
+  #attempts = 0
+  #idle: (() => void)[] = []
+
+  constructor(options: GroupCommitOptions) {
+    this.#options = options
+    this.#begin = options.db.prepare('BEGIN IMMEDIATE')
+    this.#commit = options.db.prepare('COMMIT')
+  }
+
+  /**
+   * Resolves when the work is durable. `size`: how many records it writes, about.
+   *
+   * @throws LOG_FULL, LOG_CORRUPT, LOG_BUSY, LOG_UNAVAILABLE, or what the work refused with; nothing is written then.
+   */
+  run<T>(work: Work<T>, size = 1): Promise<T> {
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ work, size, resolve, reject, sinceMs: performance.now(), alone: false })
+      this.#schedule()
+    })
+  }
+
+  /** Resolves when nothing waits any more. */
+  idle(): Promise<void> {
+    if (this.#queue.length === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#idle.push(resolve))
+  }
+
+  /** At the end of this turn of the event loop: a lone caller waits for nobody, callers of the same turn share. */
+  #schedule(): void {
+    if (this.#scheduled) return
+    this.#scheduled = true
+    setImmediate(this.#flush)
+  }
+
+  readonly #flush = (): void => {
+    const batch = this.#takeBatch()
+    const outcomes = this.#tryTransact(batch)
+    if (outcomes === undefined) return
+    this.#attempts = 0
+    reach('file.commit.done')
+    this.#options.onCommit()
+    answer(batch, outcomes)
+    reach('file.commit.answered')
+    this.#next()
+  }
+
+  #tryTransact(batch: Waiting[]): Outcome[] | undefined {
+    try {
+      return this.#transact(batch)
+    } catch (error) {
+      this.#undo()
+      this.#fail(batch, error)
+      return undefined
+    }
+  }
+
+  #takeBatch(): Waiting[] {
+    const queue = this.#queue
+    let size = queue[0]?.size ?? 0
+    let count = 1
+    if (queue[0]?.alone !== true) {
+      while (count < queue.length && !queue[count]?.alone && size < MAX_BATCH_RECORDS) size += queue[count++]?.size ?? 0
+    }
+    return queue.splice(0, count)
+  }
+
+  #transact(batch: readonly Waiting[]): Outcome[] {
+    spinWhileBusy(() => this.#begin.run())
+    reach('file.commit.begun')
+    this.#options.onBegin()
+    const outcomes = batch.map(({ work }) => attempt(work))
+    reach('file.commit.written')
+    this.#commit.run()
+    return outcomes
+  }
+
+  #undo(): void {
+    try {
+      this.#options.db.exec('ROLLBACK')
+    } catch {
+      // SQLite had rolled back by itself, or the transaction never began.
+    }
+    this.#options.onRollback()
+  }
+
+  #fail(batch: Waiting[], error: unknown): void {
+    if (isBusy(error)) return this.#waitForLock(batch, error)
+    if (batch.length > 1) for (const waiting of batch) waiting.alone = true
+    if (batch.length > 1) this.#queue.unshift(...batch)
+    else batch[0]?.reject(toLogError(error, this.#options.path))
+    this.#next()
+  }
+
+  #waitForLock(batch: readonly Waiting[], error: unknown): void {
+    const { busyTimeoutMs, path } = this.#options
+    const giveUpMs = performance.now() - busyTimeoutMs
+    const patient = batch.filter(({ sinceMs }) => sinceMs > giveUpMs)
+    for (const waiting of batch) if (waiting.sinceMs <= giveUpMs) waiting.reject(logBusy(path, error))
+    this.#queue.unshift(...patient)
+    if (this.#queue.length === 0) return this.#next()
+    setTimeout(this.#flush, busyPauseMs(++this.#attempts))
+  }
+
+  #next(): void {
+    this.#scheduled = false
+    if (this.#queue.length > 0) return this.#schedule()
+    for (const resolve of this.#idle.splice(0)) resolve()
+  }
+}
+
+/** A refusal is a value here: it ends one work, not the batch. */
+function attempt(work: Work<unknown>): Outcome {
+  try {
+    return { value: work() }
+  } catch (error) {
+    if (isDuologError(error)) return { refusal: error }
+    throw error
+  }
+}
+
+function answer(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
+  for (let index = 0; index < batch.length; index++) {
+    const outcome = outcomes[index]
+    if (outcome === undefined) continue
+    if ('value' in outcome) batch[index]?.resolve(outcome.value as never)
+    else batch[index]?.reject(outcome.refusal)
+  }
+}

@@ -1,0 +1,121 @@
+import { randomUUID } from 'node:crypto'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync, utimesSync } from 'node:fs'
+import { join } from 'node:path'
+import type { DatabaseSync } from 'node:sqlite'
+import type { Sqlite } from './open-database.ts'
+import { isBusy } from './sqlite-errors.ts'
+
+/*
+ * A file that says "this process lives": locked as long as it does, since the kernel drops the locks of the dead at
+ * once, however they died. Node has no file locks, SQLite has: each file is an empty database under an exclusive lock.
+ *
+ * Only SQLite may ever open these files: by POSIX, closing any descriptor of a file drops the process's locks on it.
+ */
+
+export interface HolderFile {
+  readonly id: string
+  /** "Still here", as the file's time of change. */
+  touch(): void
+  release(): void
+}
+
+export interface HolderFolder {
+  hold(): HolderFile
+  /** Does a living process hold the file? What the dead left behind is removed. */
+  isHeld(id: string): boolean
+  /** When the holder last said it is here (Unix milliseconds); nothing when there is no such file. */
+  touchedAtMs(id: string): number | undefined
+  /** Removes the files of the dead. */
+  sweep(): void
+}
+
+const SUFFIX = '.alive'
+
+export function holderFolder({ DatabaseSync }: Sqlite, folder: string): HolderFolder {
+  const pathOf = (id: string) => join(folder, id + SUFFIX)
+
+  function open(path: string, timeoutMs: number): DatabaseSync {
+    const db = new DatabaseSync(path)
+    db.exec(`PRAGMA busy_timeout = ${timeoutMs}`)
+    return db
+  }
+
+  function isLocked(db: DatabaseSync): boolean {
+    try {
+      // A shared lock: those who ask at the same time do not take each other for the living.
+      db.exec('BEGIN; SELECT 1 FROM sqlite_master')
+      return false
+    } catch (error) {
+      if (isBusy(error)) return true
+      throw error
+    }
+  }
+
+  /** Under the shared lock, so that nobody can have taken it meanwhile. */
+  function isHeld(id: string): boolean {
+    const path = pathOf(id)
+    if (!existsSync(path)) return false
+    const db = open(path, 0)
+    try {
+      const held = isLocked(db)
+      if (!held) remove(path)
+      return held
+    } finally {
+      db.close()
+    }
+  }
+
+  function tryHold(id: string): DatabaseSync | undefined {
+    const path = pathOf(id)
+    const db = open(path, HOLD_TIMEOUT_MS)
+    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    // Somebody sweeping may have seen the file before it was locked: then the lock is on nothing.
+    if (existsSync(path)) return db
+    db.close()
+    return undefined
+  }
+
+  return {
+    isHeld,
+    hold() {
+      mkdirSync(folder, { recursive: true })
+      for (;;) {
+        const id = randomUUID()
+        const db = tryHold(id)
+        if (db !== undefined) return holder(id, pathOf(id), db)
+      }
+    },
+    touchedAtMs: (id) => statSync(pathOf(id), { throwIfNoEntry: false })?.mtimeMs,
+    sweep() {
+      if (!existsSync(folder)) return
+      const ids = readdirSync(folder).filter((name) => name.endsWith(SUFFIX))
+      for (const name of ids) isHeld(name.slice(0, -SUFFIX.length))
+    },
+  }
+}
+
+const HOLD_TIMEOUT_MS = 5000
+
+function holder(id: string, path: string, db: DatabaseSync): HolderFile {
+  return {
+    id,
+    touch() {
+      const now = new Date()
+      utimesSync(path, now, now)
+    },
+    release() {
+      remove(path)
+      db.close()
+      // Where an open file cannot be removed.
+      remove(path)
+    },
+  }
+}
+
+function remove(path: string): void {
+  try {
+    rmSync(path, { force: true })
+  } catch {
+    // Windows: still open somewhere. The next sweep gets it.
+  }
+}

@@ -1,0 +1,28 @@
+import type { DatabaseSync } from 'node:sqlite'
+import type { AnyEvent, RecordedEvent, RecordedMessage } from '../../core/event.ts'
+import type { LogPlaces } from './log-places.ts'
+import { arrayRows, RECORD_COLUMNS, type RecordRow, toRecord } from './rows.ts'
+
+/** One batch of a partition, from an offset on. */
+export type ReadPartition = <E extends AnyEvent>(
+  topic: string,
+  partition: number,
+  offset: number,
+) => (RecordedMessage<E> | RecordedEvent<E>)[]
+
+const BATCH_RECORDS = 100
+
+export function partitionReader(db: DatabaseSync, places: LogPlaces): ReadPartition {
+  const find = arrayRows<RecordRow>(
+    db.prepare(
+      `SELECT ${RECORD_COLUMNS} FROM records LEFT JOIN streams ON streams.id = records.stream ` +
+        'WHERE records.topic = ? AND partition = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?',
+    ),
+  )
+  return (name, partition, offset) => {
+    const topic = places.topic(name)
+    if (topic === undefined) return []
+    const place = { topic: name, partition }
+    return find(topic.id, partition, offset, BATCH_RECORDS).map((row) => toRecord(row, place))
+  }
+}

@@ -1,0 +1,158 @@
+import { DuologError } from '../../core/errors.ts'
+import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
+import { checkConsumeOptions, checkInteger, checkReadOptions, checkStream } from '../check-arguments.ts'
+import type {
+  Aggregated,
+  AggregateOptions,
+  AppendOptions,
+  Appended,
+  Consumer,
+  ConsumeOptions,
+  EventStore,
+  Presence,
+  ReadStreamOptions,
+  StreamInfo,
+} from '../event-store.ts'
+import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import type { StoreOptions } from '../store-options.ts'
+import { systemClock, systemRandom } from '../system.ts'
+import { type FilePresence, filePresence } from './file-presence.ts'
+import { GroupMember } from './group-member.ts'
+import { type LogFile, openLogFile, type SqliteLocation } from './log-file.ts'
+import { eventsOf } from './stream-reader.ts'
+
+/*
+ * The `file:` backing: the port on SQLite, for several processes on one machine. How it keeps P2–P6:
+ * docs/internals/file-store.md.
+ */
+
+export type { SqliteLocation } from './log-file.ts'
+
+/**
+ * Opens the log in a file; makes it, and its folder, when missing.
+ *
+ * @throws NOT_A_LOG, LOG_CORRUPT, LOG_NEWER, LOG_BUSY, LOG_UNAVAILABLE, TOPIC_UNSUITABLE; the file is left as it is.
+ */
+export async function openSqliteStore(location: SqliteLocation, options: StoreOptions = {}): Promise<EventStore> {
+  return new SqliteStore(await openLogFile(location, options), options)
+}
+
+class SqliteStore implements EventStore {
+  readonly backing = 'file'
+  readonly presence: Presence
+  readonly #log: LogFile
+  readonly #presence: FilePresence
+  readonly #prepare: PrepareContext
+  readonly #members = new Set<GroupMember>()
+  #closed?: Promise<void>
+
+  constructor(log: LogFile, options: StoreOptions) {
+    this.#log = log
+    this.#prepare = {
+      eventTopic: log.layout.eventTopic,
+      clock: options.clock ?? systemClock,
+      random: options.random ?? systemRandom,
+    }
+    this.#presence = filePresence(log)
+    this.presence = {
+      announce: async (owner) => this.#open(() => this.#presence.announce(owner)),
+      liveness: async (owner) => this.#open(() => this.#presence.liveness(owner)),
+    }
+  }
+
+  readStream<T extends AnyEvent>(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent<T>> {
+    return { [Symbol.asyncIterator]: () => eventsOf(this.#pages<T>(stream, options)) }
+  }
+
+  async *#pages<T extends AnyEvent>(stream: string, options: ReadStreamOptions): AsyncGenerator<readonly RecordedEvent<T>[]> {
+    this.#checkOpen()
+    checkReadOptions(stream, options)
+    for await (const page of this.#log.streams.pages<T>(stream, options)) {
+      yield page
+      this.#checkOpen()
+    }
+  }
+
+  async appendToStream(stream: string, events: readonly NewEvent[], options: AppendOptions = {}): Promise<Appended> {
+    this.#checkOpen()
+    return this.#log.append(prepareAppend(stream, events, options, this.#prepare))
+  }
+
+  async aggregateStream<State, T extends AnyEvent>(
+    stream: string,
+    { evolve, initialState, from }: AggregateOptions<State, T>,
+  ): Promise<Aggregated<State>> {
+    if (from !== undefined) checkInteger('from.version', from.version, 0)
+    let state = from === undefined ? initialState() : from.state
+    let version = from?.version ?? 0
+    for await (const page of this.#pages<T>(stream, { from: version + 1 })) {
+      for (const event of page) state = evolve(state, event)
+      version = page[page.length - 1]?.streamPosition ?? version
+    }
+    return { state, currentStreamVersion: version, streamExists: version > 0 }
+  }
+
+  async *listStreams(): AsyncGenerator<StreamInfo> {
+    this.#checkOpen()
+    for await (const info of this.#log.streams.streams()) {
+      yield info
+      this.#checkOpen()
+    }
+  }
+
+  async waitForVersion(stream: string, version: number, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+    this.#checkOpen()
+    checkStream(stream)
+    checkInteger('version', version, 0)
+    const unhold = this.#log.watch.hold()
+    try {
+      const { reached } = await this.#log.read(() => ({ reached: this.#reached(stream, version, options.signal) }))
+      return await reached
+    } finally {
+      unhold()
+    }
+  }
+
+  /** Looks and begins to wait in one step, so that no append falls between. */
+  #reached(stream: string, version: number, signal?: AbortSignal): number | Promise<number> {
+    this.#checkOpen()
+    const current = this.#log.versionOf(stream)
+    return current >= version ? current : this.#log.versionWaiters.wait(stream, version, signal)
+  }
+
+  consume(options: ConsumeOptions): Consumer {
+    this.#checkOpen()
+    checkConsumeOptions(options)
+    const member = new GroupMember(this.#log, options)
+    this.#members.add(member)
+    return { ready: member.ready, stop: () => member.stop().finally(() => this.#members.delete(member)) }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  async #close(): Promise<void> {
+    this.#log.versionWaiters.rejectAll(storeClosed())
+    await Promise.all([...this.#members].map((member) => member.stop()))
+    try {
+      await this.#presence.withdrawAll()
+    } finally {
+      await this.#log.close()
+    }
+  }
+
+  #open<T>(action: () => T): T {
+    this.#checkOpen()
+    return action()
+  }
+
+  #checkOpen(): void {
+    if (this.#closed !== undefined) throw storeClosed()
+  }
+}
+
+function storeClosed(): DuologError {
+  return new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
+}
