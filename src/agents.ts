@@ -1,4 +1,4 @@
-export type { GateContext, GateRunner } from './agents/call-runner.ts'
+export type { GateRunner } from './agents/call-runner.ts'
 export {
   type AgentContext,
   type AgentExecutor,
@@ -16,6 +16,7 @@ export { type GuardOptions, guardedExecutor } from './agents/executors/guarded-e
 export { type JournalEntry, journaledExecutor } from './agents/executors/journal.ts'
 export type { ScriptInput } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
+export type { GateContext } from './agents/gates/command-gate.ts'
 export {
   type AgentResponse,
   KafkaAgentCoordinator,

@@ -3,6 +3,7 @@ import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { type AgentExecutor, type AgentRole, paidForOf } from './executor.ts'
+import type { GateContext } from './gates/command-gate.ts'
 import type { GateReport, SessionCommand } from './session/commands.ts'
 import { requestFor } from './session/requests.ts'
 import type { QualityGate } from './session/settings.ts'
@@ -15,13 +16,6 @@ import type { HandleOptions, SessionLog } from './session-log.ts'
  * P8: the report carries the claim's epoch; whoever lost it is refused. P9: nothing here runs inside a poll loop.
  */
 
-export interface GateContext {
-  readonly sessionId: string
-  readonly workItemId: string
-  readonly attempt: number
-  readonly workDir: string
-  readonly signal: AbortSignal
-}
 /** Runs a gate's command and says what came of it; rejects only when the command could not be run at all. */
 export type GateRunner = (gate: QualityGate, context: GateContext) => Promise<GateReport>
 

@@ -5,6 +5,7 @@ import { sessionStore } from './session/session-events.ts'
 import type { SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 
+/** A session in a list. */
 export interface SessionSummary
   extends Pick<SessionView, 'sessionId' | 'status' | 'version' | 'task' | 'totals' | 'owner' | 'reason'> {
   /** ISO time of the last event. */
@@ -21,7 +22,8 @@ export async function readSession(
   options: { readonly at?: number } = {},
 ): Promise<SessionView> {
   const { at } = options
-  if (at !== undefined && !(Number.isInteger(at) && at > 0)) throw badPosition(`must be a whole number from 1, not ${at}`)
+  if (at !== undefined && !(Number.isInteger(at) && at > 0))
+    throw badPosition(`must be a whole number from 1, not ${at}`)
   const { state, version } = await foldUpTo(store, sessionId, at)
   if (state.status === 'unborn') throw sessionNotFound(sessionId)
   if (at !== undefined && version < at) throw badPosition(`the session ends at version ${version}`)
@@ -29,7 +31,10 @@ export async function readSession(
 }
 
 export function sessionNotFound(sessionId: string): DuologError {
-  return new DuologError('SESSION_NOT_FOUND', `There is no session "${sessionId}" in this log. List them with: duolog sessions`)
+  return new DuologError(
+    'SESSION_NOT_FOUND',
+    `There is no session "${sessionId}" in this log. List them with: duolog sessions`,
+  )
 }
 
 function badPosition(problem: string): DuologError {
@@ -48,7 +53,11 @@ export async function listSessions(store: EventStore): Promise<SessionSummary[]>
   return summaries.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
 }
 
-async function foldUpTo(store: EventStore, stream: string, to?: number): Promise<{ state: SessionState; version: number }> {
+async function foldUpTo(
+  store: EventStore,
+  stream: string,
+  to?: number,
+): Promise<{ state: SessionState; version: number }> {
   let state = initialSessionState()
   let version = 0
   for await (const event of sessionStore(store).readStream(stream, to === undefined ? {} : { to })) {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
+import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
 import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions } from '../../src/agents/kafka-agent-coordinator.ts'
-import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 
@@ -54,7 +54,10 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
     it('runs from task to completion; N accepted items cost N worker calls', async () => {
       const agents = new Agents(three)
       const view = await coordinator(await openStore(), { executor: agents }).run('build it')
-      expect(view).toMatchObject({ status: 'completed', totals: { accepted: 3, workerCalls: 3, managerCalls: 4, costUsd: 0.19 } })
+      expect(view).toMatchObject({
+        status: 'completed',
+        totals: { accepted: 3, workerCalls: 3, managerCalls: 4, costUsd: 0.19 },
+      })
       expect(agents.count('work')).toBe(3)
     })
 
@@ -72,8 +75,12 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
     })
 
     it('hands a rejected item back with the feedback, and ends failed when that does not help', async () => {
-      const agents = new Agents(planOf({ a: {} }), (request) => (request.purpose === 'plan' ? planOf({ a: {} }) : rejection))
-      const view = await coordinator(await openStore(), { executor: agents, settings: { maxRevisions: 1 } }).run('build it')
+      const agents = new Agents(planOf({ a: {} }), (request) =>
+        request.purpose === 'plan' ? planOf({ a: {} }) : rejection,
+      )
+      const view = await coordinator(await openStore(), { executor: agents, settings: { maxRevisions: 1 } }).run(
+        'build it',
+      )
       expect(view).toMatchObject({ status: 'failed', totals: { revisions: 1, workerCalls: 2 } })
       expect(agents.asked.filter((request) => request.purpose === 'work')[1]?.prompt).toContain('Round the total')
     })
@@ -108,7 +115,9 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       }
       const running = coordinator(store, { executor: agents }).run('build it', { sessionId: 's1' })
       await working.promise
-      await expect(coordinator(store, { executor: agents }).resume('s1')).rejects.toMatchObject({ code: 'SESSION_RUNNING_ELSEWHERE' })
+      await expect(coordinator(store, { executor: agents }).resume('s1')).rejects.toMatchObject({
+        code: 'SESSION_RUNNING_ELSEWHERE',
+      })
       release.resolve()
       expect((await running).status).toBe('completed')
       expect(agents.count('work')).toBe(1)
@@ -135,8 +144,12 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       await expect(coordinator(store, {}).run('x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
       const wrong = coordinator(store, { executor: agents, settings: { maxConcurrentTasks: 0 } })
       await expect(wrong.run('x')).rejects.toThrow('settings.maxConcurrentTasks')
-      await expect(coordinator(store, { executor: agents }).resume('ghost')).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
-      await expect(coordinator(store, { executor: agents }).resume()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
+      await expect(coordinator(store, { executor: agents }).resume('ghost')).rejects.toMatchObject({
+        code: 'SESSION_NOT_FOUND',
+      })
+      await expect(coordinator(store, { executor: agents }).resume()).rejects.toMatchObject({
+        code: 'SESSION_NOT_FOUND',
+      })
       for await (const _ of store.listStreams()) expect.unreachable()
     })
   })
@@ -174,7 +187,10 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       await coordinator(store, { executors: { worker: agents }, gates: false }).start()
       const view = await running
       expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
-      expect(view.calls.find((call) => call.callId === 'work:a:1')).toMatchObject({ status: 'in-doubt', owner: 'zombie' })
+      expect(view.calls.find((call) => call.callId === 'work:a:1')).toMatchObject({
+        status: 'in-doubt',
+        owner: 'zombie',
+      })
       const late = await leader.handleAgentResponse({
         sessionId,
         callId: 'work:a:1',
@@ -190,11 +206,19 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const agents = new Agents(three)
       const all = coordinator(store, { executor: agents })
       await all.start()
-      const task = { sessionId: 'sent', workItemId: 'fix', title: 'Fix it', description: 'd', acceptanceCriteria: ['green'] }
+      const task = {
+        sessionId: 'sent',
+        workItemId: 'fix',
+        title: 'Fix it',
+        description: 'd',
+        acceptanceCriteria: ['green'],
+      }
       await all.sendTaskToAgent('worker', task)
       const view = await all.resume('sent')
       expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 1, managerCalls: 1 } })
-      await expect(all.sendTaskToAgent('worker', { ...task, workItemId: 'more' })).rejects.toMatchObject({ code: 'SESSION_ENDED' })
+      await expect(all.sendTaskToAgent('worker', { ...task, workItemId: 'more' })).rejects.toMatchObject({
+        code: 'SESSION_ENDED',
+      })
     })
 
     it('the host says which phase the work is in', async () => {

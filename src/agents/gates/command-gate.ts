@@ -11,7 +11,7 @@ import { createRedactor } from '../redact.ts'
 import type { GateReport } from '../session/commands.ts'
 import type { QualityGate } from '../session/settings.ts'
 
-export interface CommandGateContext {
+export interface GateContext {
   readonly sessionId: string
   readonly workItemId: string
   readonly attempt: number
@@ -32,7 +32,7 @@ const MAX_EVIDENCE_CHARS = 8_000
  * @throws DuologError EXECUTOR_INVALID when the command cannot be started, WORKDIR_INVALID when the folder is missing:
  * neither says anything about the work; ABORTED when the signal fires
  */
-export async function commandGate(gate: QualityGate, context: CommandGateContext): Promise<GateReport> {
+export async function commandGate(gate: QualityGate, context: GateContext): Promise<GateReport> {
   const { gateId, timeoutMs } = gate
   const { sessionId, workItemId, attempt, workDir, signal } = context
   const [command = '', ...args] = gate.command

@@ -24,7 +24,9 @@ export function workPrompt(input: WorkPromptInput): string {
     ...(input.finished.length === 0 ? [] : [`Already done, build on it:\n${bullets(input.finished)}`]),
     ...(input.feedback.length === 0
       ? []
-      : [`This is attempt ${input.attempt}. The one before was rejected for these reasons; mend them:\n${bullets(input.feedback)}`]),
+      : [
+          `This is attempt ${input.attempt}. The one before was rejected for these reasons; mend them:\n${bullets(input.feedback)}`,
+        ]),
     'When you are done, say in a few sentences what you changed and why.',
   ].join('\n\n')
 }

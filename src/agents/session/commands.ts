@@ -46,7 +46,11 @@ export type SessionCommand =
   /** A person's answer to a call in doubt. */
   | { readonly kind: 'resolve'; readonly callId: string; readonly resolution: 'retry' | 'resume' | 'fail' }
   | { readonly kind: 'add-work-item'; readonly workItem: SessionEventData['WorkItemCreated'] }
-  | { readonly kind: 'update-workflow'; readonly phase: SessionEventData['WorkflowStateUpdated']['phase']; readonly note?: string }
+  | {
+      readonly kind: 'update-workflow'
+      readonly phase: SessionEventData['WorkflowStateUpdated']['phase']
+      readonly note?: string
+    }
   | { readonly kind: 'pause'; readonly reason: string }
   /** Taken only from the owner the caller saw: of two who find a dead owner one goes on. */
   | { readonly kind: 'resume'; readonly owner: string; readonly previousOwner: string }

@@ -1,5 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
-import { parsePlan, parseReview, type Plan } from '../structured-output.ts'
+import { type Plan, parsePlan, parseReview } from '../structured-output.ts'
 import type { SessionCommand } from './commands.ts'
 import { evolveSession } from './evolve.ts'
 import { settle } from './perform.ts'
@@ -21,7 +21,8 @@ export function decideSession(command: SessionCommand, state: SessionState): rea
 
 function decideDirectly(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
   if (command.kind === 'create') return create(command, state)
-  if (state.status === 'unborn') throw new DuologError('SESSION_NOT_FOUND', 'There is no such session. List them with: duolog sessions')
+  if (state.status === 'unborn')
+    throw new DuologError('SESSION_NOT_FOUND', 'There is no such session. List them with: duolog sessions')
   switch (command.kind) {
     case 'claim':
       return claim(command, state)
@@ -51,12 +52,19 @@ function create(command: Command<'create'>, state: SessionState): readonly Sessi
   const { kind: _, workItems, ...data } = command
   if (state.status !== 'unborn') {
     if (state.task === command.task && state.owner === command.owner) return []
-    throw new DuologError('SESSION_EXISTS', 'A session with this id exists already. Resume it, or start one with another id.')
+    throw new DuologError(
+      'SESSION_EXISTS',
+      'A session with this id exists already. Resume it, or start one with another id.',
+    )
   }
   return [{ type: 'SessionCreated', data }, ...(workItems === undefined ? [] : planEvents('caller', '', workItems))]
 }
 
-function planEvents(callId: string, strategy: string, items: readonly SessionEventData['WorkItemCreated'][]): SessionEvent[] {
+function planEvents(
+  callId: string,
+  strategy: string,
+  items: readonly SessionEventData['WorkItemCreated'][],
+): SessionEvent[] {
   const workItemIds = items.map((item) => item.workItemId)
   return [
     { type: 'PlanProposed', data: { callId, strategy, workItemIds } },
@@ -72,7 +80,8 @@ function claim({ callId, owner }: Command<'claim'>, state: SessionState): readon
 
 function knownCall(state: SessionState, callId: string): CallState {
   const call = state.calls.get(callId)
-  if (call === undefined) throw new DuologError('CALL_NOT_FOUND', `This session has no call "${callId}". See: duolog show SESSION`)
+  if (call === undefined)
+    throw new DuologError('CALL_NOT_FOUND', `This session has no call "${callId}". See: duolog show SESSION`)
   return call
 }
 
@@ -88,7 +97,14 @@ function report(command: Report, state: SessionState): readonly SessionEvent[] {
 
 function refusedReport(command: Report): SessionEvent {
   const { callId, epoch, owner } = command
-  const reported = ({ complete: 'completed', 'complete-gate': 'completed', 'report-failure': 'failed', 'report-cancelled': 'cancelled' } as const)[command.kind]
+  const reported = (
+    {
+      complete: 'completed',
+      'complete-gate': 'completed',
+      'report-failure': 'failed',
+      'report-cancelled': 'cancelled',
+    } as const
+  )[command.kind]
   return { type: 'AgentCallReportRefused', data: { callId, epoch, owner, reported, costUsd: costOf(command) } }
 }
 
@@ -106,7 +122,9 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
       return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command, call, state)])]
     case 'report-failure': {
       const { error, retryable, durationMs } = command
-      return [{ type: 'AgentCallFailed', data: { callId, epoch, error, retryable, costUsd: costOf(command), durationMs } }]
+      return [
+        { type: 'AgentCallFailed', data: { callId, epoch, error, retryable, costUsd: costOf(command), durationMs } },
+      ]
     }
     case 'report-cancelled':
       return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason } }]
@@ -123,7 +141,9 @@ function completed({ callId, epoch, result, durationMs }: Command<'complete'>): 
       output,
       costUsd: result.costUsd ?? 0,
       durationMs,
-      ...(structured === undefined ? {} : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
+      ...(structured === undefined
+        ? {}
+        : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
       ...(usage === undefined ? {} : { usage: { ...usage } }),
       ...(executorSessionId === undefined ? {} : { executorSessionId }),
       ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
@@ -198,11 +218,15 @@ function resolve({ callId, resolution }: Command<'resolve'>, state: SessionState
 function addWorkItem({ workItem }: Command<'add-work-item'>, state: SessionState): readonly SessionEvent[] {
   refuseEnded(state)
   if (state.workItems.has(workItem.workItemId)) return []
-  if (!state.planned) throw new DuologError('INVALID_ARGUMENT', 'The session has no plan yet. Add work items after PlanProposed.')
+  if (!state.planned)
+    throw new DuologError('INVALID_ARGUMENT', 'The session has no plan yet. Add work items after PlanProposed.')
   const unknown = workItem.dependencies.filter((id) => !state.workItems.has(id))
   if (unknown.length > 0) {
     const names = unknown.map((id) => `"${id}"`).join(', ')
-    throw new DuologError('INVALID_ARGUMENT', `workItem.dependencies: this session has no work item ${names}; add it first`)
+    throw new DuologError(
+      'INVALID_ARGUMENT',
+      `workItem.dependencies: this session has no work item ${names}; add it first`,
+    )
   }
   return [{ type: 'WorkItemCreated', data: workItem }]
 }

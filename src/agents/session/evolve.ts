@@ -1,6 +1,14 @@
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
 import { settingsSchema } from './settings.ts'
-import { type CallState, failuresUpTo, isOpen, isUnresolved, itemById, type SessionState, type WorkItemState } from './state.ts'
+import {
+  type CallState,
+  failuresUpTo,
+  isOpen,
+  isUnresolved,
+  itemById,
+  type SessionState,
+  type WorkItemState,
+} from './state.ts'
 
 /* P1: every function here is pure; state is never changed, only replaced. */
 

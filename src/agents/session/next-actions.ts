@@ -1,5 +1,14 @@
 import type { QualityGate } from './settings.ts'
-import { callById, type CallState, failuresUpTo, isEnded, isOpen, isUnresolved, type SessionState, type WorkItemState } from './state.ts'
+import {
+  type CallState,
+  callById,
+  failuresUpTo,
+  isEnded,
+  isOpen,
+  isUnresolved,
+  type SessionState,
+  type WorkItemState,
+} from './state.ts'
 
 /*
  * What should happen now, as a pure function of the state (P1). Orchestration performs these actions, choreography asks
@@ -41,7 +50,8 @@ function nextForPlan(state: SessionState): readonly SessionAction[] {
   if (call !== undefined && (isOpen(call) || isUnresolved(call))) return []
   if (attempt > state.settings.maxPlanAttempts) return [{ kind: 'fail', reason: noPlan(state) }]
   const fate = call?.attempt === attempt ? fateOf(state, call) : 'none'
-  if (fate === 'given-up') return [{ kind: 'fail', reason: `The Manager could not be asked for a plan: ${whyFailed(call)}` }]
+  if (fate === 'given-up')
+    return [{ kind: 'fail', reason: `The Manager could not be asked for a plan: ${whyFailed(call)}` }]
   return [{ kind: 'plan', attempt, ...(fate === 'again' && call ? { again: call } : {}) }]
 }
 
@@ -140,7 +150,8 @@ function nextForReview(state: SessionState, item: WorkItemState): readonly Sessi
 /** The verdict is the reviewer's answer as given, and every mandatory gate (which all passed, or there was no review). */
 function verdict(state: SessionState, item: WorkItemState): SessionAction {
   const { approved, qualityScore, feedback } = item.review!
-  if (!approved) return reject(state, item, feedback.length > 0 ? feedback : ['The reviewer rejected it without a reason.'])
+  if (!approved)
+    return reject(state, item, feedback.length > 0 ? feedback : ['The reviewer rejected it without a reason.'])
   if (qualityScore < state.settings.minQualityScore) {
     const low = `The review's score ${qualityScore} is below the threshold ${state.settings.minQualityScore}.`
     return reject(state, item, [low, ...feedback])

@@ -1,5 +1,5 @@
-import { nextActions, type SessionAction } from './next-actions.ts'
 import { evolveSession } from './evolve.ts'
+import { nextActions, type SessionAction } from './next-actions.ts'
 import type { SessionEvent, SessionEventData } from './schemas.ts'
 import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
 
@@ -29,9 +29,13 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
     case 'assign':
       return [...phase(state, 'execution'), ...assign(state, action.workItemId, action.attempt)]
     case 'work-again':
-      return [reserve(state, { purpose: 'work', workItemId: action.workItemId, attempt: action.again.attempt }, action.again)]
+      return [
+        reserve(state, { purpose: 'work', workItemId: action.workItemId, attempt: action.again.attempt }, action.again),
+      ]
     case 'evaluate-gate':
-      return [reserve(state, { purpose: 'gate', ...current(state, action.workItemId), gateId: action.gateId }, action.again)]
+      return [
+        reserve(state, { purpose: 'gate', ...current(state, action.workItemId), gateId: action.gateId }, action.again),
+      ]
     case 'skip-gate':
       return [skippedGate(state, action.workItemId, action.call, action.reason)]
     case 'review':
@@ -45,7 +49,10 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
     case 'block-item':
       return [{ type: 'WorkItemBlocked', data: { workItemId: action.workItemId, blockedBy: [...action.blockedBy] } }]
     case 'complete':
-      return [...phase(state, 'completion'), { type: 'SessionCompleted', data: { acceptedWorkItems: [...state.workItems.keys()] } }]
+      return [
+        ...phase(state, 'completion'),
+        { type: 'SessionCompleted', data: { acceptedWorkItems: [...state.workItems.keys()] } },
+      ]
     case 'fail':
       return [...phase(state, 'completion'), { type: 'SessionFailed', data: { reason: action.reason } }]
   }
@@ -90,7 +97,16 @@ function skippedGate(state: SessionState, workItemId: string, call: CallState, r
   const gateId = call.gateId ?? ''
   return {
     type: 'QualityGateResult',
-    data: { workItemId, attempt, callId: call.callId, gateId, mandatory: false, passed: false, score: 0, explanation: reason },
+    data: {
+      workItemId,
+      attempt,
+      callId: call.callId,
+      gateId,
+      mandatory: false,
+      passed: false,
+      score: 0,
+      explanation: reason,
+    },
   }
 }
 
@@ -104,7 +120,11 @@ interface Wanted {
 const roleOf = { plan: 'manager', review: 'manager', work: 'worker', gate: 'gate' } as const
 
 /** Deterministic: whoever performs the same action reserves the same call. */
-function reserve(state: SessionState, wanted: Wanted, again?: CallState): Extract<SessionEvent, { type: 'AgentCallReserved' }> {
+function reserve(
+  state: SessionState,
+  wanted: Wanted,
+  again?: CallState,
+): Extract<SessionEvent, { type: 'AgentCallReserved' }> {
   const attemptOfCall = again === undefined ? 1 : again.try + 1
   const role = roleOf[wanted.purpose]
   const model = role === 'gate' ? undefined : state.settings.models[role]

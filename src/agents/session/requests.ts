@@ -3,7 +3,7 @@ import { planPrompt } from '../prompts/plan-prompt.ts'
 import { reviewPrompt } from '../prompts/review-prompt.ts'
 import { workPrompt } from '../prompts/work-prompt.ts'
 import { MAX_WORK_ITEMS, planJsonSchema, reviewJsonSchema } from '../structured-output.ts'
-import { callById, type CallState, itemById, type SessionState } from './state.ts'
+import { type CallState, callById, itemById, type SessionState } from './state.ts'
 
 /** What an executor is asked for one call, computed from the state alone (P1), so whoever claims it asks the same. */
 export function requestFor(sessionId: string, state: SessionState, call: CallState): AgentRequest {
@@ -43,7 +43,15 @@ function question(state: SessionState, call: CallState): Pick<AgentRequest, 'pro
 function workQuestion(state: SessionState, call: CallState): string {
   const { title, description, acceptanceCriteria, feedback, dependencies } = itemById(state, call.workItemId ?? '')
   const finished = dependencies.map((id) => itemById(state, id).title)
-  return workPrompt({ task: state.task, title, description, acceptanceCriteria, attempt: call.attempt, feedback, finished })
+  return workPrompt({
+    task: state.task,
+    title,
+    description,
+    acceptanceCriteria,
+    attempt: call.attempt,
+    feedback,
+    finished,
+  })
 }
 
 function reviewQuestion(state: SessionState, call: CallState): string {

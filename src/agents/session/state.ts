@@ -3,14 +3,7 @@ import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
 
 /** Where a session stands; `unborn` has no event yet. */
-export type SessionStatus =
-  | 'unborn'
-  | 'planning'
-  | 'running'
-  | 'paused'
-  | 'completed'
-  | 'failed'
-  | 'cancelled'
+export type SessionStatus = 'unborn' | 'planning' | 'running' | 'paused' | 'completed' | 'failed' | 'cancelled'
 
 /** Who makes a call. */
 export type CallRole = AgentRole | 'gate'
@@ -49,14 +42,7 @@ export interface CallState {
 }
 
 /** Where a work item stands. */
-export type WorkItemStatus =
-  | 'planned'
-  | 'working'
-  | 'checking'
-  | 'reviewing'
-  | 'accepted'
-  | 'failed'
-  | 'blocked'
+export type WorkItemStatus = 'planned' | 'working' | 'checking' | 'reviewing' | 'accepted' | 'failed' | 'blocked'
 
 /** What a gate said about the current attempt. */
 export type GateOutcome = Pick<

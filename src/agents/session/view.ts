@@ -1,4 +1,4 @@
-import { isEnded, isUnresolved, isWaiting, type CallState, type SessionState, type WorkItemState } from './state.ts'
+import { type CallState, isEnded, isUnresolved, isWaiting, type SessionState, type WorkItemState } from './state.ts'
 
 /** A session as people and programs are shown it (`duolog show --json`). Plain JSON. */
 export interface SessionView {
@@ -101,7 +101,8 @@ function workItemView(item: WorkItemState, calls: readonly CallState[]): WorkIte
 }
 
 function callView(call: CallState): CallView {
-  const { callId, role, purpose, workItemId, attempt, status, costUsd, predecessor, resolution, owner, durationMs } = call
+  const { callId, role, purpose, workItemId, attempt, status, costUsd, predecessor, resolution, owner, durationMs } =
+    call
   return {
     callId,
     role,

@@ -48,13 +48,19 @@ export class Play {
   /** Claims and completes with a text or a value. */
   answer(callId: string, answer: unknown, costUsd = 0.1): SessionEvent[] {
     const epoch = this.claim(callId)
-    const result = typeof answer === 'string' ? { output: answer, costUsd } : { output: '', structured: answer, costUsd }
+    const result =
+      typeof answer === 'string' ? { output: answer, costUsd } : { output: '', structured: answer, costUsd }
     return this.do({ kind: 'complete', callId, epoch, owner: 'worker-1', result, durationMs: 5 })
   }
 
   gate(callId: string, passed: boolean): SessionEvent[] {
     const epoch = this.claim(callId)
-    const gate = { passed, score: passed ? 1 : 0, explanation: passed ? 'exit code 0' : 'exit code 1', evidence: 'not ok 1' }
+    const gate = {
+      passed,
+      score: passed ? 1 : 0,
+      explanation: passed ? 'exit code 0' : 'exit code 1',
+      evidence: 'not ok 1',
+    }
     return this.do({ kind: 'complete-gate', callId, epoch, owner: 'worker-1', gate, durationMs: 5 })
   }
 }

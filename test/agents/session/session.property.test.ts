@@ -23,7 +23,9 @@ const worlds = fc.record<World>({
 /** Edges only from a later to an earlier item, so there is no cycle. */
 function plan({ items, edges }: World) {
   const entries = Array.from({ length: items }, (_, index) => {
-    const dependencies = [...new Set(edges.filter(([from, to]) => from === index && to < index).map(([, to]) => `i${to}`))]
+    const dependencies = [
+      ...new Set(edges.filter(([from, to]) => from === index && to < index).map(([, to]) => `i${to}`)),
+    ]
     return [`i${index}`, { dependencies }] as const
   })
   return planOf(Object.fromEntries(entries))
@@ -44,7 +46,14 @@ function succeed(play: Play, call: CallState): void {
 function die(play: Play, call: CallState): void {
   const epoch = play.claim(call.callId)
   play.do({ kind: 'doubt', callId: call.callId, epoch, reason: 'killed' })
-  play.do({ kind: 'complete', callId: call.callId, epoch, owner: 'worker-1', result: { output: 'late' }, durationMs: 0 })
+  play.do({
+    kind: 'complete',
+    callId: call.callId,
+    epoch,
+    owner: 'worker-1',
+    result: { output: 'late' },
+    durationMs: 0,
+  })
 }
 
 function misfortune(play: Play, call: CallState, choice: number): void {
@@ -58,10 +67,22 @@ function misfortune(play: Play, call: CallState, choice: number): void {
   }
   const epoch = play.claim(call.callId)
   const error = { code: 'EXECUTOR_FAILED', message: 'boom' }
-  play.do({ kind: 'report-failure', callId: call.callId, epoch, owner: 'worker-1', error, retryable: choice < 95, durationMs: 0 })
+  play.do({
+    kind: 'report-failure',
+    callId: call.callId,
+    epoch,
+    owner: 'worker-1',
+    error,
+    retryable: choice < 95,
+    durationMs: 0,
+  })
 }
 
-function runOn(play: Play, choices: readonly number[], step: (play: Play, call: CallState, choice: number) => void): void {
+function runOn(
+  play: Play,
+  choices: readonly number[],
+  step: (play: Play, call: CallState, choice: number) => void,
+): void {
   for (let i = 0; !isEnded(play.state); i++) {
     const open = play.open()
     expect(open.length).toBeGreaterThan(0)
@@ -74,7 +95,9 @@ function runOn(play: Play, choices: readonly number[], step: (play: Play, call: 
 function checkInvariants(play: Play): void {
   const { state } = play
   expect(nextActions(state)).toEqual([])
-  const active = [...state.workItems.values()].filter((item) => ['working', 'checking', 'reviewing'].includes(item.status))
+  const active = [...state.workItems.values()].filter((item) =>
+    ['working', 'checking', 'reviewing'].includes(item.status),
+  )
   expect(active.length).toBeLessThanOrEqual(state.settings.maxConcurrentTasks)
   for (const item of active) {
     for (const id of item.dependencies) expect(state.workItems.get(id)?.status).toBe('accepted')

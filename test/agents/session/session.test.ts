@@ -19,7 +19,11 @@ describe('a session', () => {
       'TaskAssigned',
       'AgentCallReserved',
     ])
-    expect(play.names(play.answer('work:a:1', 'done'))).toEqual(['AgentCallCompleted', 'TaskCompleted', 'AgentCallReserved'])
+    expect(play.names(play.answer('work:a:1', 'done'))).toEqual([
+      'AgentCallCompleted',
+      'TaskCompleted',
+      'AgentCallReserved',
+    ])
     expect(play.names(play.gate('gate:a:1:tests', true))).toEqual([
       'AgentCallCompleted',
       'QualityGateResult',
@@ -39,7 +43,15 @@ describe('a session', () => {
 
   it('respects dependencies, priorities (1 first) and maxConcurrentTasks', () => {
     const play = new Play({ maxConcurrentTasks: 2 })
-    play.answer('plan:1', planOf({ c: { priority: 3 }, b: { priority: 1 }, a: { priority: 2 }, last: { priority: 1, dependencies: ['a', 'b'] } }))
+    play.answer(
+      'plan:1',
+      planOf({
+        c: { priority: 3 },
+        b: { priority: 1 },
+        a: { priority: 2 },
+        last: { priority: 1, dependencies: ['a', 'b'] },
+      }),
+    )
     expect(play.open().map((call) => call.callId)).toEqual(['work:b:1', 'work:a:1'])
     play.answer('work:b:1', 'ok')
     expect(play.open().map((call) => call.callId)).toEqual(['work:a:1', 'review:b:1'])
@@ -61,7 +73,12 @@ describe('a session', () => {
     expect(requestFor('s', play.state, second).prompt).toContain('Round the total')
     play.answer('work:a:2', 'second try')
     play.answer('review:a:2', rejection)
-    expect(play.names().slice(-4)).toEqual(['WorkItemFailed', 'WorkItemBlocked', 'WorkflowStateUpdated', 'SessionFailed'])
+    expect(play.names().slice(-4)).toEqual([
+      'WorkItemFailed',
+      'WorkItemBlocked',
+      'WorkflowStateUpdated',
+      'SessionFailed',
+    ])
     expect(play.state.reason).toContain('Still rejected after 1 revisions: Round the total')
     expect(play.state.reason).toContain('b (blocked by a)')
   })
@@ -105,7 +122,10 @@ describe('a bad plan', () => {
   const bad = {
     'not JSON': 'I would rather not',
     'a cycle': planOf({ a: { dependencies: ['b'] }, b: { dependencies: ['a'] } }),
-    'a duplicate id': { ...planOf({ a: {} }), workItems: [...planOf({ a: {} }).workItems, ...planOf({ a: {} }).workItems] },
+    'a duplicate id': {
+      ...planOf({ a: {} }),
+      workItems: [...planOf({ a: {} }).workItems, ...planOf({ a: {} }).workItems],
+    },
     'an unknown dependency': planOf({ a: { dependencies: ['ghost'] } }),
     'no acceptance criteria': {
       strategy: 's',
@@ -116,7 +136,11 @@ describe('a bad plan', () => {
   for (const [name, plan] of Object.entries(bad)) {
     it(`(${name}) is rejected visibly, asked again with the errors, then fails the session`, () => {
       const play = new Play({ maxPlanAttempts: 2 })
-      expect(play.names(play.answer('plan:1', plan))).toEqual(['AgentCallCompleted', 'PlanRejected', 'AgentCallReserved'])
+      expect(play.names(play.answer('plan:1', plan))).toEqual([
+        'AgentCallCompleted',
+        'PlanRejected',
+        'AgentCallReserved',
+      ])
       const again = play.state.calls.get('plan:2')!
       for (const error of play.state.planErrors) expect(requestFor('s', play.state, again).prompt).toContain(error)
       expect(play.names(play.answer('plan:2', plan)).at(-1)).toBe('SessionFailed')
@@ -175,7 +199,14 @@ describe('a call', () => {
     const play = begun()
     const epoch = play.claim('work:a:1')
     play.do({ kind: 'doubt', callId: 'work:a:1', epoch, reason: 'silent' })
-    const late = { kind: 'complete', callId: 'work:a:1', epoch, owner: 'worker-1', result: { output: 'late', costUsd: 2 }, durationMs: 1 } as const
+    const late = {
+      kind: 'complete',
+      callId: 'work:a:1',
+      epoch,
+      owner: 'worker-1',
+      result: { output: 'late', costUsd: 2 },
+      durationMs: 1,
+    } as const
     expect(play.names(play.do(late))).toEqual(['AgentCallReportRefused'])
     expect(play.do(late)).toEqual([])
     expect(play.state.workItems.get('a')?.status).toBe('working')
@@ -185,7 +216,9 @@ describe('a call', () => {
   it('in doubt waits for a person under the policy "ask", and goes on as answered', () => {
     const play = begun({ inDoubt: 'ask' })
     const epoch = play.claim('work:a:1')
-    expect(play.names(play.do({ kind: 'doubt', callId: 'work:a:1', epoch, reason: 'died' }))).toEqual(['AgentCallInDoubt'])
+    expect(play.names(play.do({ kind: 'doubt', callId: 'work:a:1', epoch, reason: 'died' }))).toEqual([
+      'AgentCallInDoubt',
+    ])
     expect(sessionView('s', play.state, 0).status).toBe('waiting')
     expect(nextActions(play.state)).toEqual([])
     play.do({ kind: 'resolve', callId: 'work:a:1', resolution: 'retry' })
@@ -209,7 +242,15 @@ describe('a call', () => {
     const hopeless = begun()
     const epoch = hopeless.claim('work:a:1')
     const error = { code: 'EXECUTOR_INVALID', message: 'no such command' }
-    hopeless.do({ kind: 'report-failure', callId: 'work:a:1', epoch, owner: 'worker-1', error, retryable: false, durationMs: 1 })
+    hopeless.do({
+      kind: 'report-failure',
+      callId: 'work:a:1',
+      epoch,
+      owner: 'worker-1',
+      error,
+      retryable: false,
+      durationMs: 1,
+    })
     expect(hopeless.state.status).toBe('failed')
   })
 })

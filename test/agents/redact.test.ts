@@ -1,0 +1,79 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { createRedactor, redactJson } from '../../src/agents/redact.ts'
+
+const redact = createRedactor({
+  env: {
+    SOME_KEY: 'abcdefgh-secret',
+    OTHER_TOKEN: 'abcdefgh-secret-longer',
+    SHORT_KEY: 'true',
+    PLAIN: 'not-a-secret-at-all',
+  },
+})
+// Put together here so that no scanner takes this file for a leak.
+const join = (...parts: string[]) => parts.join('')
+
+describe('createRedactor', () => {
+  it.each([
+    ['API keys', join('sk-', 'ant-api03-abcdefghijklmnop'), '[redacted:api-key]'],
+    ['GitHub tokens', join('ghp_', 'abcdefghijklmnopqrstuvwxyz0123'), '[redacted:github-token]'],
+    ['AWS keys', join('AKIA', 'IOSFODNN7EXAMPLE'), '[redacted:aws-key]'],
+    [
+      'bearer tokens',
+      join('Authorization: Bearer ', 'abcdefghijklmnopqrst=='),
+      'Authorization: Bearer [redacted:bearer]',
+    ],
+    ['JSON web tokens', join('eyJ', 'hbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0.SflKxwRJSMeKKF2QT4'), '[redacted:jwt]'],
+    ['variables', 'export MY_API_KEY=abc123def456', 'export MY_API_KEY=[redacted:variable]'],
+    ['passwords in addresses', 'postgres://me:hunter2@db/x', 'postgres://me:[redacted:password]@db/x'],
+    ['values of secret variables', 'it is abcdefgh-secret.', 'it is [redacted:secret].'],
+    ['the longer of two values', 'it is abcdefgh-secret-longer.', 'it is [redacted:secret].'],
+  ])('takes out %s', (_, text, expected) => {
+    expect(redact(text)).toBe(expected)
+  })
+
+  it('takes out private keys, also one that was cut off', () => {
+    const key = join('-----BEGIN RSA ', 'PRIVATE KEY-----\nMIIEow\nabc\n', '-----END RSA ', 'PRIVATE KEY-----')
+    expect(redact(`a ${key} b`)).toBe('a [redacted:private-key] b')
+    expect(redact(`a ${key.slice(0, 45)}`)).toBe('a [redacted:private-key]')
+  })
+
+  it.each(['true', 'not-a-secret-at-all', 'const token = await bearer()', 'process.env.MY_API_KEY', 'sk-1'])(
+    'leaves "%s"',
+    (text) => {
+      expect(redact(text)).toBe(text)
+    },
+  )
+
+  it('changes nothing when applied again', () => {
+    const words = fc.constantFrom(
+      'abcdefgh-secret',
+      join('AKIA', 'IOSFODNN7EXAMPLE'),
+      'A_KEY=',
+      'Bearer ',
+      'http://u:',
+      '@h',
+      'x'.repeat(20),
+      ' ',
+    )
+    fc.assert(
+      fc.property(fc.array(words), (parts) => {
+        const once = redact(parts.join(''))
+        expect(redact(once)).toBe(once)
+      }),
+    )
+  })
+
+  it('is done with megabytes', () => {
+    for (const unit of ['-----BEGIN PRIVATE KEY-----', 'Bearer ', 'eyJaaaaaaaa.', 'A_', 'sk-', 'http://a:']) {
+      expect(redact(unit.repeat(1_000_000 / unit.length)).length).toBeGreaterThan(0)
+    }
+  })
+
+  it('redacts inside JSON', () => {
+    expect(redactJson({ a: ['abcdefgh-secret', 1, null], b: { c: true } }, redact)).toEqual({
+      a: ['[redacted:secret]', 1, null],
+      b: { c: true },
+    })
+  })
+})
