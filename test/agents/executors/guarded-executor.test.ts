@@ -157,7 +157,7 @@ describe('guardedExecutor', () => {
 
   it('drops progress that comes after the end', async () => {
     const context = contextOf()
-    let late = () => undefined as void
+    let late: () => void = () => undefined
     await guard(async (_, { progress }) => {
       late = () => progress({ message: 'late' })
       return { output: '' }
