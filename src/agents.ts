@@ -1,4 +1,11 @@
 export type { GateRunner } from './agents/call-runner.ts'
+export type {
+  AgentResponse,
+  KafkaAgentCoordinatorOptions,
+  ResumeOptions,
+  RunOptions,
+  SentTask,
+} from './agents/coordinator-options.ts'
 export {
   type AgentContext,
   type AgentExecutor,
@@ -17,14 +24,7 @@ export { type JournalEntry, journaledExecutor } from './agents/executors/journal
 export type { ScriptInput } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
 export type { GateContext } from './agents/gates/command-gate.ts'
-export {
-  type AgentResponse,
-  KafkaAgentCoordinator,
-  type KafkaAgentCoordinatorOptions,
-  type ResumeOptions,
-  type RunOptions,
-  type SentTask,
-} from './agents/kafka-agent-coordinator.ts'
+export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export type { GateReport, SessionCommand } from './agents/session/commands.ts'
 export { nextActions, type SessionAction } from './agents/session/next-actions.ts'

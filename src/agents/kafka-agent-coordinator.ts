@@ -1,11 +1,17 @@
-import type { Clock } from '../core/clock.ts'
 import { DuologError } from '../core/errors.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
-import type { Announcement, EventStore } from '../store/event-store.ts'
+import type { Announcement } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { AgentService } from './agent-service.ts'
-import { CallRunner, type GateRunner } from './call-runner.ts'
-import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
+import { CallRunner } from './call-runner.ts'
+import type {
+  AgentResponse,
+  KafkaAgentCoordinatorOptions,
+  ResumeOptions,
+  RunOptions,
+  SentTask,
+} from './coordinator-options.ts'
+import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
 import { commandGate } from './gates/command-gate.ts'
 import { newOwner, newSessionId } from './names.ts'
@@ -23,69 +29,6 @@ import { Supervisor } from './supervisor.ts'
 import { CREATED_BY } from './version.ts'
 
 /** What a coordinator works with. */
-export interface KafkaAgentCoordinatorOptions {
-  /** Any backing; the coordinator does not close it. */
-  readonly store: EventStore
-  /** Serves both roles, unless `executors` says otherwise. */
-  readonly executor?: AgentExecutor
-  readonly executors?: Partial<Record<AgentRole, AgentExecutor>>
-  /** How gates are run. Default: as commands in the work directory; `false`: not by this process. */
-  readonly gates?: GateRunner | false
-  /** Defaults for the sessions started here. */
-  readonly settings?: SessionSettingsInput
-  /** Calls at one time per role, for sessions whose tasks travel on topics. Default 2. */
-  readonly concurrency?: number
-  /** Name of this process in claims. Default: generated; must be new at every start of a process. */
-  readonly owner?: string
-  /** How often the owners of running calls are looked after, milliseconds. Default 500. */
-  readonly reapEveryMs?: number
-  readonly logger?: Logger
-  readonly clock?: Clock
-  /** Hears the signs of life of the calls this process runs. Not recorded. */
-  readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
-}
-
-/** How a session is started. */
-export interface RunOptions {
-  /** Default: a new UUID v7. */
-  readonly sessionId?: string
-  /** Where the Worker works. Default: the current directory. */
-  readonly workDir?: string
-  readonly settings?: SessionSettingsInput
-  /** Pauses the session when it fires: what runs is stopped and recorded, `resume` goes on. */
-  readonly signal?: AbortSignal
-}
-
-/** How a session is gone on with. */
-export interface ResumeOptions extends Pick<RunOptions, 'signal'> {
-  /** Hears why it has to wait, e.g. for a dead owner's lease to run out. */
-  readonly onWait?: (reason: string) => void
-}
-
-/** A task for an agent, sent by a caller instead of a plan. */
-export interface SentTask {
-  readonly sessionId: string
-  readonly workItemId: string
-  readonly title: string
-  readonly description: string
-  readonly acceptanceCriteria: readonly string[]
-  readonly priority?: number
-  readonly dependencies?: readonly string[]
-  readonly workDir?: string
-}
-
-/** What an agent that works outside this package answers. */
-export interface AgentResponse {
-  readonly sessionId: string
-  readonly callId: string
-  /** From the AgentCallClaimed event. */
-  readonly epoch: number
-  readonly owner: string
-  readonly result?: AgentResult
-  readonly error?: { readonly code: string; readonly message: string; readonly retryable?: boolean }
-  readonly durationMs?: number
-}
-
 /**
  * Coordinates a Manager and a Worker over an event store: every step of a session is an event, every call is reserved,
  * claimed and reported, so any process that has the log can go on where another died. In spite of its name it runs on
@@ -302,10 +245,7 @@ export class KafkaAgentCoordinator {
   async #existing(sessionId: string) {
     const loaded = await this.#sessions.load(sessionId)
     if (loaded.version > 0) return loaded
-    throw new DuologError(
-      'SESSION_NOT_FOUND',
-      `There is no session "${sessionId}" in this log. List them with: duolog sessions`,
-    )
+    throw sessionNotFound(sessionId)
   }
 
   async #newestUnended(): Promise<string> {

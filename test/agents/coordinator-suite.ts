@@ -1,7 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GateRunner } from '../../src/agents/call-runner.ts'
+import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
-import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions } from '../../src/agents/kafka-agent-coordinator.ts'
+import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 

@@ -5,8 +5,6 @@ import { type CallPurpose, type CallState, itemById, type SessionState } from '.
 
 /* An action becomes facts here (P1: pure). A call is only ever reserved; making it is the services' business (P7). */
 
-type Reservation = SessionEventData['AgentCallReserved']
-
 /**
  * Everything that follows at once from a state: performs `nextActions` until there are none, and returns the events.
  * So one append carries the outcome of a call, what follows from it, and the reservation of the next.

@@ -3,5 +3,5 @@ import type { SessionEvent } from './schemas.ts'
 
 /** The store, seen as holding sessions. */
 export function sessionStore(store: EventStore): EventStore<SessionEvent> {
-  return store as unknown as EventStore<SessionEvent>
+  return store
 }

@@ -3,33 +3,14 @@ import { mkdtempSync, realpathSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { onTestFinished } from 'vitest'
-import type { AgentContext, AgentRequest } from '../../../src/agents/executor.ts'
 import { type DuologError, isDuologError } from '../../../src/core/errors.ts'
+
+export { contextOf, requestIn } from './request.ts'
 
 export function tempFolder(): string {
   const folder = realpathSync(mkdtempSync(join(tmpdir(), 'duolog-executors-')))
   onTestFinished(() => rmSync(folder, { recursive: true, force: true }))
   return folder
-}
-
-export function requestIn(workDir: string, change: Partial<AgentRequest> = {}): AgentRequest {
-  return {
-    callId: 'work:a:1',
-    sessionId: 'session-1',
-    role: 'worker',
-    purpose: 'work',
-    prompt: 'Do it.',
-    workItemId: 'a',
-    attempt: 1,
-    workDir,
-    timeoutMs: 60_000,
-    ...change,
-  }
-}
-
-export function contextOf(signal: AbortSignal = new AbortController().signal): AgentContext & { messages: string[] } {
-  const messages: string[] = []
-  return { signal, messages, progress: ({ message }) => messages.push(message) }
 }
 
 /** The error it rejects (or throws) with; anything but a DuologError fails the test. */

@@ -57,14 +57,20 @@ function die(play: Play, call: CallState): void {
 }
 
 function misfortune(play: Play, call: CallState, choice: number): void {
-  if (choice < 40) return succeed(play, call)
-  if (choice < 60) return die(play, call)
-  if (choice < 75 && call.purpose === 'review') return void play.answer(call.callId, rejection)
-  if (choice < 75 && call.role === 'gate') return void play.gate(call.callId, false)
-  if (choice < 85) {
-    play.do({ kind: 'pause', reason: 'break' })
-    return void play.do({ kind: 'resume', owner: `o${play.history.length}`, previousOwner: play.state.owner })
-  }
+  if (choice < 40) succeed(play, call)
+  else if (choice < 60) die(play, call)
+  else if (choice < 75 && call.purpose === 'review') play.answer(call.callId, rejection)
+  else if (choice < 75 && call.role === 'gate') play.gate(call.callId, false)
+  else if (choice < 85) takeABreak(play)
+  else fail(play, call, choice < 95)
+}
+
+function takeABreak(play: Play): void {
+  play.do({ kind: 'pause', reason: 'break' })
+  play.do({ kind: 'resume', owner: `o${play.history.length}`, previousOwner: play.state.owner })
+}
+
+function fail(play: Play, call: CallState, retryable: boolean): void {
   const epoch = play.claim(call.callId)
   const error = { code: 'EXECUTOR_FAILED', message: 'boom' }
   play.do({
@@ -73,7 +79,7 @@ function misfortune(play: Play, call: CallState, choice: number): void {
     epoch,
     owner: 'worker-1',
     error,
-    retryable: choice < 95,
+    retryable,
     durationMs: 0,
   })
 }
