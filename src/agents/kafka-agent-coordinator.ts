@@ -81,6 +81,7 @@ export class KafkaAgentCoordinator {
       store,
       reaper: this.#reaper,
       reapEveryMs: this.#reapEveryMs,
+      owner: this.owner,
       logger: this.#logger,
     })
     await Promise.all([...this.#services.map((service) => service.start()), this.#supervisor.start()])

@@ -9,7 +9,8 @@ import type { SessionLog } from './session-log.ts'
 
 /*
  * Looks after the sessions that services run ('topics'): puts the calls of dead owners in doubt, so that the session's
- * policy goes on. Any number may run; they do the same things and the log lets each happen once.
+ * policy goes on. Any number may run, each looks after all sessions (so no group is shared: a session without new events
+ * must not be forgotten when partitions move); the log lets each thing happen once.
  */
 
 export interface SupervisorOptions {
@@ -18,7 +19,8 @@ export interface SupervisorOptions {
   readonly reaper: Reaper
   readonly reapEveryMs: number
   readonly eventTopic?: string
-  readonly group?: string
+  /** Unique to this process; its group is named after it. */
+  readonly owner: string
   readonly logger: Logger
 }
 
@@ -36,14 +38,16 @@ export class Supervisor {
   }
 
   async start(): Promise<void> {
-    const { store, eventTopic, group, reapEveryMs, logger } = this.#options
+    const { store, eventTopic, owner, reapEveryMs, logger } = this.#options
     this.#consumer ??= store.consume({
-      group: group ?? 'duolog.coordinator',
+      group: `duolog.coordinator.${owner}`,
       topics: [eventTopic ?? DEFAULT_EVENT_TOPIC],
+      from: 'end',
       handler: async (message) => this.#note(message),
       onError: (error) => logger.warn({ error }, 'The coordinator could not read an event; it will be tried again'),
     })
-    await Promise.all([this.#consumer.ready, this.#findActive()])
+    await this.#consumer.ready
+    await this.#findActive()
     this.#timer ??= setInterval(() => this.#look(), reapEveryMs)
   }
 
