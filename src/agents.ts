@@ -21,11 +21,13 @@ export {
 export { type LoadExecutorOptions, loadExecutorModule } from './agents/executors/executor-module.ts'
 export { type GuardOptions, guardedExecutor } from './agents/executors/guarded-executor.ts'
 export { type JournalEntry, journaledExecutor } from './agents/executors/journal.ts'
-export type { ScriptInput } from './agents/executors/script.ts'
+export { type ProcessExecutorOptions, processExecutor } from './agents/executors/process-executor.ts'
+export { type ScriptInput, scriptSchema } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
-export type { GateContext } from './agents/gates/command-gate.ts'
+export { commandGate, type GateContext } from './agents/gates/command-gate.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
+export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
 export type { GateReport, SessionCommand } from './agents/session/commands.ts'
 export { nextActions, type SessionAction } from './agents/session/next-actions.ts'
 export {
@@ -35,7 +37,13 @@ export {
   sessionEventAliases,
   sessionEventData,
 } from './agents/session/schemas.ts'
-export type { QualityGate, SessionSettings, SessionSettingsInput } from './agents/session/settings.ts'
+export {
+  gateSchema,
+  type QualityGate,
+  type SessionSettings,
+  type SessionSettingsInput,
+  settingsSchema,
+} from './agents/session/settings.ts'
 export type {
   CallPurpose,
   CallRole,
@@ -50,6 +58,13 @@ export type {
 } from './agents/session/state.ts'
 export type { CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
 export { sessionDecider } from './agents/session-log.ts'
-export type { Plan, PlannedWorkItem, Review } from './agents/structured-output.ts'
+export {
+  type Plan,
+  type PlannedWorkItem,
+  plannedWorkItemSchema,
+  planSchema,
+  type Review,
+  reviewSchema,
+} from './agents/structured-output.ts'
 export { AGENT_TASK, type AgentTask, agentTaskSchema, taskTopics } from './agents/tasks.ts'
 export { VERSION } from './agents/version.ts'

@@ -9,6 +9,8 @@ export interface SessionView {
   readonly phase: string
   readonly workDir: string
   readonly owner: string
+  /** Who makes the calls: the process that runs the session, or services. */
+  readonly dispatch: 'local' | 'topics'
   readonly reason?: string
   readonly workItems: readonly WorkItemView[]
   readonly calls: readonly CallView[]
@@ -70,6 +72,7 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     phase: state.phase,
     workDir: state.workDir,
     owner: state.owner,
+    dispatch: state.settings.dispatch,
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, calls)),
     calls: calls.map(callView),
