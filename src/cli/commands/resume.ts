@@ -1,0 +1,78 @@
+import type { Command } from 'commander'
+import type { AgentExecutor } from '../../agents/executor.ts'
+import { listSessions, readSession } from '../../agents/read-sessions.ts'
+import type { SessionView } from '../../agents/session/view.ts'
+import { DuologError } from '../../core/errors.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
+import { type ExitCode, exitCodeOf } from '../exit-codes.ts'
+import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { printOutcome, runSession, withCoordinator } from '../run-session.ts'
+import { Stage } from '../stage.ts'
+import { existingWorkDir } from '../work-dir.ts'
+
+type ResumeFlags = LogFlags & ExecutorFlags
+
+const EXAMPLES = `
+Its rules (gates, limits, policy in doubt) and its folder are those it was started with.
+
+Examples:
+  duolog resume --script agents.json
+  duolog resume 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11 --executor ./agent.mjs`
+
+export function addResumeCommand(program: Command): void {
+  const command = program
+    .command('resume')
+    .description('go on with a session that was interrupted or whose process died')
+    .argument('[session]', 'its id (default: the newest unfinished one)')
+  addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
+    .addHelpText('after', EXAMPLES)
+    .action(async (session: string | undefined, flags: ResumeFlags) => {
+      process.exitCode = await resume(session, flags)
+    })
+}
+
+function resume(session: string | undefined, flags: ResumeFlags): Promise<ExitCode> {
+  const stage = new Stage()
+  const goOn = async (store: EventStore) => {
+    const view = await readSession(store, session ?? (await newestUnfinished(store)))
+    if (isEnded(view)) return showEnded(view, flags)
+    if (view.dispatch === 'topics') return continueSession({ store, view, stage, flags })
+    return withExecutor(flags, async (executor) => {
+      await existingWorkDir(view.workDir)
+      return continueSession({ store, view, stage, flags, executor })
+    })
+  }
+  return withLog(flags.log, goOn, { logger: stage.logger })
+}
+
+interface Continued {
+  readonly store: EventStore
+  readonly view: SessionView
+  readonly stage: Stage
+  readonly flags: ResumeFlags
+  readonly executor?: AgentExecutor
+}
+
+function continueSession({ store, view, stage, flags, executor }: Continued): Promise<ExitCode> {
+  const { logger, onProgress } = stage
+  const { sessionId, version: knownVersion } = view
+  return withCoordinator({ store, logger, onProgress, ...(executor && { executor }) }, (coordinator) =>
+    runSession({ store, coordinator, sessionId, stage, knownVersion, flags }),
+  )
+}
+
+async function showEnded(view: SessionView, flags: ResumeFlags): Promise<ExitCode> {
+  await printOutcome(view, flags)
+  return exitCodeOf(view, false)
+}
+
+function isEnded({ status }: Pick<SessionView, 'status'>): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
+}
+
+async function newestUnfinished(store: EventStore): Promise<string> {
+  const newest = (await listSessions(store)).find((session) => !isEnded(session))
+  if (newest !== undefined) return newest.sessionId
+  throw new DuologError('SESSION_NOT_FOUND', 'This log has no unfinished session. Start one with: duolog run "<task>"')
+}

@@ -1,0 +1,84 @@
+import { type Command, Option } from 'commander'
+import type { AgentExecutor } from '../../agents/executor.ts'
+import { DuologError } from '../../core/errors.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
+import type { ExitCode } from '../exit-codes.ts'
+import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { runSession, withCoordinator } from '../run-session.ts'
+import { collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
+import { Stage } from '../stage.ts'
+import { existingWorkDir } from '../work-dir.ts'
+
+type RunFlags = LogFlags & ExecutorFlags & SettingsFlags & { readonly workdir: string; readonly session?: string }
+
+const EXAMPLES = `
+Examples:
+  duolog run "Bring the project to green" --script agents.json
+  duolog run "Fix issue 12" --executor ./agent.mjs --workdir ../app --gate 'tests=npm test'
+  duolog run "Fix issue 12" --command 'my-agent --json' --max-concurrent 1 --in-doubt ask
+  duolog run "Fix issue 12" --log kafka://localhost:9092 --dispatch topics`
+
+export function addRunCommand(program: Command): void {
+  const command = program
+    .command('run')
+    .description('start a session and run it to its end')
+    .argument('<task>', 'what is to be done, in words')
+  addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
+  addSettingsFlags(command)
+    .addHelpText('after', EXAMPLES)
+    .action(async (task: string, flags: RunFlags) => {
+      process.exitCode = await run(task, flags)
+    })
+}
+
+function addSettingsFlags(command: Command): Command {
+  return command
+    .option('--workdir <folder>', 'where the Worker works; must exist', '.')
+    .option('--session <id>', 'id of the new session (default: a new UUID)')
+    .option(
+      '--gate <command>',
+      'must exit 0 for a result to be accepted; repeatable; NAME=COMMAND names it',
+      collectGate,
+    )
+    .option('--max-concurrent <n>', 'work items at one time (default: 2)', wholeNumber(1))
+    .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
+    .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
+    .addOption(
+      new Option('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)').choices([
+        'retry',
+        'resume',
+        'ask',
+      ]),
+    )
+    .addOption(
+      new Option('--dispatch <how>', 'who makes the calls: this process, or services (default: local)').choices([
+        'local',
+        'topics',
+      ]),
+    )
+}
+
+function run(task: string, flags: RunFlags): Promise<ExitCode> {
+  if (flags.dispatch !== 'topics') return withExecutor(flags, (executor) => start(task, flags, executor))
+  if (flags.executor ?? flags.script ?? flags.command) {
+    throw new DuologError(
+      'INVALID_ARGUMENT',
+      'With --dispatch topics the executor belongs to the services: duolog manager and duolog worker take it.',
+    )
+  }
+  return start(task, flags)
+}
+
+async function start(task: string, flags: RunFlags, executor?: AgentExecutor): Promise<ExitCode> {
+  const workDir = await existingWorkDir(flags.workdir)
+  const stage = new Stage()
+  const { logger, onProgress } = stage
+  const begin = (store: EventStore) =>
+    withCoordinator({ store, logger, onProgress, ...(executor && { executor }) }, async (coordinator) => {
+      const options = { workDir, settings: settingsFrom(flags), ...(flags.session && { sessionId: flags.session }) }
+      const sessionId = await coordinator.create(task, options)
+      return runSession({ store, coordinator, sessionId, stage, knownVersion: 0, flags })
+    })
+  return withLog(flags.log, begin, { logger, create: true })
+}

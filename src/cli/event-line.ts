@@ -1,0 +1,48 @@
+import type { SessionEventData, SessionEventName } from '../agents/session/schemas.ts'
+import type { RecordedEvent } from '../core/event.ts'
+import { plural } from './render/format.ts'
+import { plainLine, truncate } from './render/width.ts'
+
+/*
+ * A run where there is no terminal to redraw: one plain line per event that a person would want to hear of.
+ */
+
+type Describe = { readonly [Name in SessionEventName]?: (data: SessionEventData[Name], stream: string) => string }
+
+const MAX_TEXT_WIDTH = 200
+
+const percent = (score: number) => `${Math.round(score * 100)} %`
+
+const describe: Describe = {
+  SessionCreated: ({ task }, stream) => `session ${stream} started: ${task}`,
+  PlanProposed: ({ workItemIds }) => `plan: ${plural(workItemIds.length, 'work item')}: ${workItemIds.join(', ')}`,
+  PlanRejected: ({ attempt, errors }) => `plan ${attempt} rejected: ${errors.join('; ')}`,
+  TaskAssigned: ({ workItemId, attempt }) => `${workItemId}: assigned, attempt ${attempt}`,
+  TaskCompleted: ({ workItemId, attempt }) => `${workItemId}: work done, attempt ${attempt}`,
+  QualityGateResult: ({ workItemId, gateId, passed, explanation }) =>
+    `${workItemId}: gate ${gateId} ${passed ? 'passed' : 'failed'}: ${explanation}`,
+  TaskReviewed: ({ workItemId, approved, qualityScore }) =>
+    `${workItemId}: review ${approved ? 'approves' : 'rejects'}, ${percent(qualityScore)}`,
+  ReviewRejected: ({ workItemId, errors }) => `${workItemId}: review unusable: ${errors.join('; ')}`,
+  RevisionRequested: ({ workItemId, feedback }) => `${workItemId}: sent back: ${feedback.join('; ')}`,
+  WorkItemAccepted: ({ workItemId }) => `${workItemId}: accepted`,
+  WorkItemFailed: ({ workItemId, reason }) => `${workItemId}: failed: ${reason}`,
+  WorkItemBlocked: ({ workItemId, blockedBy }) => `${workItemId}: blocked by ${blockedBy.join(', ')}`,
+  AgentCallFailed: ({ callId, error }) => `call ${callId} failed: ${error.message}`,
+  AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
+  AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
+  AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,
+  SessionPaused: ({ reason }) => `session paused: ${reason}`,
+  SessionResumed: () => 'session resumed',
+  SessionCompleted: () => 'session completed',
+  SessionFailed: ({ reason }) => `session failed: ${reason}`,
+  SessionCancelled: ({ reason }) => `session cancelled: ${reason}`,
+}
+
+/** `19:04:05 money: accepted`, or nothing for an event that is bookkeeping. */
+export function eventLine(event: RecordedEvent): string | undefined {
+  const { type, data, stream, timestamp } = event
+  if (!Object.hasOwn(describe, type)) return undefined
+  const text = (describe[type as SessionEventName] as (data: unknown, stream: string) => string)(data, stream)
+  return `${timestamp.slice(11, 19)} ${truncate(plainLine(text), MAX_TEXT_WIDTH)}`
+}

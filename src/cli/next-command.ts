@@ -1,0 +1,52 @@
+import type { SessionView } from '../agents/session/view.ts'
+import type { ExecutorFlags } from './executor-flags.ts'
+import { DEFAULT_LOG } from './log-flags.ts'
+
+/*
+ * The exact commands a person can go on with, ready to be pasted.
+ */
+
+const PROGRAM = process.env.npm_lifecycle_event === 'npx' ? 'npx duolog' : 'duolog'
+
+export interface GoOnFlags extends ExecutorFlags {
+  readonly log: string
+}
+
+export function resumeCommand(sessionId: string, flags: GoOnFlags): string {
+  return commandLine(['resume', sessionId, ...logArgs(flags), ...executorArgs(flags)])
+}
+
+export function showCommand(sessionId: string, flags: GoOnFlags): string {
+  return commandLine(['show', sessionId, ...logArgs(flags)])
+}
+
+export function followCommand(sessionId: string, flags: GoOnFlags): string {
+  return commandLine(['events', sessionId, '--follow', ...logArgs(flags)])
+}
+
+export function resolveCommand(sessionId: string, callId: string, flags: GoOnFlags): string {
+  return commandLine(['resolve', sessionId, callId, '--retry', ...logArgs(flags)])
+}
+
+/** What nobody knows the outcome of, and nobody has decided on. */
+export function callsInDoubt(view: SessionView): SessionView['calls'] {
+  return view.calls.filter((call) => call.status === 'in-doubt' && call.resolution === undefined)
+}
+
+function logArgs({ log }: GoOnFlags): string[] {
+  return log === DEFAULT_LOG ? [] : ['--log', log]
+}
+
+function executorArgs({ executor, script, command }: ExecutorFlags): string[] {
+  if (executor !== undefined) return ['--executor', executor]
+  if (script !== undefined) return ['--script', script]
+  return command === undefined ? [] : ['--command', command.map(quoted).join(' ')]
+}
+
+function commandLine(args: readonly string[]): string {
+  return [PROGRAM, ...args.map(quoted)].join(' ')
+}
+
+function quoted(arg: string): string {
+  return /^[\w@%+=:,./-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`
+}

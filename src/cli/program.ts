@@ -1,0 +1,40 @@
+import { Command } from 'commander'
+import { VERSION } from '../agents/version.ts'
+import { addCancelCommand } from './commands/cancel.ts'
+import { addEventsCommand } from './commands/events.ts'
+import { addResolveCommand } from './commands/resolve.ts'
+import { addResumeCommand } from './commands/resume.ts'
+import { addRunCommand } from './commands/run.ts'
+import { addServiceCommands } from './commands/services.ts'
+import { addSessionsCommand } from './commands/sessions.ts'
+import { addShowCommand } from './commands/show.ts'
+import { EXIT_CODES_HELP } from './exit-codes.ts'
+
+const EXAMPLES = `
+Examples:
+  duolog run "Bring the project to green" --script agents.json
+  duolog resume --script agents.json
+  duolog sessions
+${EXIT_CODES_HELP}
+
+DUOLOG_LOG stands for --log. DUOLOG_DEBUG=1 shows stacks and every log line. NO_COLOR is respected.`
+
+/** The whole command line; errors of usage come out as CommanderError. */
+export function createProgram(): Command {
+  const program = new Command('duolog')
+    .description('Event-sourced work of two agents, on a file or on Apache Kafka: stop it anywhere, go on from there.')
+    .version(VERSION)
+    .exitOverride()
+    .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'duolog: ')) })
+    .showHelpAfterError('Try --help.')
+    .addHelpText('after', EXAMPLES)
+  addRunCommand(program)
+  addResumeCommand(program)
+  addSessionsCommand(program)
+  addShowCommand(program)
+  addEventsCommand(program)
+  addCancelCommand(program)
+  addResolveCommand(program)
+  addServiceCommands(program)
+  return program
+}

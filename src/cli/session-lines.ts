@@ -1,0 +1,74 @@
+import type { CallView, SessionView, WorkItemView } from '../agents/session/view.ts'
+import { formatDuration, formatUsd } from './render/format.ts'
+import { paint, wantsColor } from './render/paint.ts'
+import { type Column, table } from './render/table.ts'
+import { plainLine } from './render/width.ts'
+import { totalsLine } from './summary.ts'
+
+/** A session as a page of text: what it is, its work items, its calls, what it took. */
+export function sessionLines(view: SessionView): string[] {
+  const color = wantsColor(process.stdout)
+  const heading = paint(plainLine(view.task), 'bold', color)
+  return [
+    heading,
+    ...headerLines(view),
+    ...section(table(view.workItems, itemColumns, { color }), view.workItems),
+    ...section(table(view.calls, callColumns, { color }), view.calls),
+    '',
+    totalsLine(view.totals),
+  ]
+}
+
+function headerLines({ sessionId, status, reason, version, phase, workDir, owner }: SessionView): string[] {
+  const rows = [
+    ['session', sessionId],
+    ['status', reason === undefined ? status : `${status}: ${plainLine(reason)}`],
+    ['version', `${version} (phase ${phase})`],
+    ['folder', workDir],
+    ['run by', owner],
+  ]
+  return rows.map(([name = '', value]) => `${name.padEnd(9)}${value}`)
+}
+
+function section(lines: readonly string[], rows: readonly unknown[]): readonly string[] {
+  return rows.length === 0 ? [] : ['', ...lines]
+}
+
+const itemColumns: readonly Column<WorkItemView>[] = [
+  { header: 'item', value: ({ id }) => id, maxWidth: 24 },
+  { header: 'status', value: ({ status }) => status },
+  { header: 'attempts', value: ({ attempts }) => attempts, align: 'right' },
+  { header: 'revisions', value: ({ revisions }) => revisions, align: 'right' },
+  { header: 'cost', value: ({ costUsd }) => formatUsd(costUsd), align: 'right' },
+  {
+    header: 'title',
+    value: ({ title, reason }) => (reason === undefined ? title : `${title} (${reason})`),
+    maxWidth: 80,
+  },
+]
+
+const callColumns: readonly Column<CallView>[] = [
+  { header: 'call', value: ({ callId }) => callId },
+  { header: 'role', value: ({ role }) => role },
+  { header: 'purpose', value: ({ purpose }) => purpose },
+  { header: 'item', value: ({ workItemId = '' }) => workItemId, maxWidth: 24 },
+  { header: 'attempt', value: ({ attempt }) => attempt, align: 'right' },
+  { header: 'status', value: callStatus },
+  { header: 'cost', value: ({ costUsd }) => formatUsd(costUsd), align: 'right' },
+  {
+    header: 'time',
+    value: ({ durationMs }) => (durationMs === undefined ? '' : formatDuration(durationMs)),
+    align: 'right',
+  },
+  { header: 'note', value: callNote, maxWidth: 60 },
+]
+
+function callStatus({ status, resolution }: CallView): string {
+  return resolution === undefined ? status : `${status} → ${resolution}`
+}
+
+function callNote({ predecessor, error }: CallView): string {
+  return [...(predecessor === undefined ? [] : [`after ${predecessor}`]), ...(error === undefined ? [] : [error])].join(
+    ': ',
+  )
+}

@@ -1,0 +1,57 @@
+import { InvalidArgumentError } from 'commander'
+import type { SessionSettingsInput } from '../agents/session/settings.ts'
+import { splitCommand } from './split-command.ts'
+
+type GateInput = NonNullable<SessionSettingsInput['gates']>[number]
+
+/** A session's rules as `duolog run` takes them. */
+export interface SettingsFlags {
+  readonly gate?: readonly GateInput[]
+  readonly maxConcurrent?: number
+  readonly maxRevisions?: number
+  readonly callTimeout?: number
+  readonly inDoubt?: 'retry' | 'resume' | 'ask'
+  readonly dispatch?: 'local' | 'topics'
+}
+
+const SECOND_MS = 1000
+
+export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
+  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch } = flags
+  return {
+    ...(gate && { gates: [...gate] }),
+    ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
+    ...(maxRevisions !== undefined && { maxRevisions }),
+    ...(callTimeout !== undefined && { timeoutsMs: sameTimeout(callTimeout * SECOND_MS) }),
+    ...(inDoubt && { inDoubt }),
+    ...(dispatch && { dispatch }),
+  }
+}
+
+function sameTimeout(ms: number) {
+  return { plan: ms, work: ms, review: ms }
+}
+
+/** `npm test`, or with a name `tests=npm test`; may be given several times. */
+export function collectGate(text: string, before: readonly GateInput[] = []): GateInput[] {
+  const [, name, command = text] = /^([A-Za-z0-9._-]{1,64})=(.*)$/s.exec(text) ?? []
+  const words = splitCommand(command)
+  const gateId = name ?? nameOf(words)
+  if (before.some((gate) => gate.gateId === gateId)) {
+    throw new InvalidArgumentError(`Two gates are called ${gateId}; name them: --gate 'NAME=COMMAND'.`)
+  }
+  return [...before, { gateId, command: words }]
+}
+
+function nameOf(words: readonly string[]): string {
+  const name = words.join('-').replace(/[^A-Za-z0-9._-]+/g, '-')
+  return name.replace(/^-+/, '').slice(-64)
+}
+
+export function wholeNumber(min: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text)
+    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
+    throw new InvalidArgumentError(`It must be a whole number from ${min}.`)
+  }
+}

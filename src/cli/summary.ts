@@ -1,0 +1,58 @@
+import type { SessionView } from '../agents/session/view.ts'
+import {
+  callsInDoubt,
+  followCommand,
+  type GoOnFlags,
+  resolveCommand,
+  resumeCommand,
+  showCommand,
+} from './next-command.ts'
+import { formatUsd, plural } from './render/format.ts'
+import { plainLine } from './render/width.ts'
+
+/** What became of a session, in two or three lines. */
+export function summaryLines(view: SessionView): string[] {
+  const { sessionId, status, reason, totals, version } = view
+  const why = reason === undefined || status === 'completed' ? '' : `: ${plainLine(reason)}`
+  return [`Session ${sessionId} ${status}${why}`, `  ${totalsLine(totals)} · ${plural(version, 'event')}`]
+}
+
+export function totalsLine(totals: SessionView['totals']): string {
+  const { workItems, accepted, workerCalls, managerCalls, gateRuns, revisions, inDoubtCalls, refusedReports } = totals
+  return [
+    `${accepted}/${workItems} accepted`,
+    plural(workerCalls, 'worker call'),
+    plural(managerCalls, 'manager call'),
+    ...some(gateRuns, 'gate run'),
+    ...some(revisions, 'revision'),
+    ...(inDoubtCalls > 0 ? [`${plural(inDoubtCalls, 'call')} in doubt`] : []),
+    ...some(refusedReports, 'late report'),
+    formatUsd(totals.costUsd),
+  ].join(' · ')
+}
+
+function some(count: number, noun: string): string[] {
+  return count > 0 ? [plural(count, noun)] : []
+}
+
+/** The exact command to go on with, or to look further. */
+export function goOnLines(view: SessionView, flags: GoOnFlags): string[] {
+  const { sessionId, status } = view
+  if (flags.log.startsWith('memory:')) return []
+  if (status === 'waiting') return waitingLines(view, flags)
+  if (status === 'paused') return ['Go on with:', `  ${resumeCommand(sessionId, flags)}`]
+  if (status === 'planning' || status === 'running')
+    return ['Its services go on. Follow:', `  ${followCommand(sessionId, flags)}`]
+  return ['Look further:', `  ${showCommand(sessionId, flags)}`]
+}
+
+function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
+  const { sessionId } = view
+  const calls = callsInDoubt(view)
+  return [
+    `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`,
+    ...calls.map((call) => `  ${resolveCommand(sessionId, call.callId, flags)}`),
+    'Then go on with:',
+    `  ${resumeCommand(sessionId, flags)}`,
+  ]
+}
