@@ -4,7 +4,6 @@
  */
 import { realpath } from 'node:fs/promises'
 import { DuologError } from '../../core/errors.ts'
-import { headAndTail } from '../executors/captured-text.ts'
 import { inheritedEnvironment } from '../executors/process-environment.ts'
 import { describeEnd, describeNotStarted, type ProcessEnd, runProcess } from '../executors/run-process.ts'
 import { createRedactor } from '../redact.ts'
@@ -19,15 +18,15 @@ export interface GateContext {
   readonly signal: AbortSignal
 }
 
-/** What is kept of what the command printed: enough for a reviser to see what failed. */
-const MAX_EVIDENCE_CHARS = 8_000
+/** What is kept of each of stdout and stderr: enough for a reviser to see what failed. */
+const MAX_EVIDENCE_CHARS = 4_000
 
 /**
  * Passes (score 1) when the command ends with exit code 0, and fails (score 0) when it ends with another one, is killed,
  * or takes longer than `gate.timeoutMs`. The command sees DUOLOG_SESSION_ID, DUOLOG_WORK_ITEM_ID, DUOLOG_ATTEMPT,
  * DUOLOG_GATE_ID and DUOLOG_WORK_DIR. Whatever it starts ends with it.
  *
- * `evidence` is what it printed (stdout, then stderr), shortened in the middle to 8,000 characters, secrets redacted.
+ * `evidence` is what it printed (stdout, then stderr), each shortened in the middle to 4,000 characters, secrets redacted.
  *
  * @throws DuologError EXECUTOR_INVALID when the command cannot be started, WORKDIR_INVALID when the folder is missing:
  * neither says anything about the work; ABORTED when the signal fires
@@ -76,7 +75,7 @@ function report(gate: QualityGate, end: ProcessEnd): GateReport {
     passed,
     score: passed ? 1 : 0,
     explanation: redact(`\`${gate.command.join(' ')}\` ${explain(gate, end)}`),
-    ...(printed === '' ? {} : { evidence: headAndTail(printed, MAX_EVIDENCE_CHARS) }),
+    ...(printed === '' ? {} : { evidence: printed }),
   }
 }
 

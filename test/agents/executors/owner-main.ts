@@ -8,7 +8,7 @@ import { contextOf, requestIn } from './request.ts'
 const [workDir = '', marker = '', workItemId = 'a'] = process.argv.slice(2)
 const args = [
   '-c',
-  'trap "" TERM; (trap "" TERM; sleep 3600) & echo "{\\"type\\":\\"progress\\",\\"message\\":\\"on\\"}"; wait',
+  'trap "" TERM; (trap "" TERM; sleep 3600; true) & echo "{\\"type\\":\\"progress\\",\\"message\\":\\"on\\"}"; wait',
   marker,
 ]
 const context = { ...contextOf(), progress: () => process.stdout.write('running\n') }

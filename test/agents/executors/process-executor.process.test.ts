@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { paidForOf } from '../../../src/agents/executor.ts'
 import { type ProcessExecutorOptions, processExecutor } from '../../../src/agents/executors/process-executor.ts'
-import { contextOf, errorOf, livingWith, requestIn, tempFolder, until } from './support.ts'
+import { contextOf, errorOf, killWith, livingWith, requestIn, tempFolder, until } from './support.ts'
 
 const node = (source: string, options: Partial<ProcessExecutorOptions> = {}) =>
   processExecutor({ command: process.execPath, args: ['-e', source], ...options })
@@ -252,9 +252,10 @@ describe('P8: a call that is over leaves nobody behind', () => {
 /** Resolves when its agent is at work. */
 async function startOwner(workDir: string, marker: string, workItemId = 'a'): Promise<ChildProcess> {
   const main = fileURLToPath(new URL('./owner-main.ts', import.meta.url))
-  const owner = spawn(process.execPath, [main, workDir, marker, workItemId], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const owner = spawn(process.execPath, [main, workDir, marker, workItemId], { stdio: ['ignore', 'pipe', 'ignore'] })
   onTestFinished(async () => {
     owner.kill('SIGKILL')
+    killWith(marker)
     await until(() => livingWith(marker).length === 0)
   })
   await new Promise((resolve) => owner.stdout?.once('data', resolve))

@@ -30,6 +30,19 @@ export function livingWith(marker: string): string[] {
   return table.split('\n').filter((line) => line.includes(marker) && !line.trimStart().startsWith('Z'))
 }
 
+/** Cleans up after a test that failed. */
+export function killWith(marker: string): void {
+  const table = execFileSync('ps', ['-A', '-ww', '-o', 'pid=,args='], { encoding: 'utf8' })
+  const lines = table.split('\n').filter((line) => line.includes(marker))
+  for (const line of lines) {
+    try {
+      process.kill(Number.parseInt(line, 10), 'SIGKILL')
+    } catch {
+      // It ended by itself meanwhile.
+    }
+  }
+}
+
 /** Polls without a limit of its own: the test's time-out is the limit. */
 export async function until(condition: () => boolean): Promise<void> {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 20))

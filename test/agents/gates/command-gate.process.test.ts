@@ -46,7 +46,7 @@ describe('commandGate', () => {
 
   it('keeps beginning and end of a long output, without secrets', async () => {
     const source =
-      'console.log("Authorization: Bearer abcdefghijklmnopqrst"); console.log("x".repeat(1e6)); console.log("last line"); process.exit(1)'
+      'console.log("Authorization: Bearer abcdefghijklmnopqrst"); console.log("x".repeat(1e6)); console.log("last line"); process.exitCode = 1'
     const { evidence = '' } = await commandGate(gate([process.execPath, '-e', source]), contextIn(tempFolder()))
     expect(evidence.length).toBeLessThan(9_000)
     expect(evidence).toMatch(
