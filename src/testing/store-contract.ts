@@ -17,7 +17,11 @@ export type { ContractLog, Lacking }
 /** What the suite needs of a test runner: vitest, jest, mocha and node:test all have it. */
 export interface ContractRunner {
   describe(name: string, body: () => void): void
-  it(name: string, body: () => Promise<void>): void
+  it: {
+    (name: string, body: () => Promise<void>): void
+    /** For what a backing lacks. Without it such tests pass empty. */
+    readonly skip?: (name: string, body: () => Promise<void>) => void
+  }
   /** Called once, inside the `describe`: `afterAll` or `after`. */
   afterAll(body: () => Promise<void>): void
 }
@@ -70,7 +74,7 @@ export function storeContract(options: StoreContractOptions): void {
             const { store, log } = await opened.get()
             const context = new ContractContext(store, log, timeoutMs)
             try {
-              await test.run(context)
+              await context.within(test.run(context), 'the test to end', 3 * timeoutMs)
             } finally {
               await context.cleanUp()
             }
@@ -83,7 +87,7 @@ export function storeContract(options: StoreContractOptions): void {
 function declare(test: ContractTest, { runner, lacks = {} }: StoreContractOptions, body: () => Promise<void>): void {
   const lacking = test.needs?.find((need) => lacks[need] !== undefined)
   if (lacking === undefined) runner.it(test.name, body)
-  else runner.it(`(left out: ${lacks[lacking]}) ${test.name}`, async () => {})
+  else (runner.it.skip ?? runner.it)(`(left out: ${lacks[lacking]}) ${test.name}`, async () => {})
 }
 
 /** One log and one store for all tests, opened by the first of them. */

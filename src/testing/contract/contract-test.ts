@@ -80,11 +80,11 @@ export class ContractContext {
   }
 
   /** Fails the test instead of hanging it. */
-  async within<T>(promise: Promise<T>, what: string): Promise<T> {
+  async within<T>(promise: Promise<T>, what: string, timeoutMs = this.timeoutMs): Promise<T> {
     let timer: ReturnType<typeof setTimeout> | undefined
     const late = new Promise<never>((_, reject) => {
-      const error = new assert.AssertionError({ message: `waited ${this.timeoutMs} ms for ${what}` })
-      timer = setTimeout(() => reject(error), this.timeoutMs)
+      const error = new assert.AssertionError({ message: `waited ${timeoutMs} ms for ${what}` })
+      timer = setTimeout(() => reject(error), timeoutMs)
     })
     try {
       return await Promise.race([promise, late])
