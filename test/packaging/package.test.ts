@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs'
+import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, install, pack, repository, temporaryFolder, tryRun } from './installed.ts'
@@ -60,6 +60,14 @@ describe('a CommonJS project with TypeScript 5.4 and classic resolution', () => 
     expect(compiled.ok, compiled.output).toBe(true)
     const ran = await tryRun(process.execPath, [`${compilation.outDir}/main.js`, `${compilation.outDir}.db`], project)
     expect(ran.output.trim().split('\n')).toEqual(['cjs ok'])
+  })
+
+  it('loads an ESM executor with the CommonJS build alone, as a bundler or jest would take it', async () => {
+    const program = `require('./node_modules/duolog/dist/agents.cjs').loadExecutorModule('./executor.mjs')
+      .then((executor) => console.log(typeof executor.execute))`
+    writeFileSync(join(project, 'executor.mjs'), 'export default { execute: async () => ({ output: "" }) }')
+    const ran = await tryRun(process.execPath, ['-e', program], project)
+    expect(ran.output).toBe('function\n')
   })
 
   it('has the program on its path', async () => {
