@@ -34,6 +34,14 @@ export interface DriverOptions {
   readonly logger: Logger
   /** How long to look for a broker at the start before giving up, milliseconds. */
   readonly connectTimeoutMs: number
+  readonly ssl?: boolean | undefined
+  readonly sasl?: SaslOptions | undefined
+}
+
+export interface SaslOptions {
+  readonly mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'
+  readonly username: string
+  readonly password: string
 }
 
 export interface TopicPartition {
@@ -52,6 +60,8 @@ export interface TopicDescription {
 export interface NewTopic {
   readonly topic: string
   readonly partitions: number
+  /** Default: the broker's own. */
+  readonly replicationFactor?: number | undefined
   readonly config?: Readonly<Record<string, string>>
 }
 
@@ -117,6 +127,7 @@ export interface Transaction {
 export interface PlacedBatch extends TopicPartition {
   /** Offset of the batch's first record; the others follow without gaps. */
   readonly baseOffset: number
+  readonly lastOffset: number
 }
 
 export type TransactionOutcome =

@@ -1,5 +1,6 @@
 import type { DriverRecord, NewTopic, TopicDescription, TopicPartition } from '../driver.ts'
-import { groupBy, type LowCluster, leaderOf, toKafkaError, typeOf } from './kafkajs-internals.ts'
+import { groupBy } from '../group-by.ts'
+import { type LowCluster, leaderOf, toKafkaError, typeOf } from './kafkajs-internals.ts'
 import { toTopicData } from './kafkajs-writer.ts'
 
 /*
@@ -10,6 +11,7 @@ import { toTopicData } from './kafkajs-writer.ts'
 const TOPIC_RESOURCE = 2
 const CREATE_TIMEOUT_MS = 10_000
 const PRODUCE_TIMEOUT_MS = 10_000
+const BROKER_DEFAULT = -1
 const ATTEMPTS = 5
 const RETRY_PAUSE_MS = 100
 
@@ -37,10 +39,10 @@ export class KafkajsAdmin {
 
   async create(topics: readonly NewTopic[]): Promise<void> {
     if (topics.length === 0) return
-    const requests = topics.map(({ topic, partitions, config = {} }) => ({
+    const requests = topics.map(({ topic, partitions, replicationFactor = BROKER_DEFAULT, config = {} }) => ({
       topic,
       numPartitions: partitions,
-      replicationFactor: -1, // the broker's default
+      replicationFactor,
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     }))
     // One by one, so that one that exists already takes nothing from the others.

@@ -103,9 +103,7 @@ export interface LowBroker {
     topics: LowOffsets[]
   }): Promise<unknown>
   createTopics(request: { topics: LowNewTopic[]; timeout: number }): Promise<unknown>
-  describeConfigs(request: {
-    resources: { type: 2; name: string; configNames: string[] }[]
-  }): Promise<{
+  describeConfigs(request: { resources: { type: 2; name: string; configNames: string[] }[] }): Promise<{
     resources: readonly {
       resourceName: string
       configEntries: readonly { configName: string; configValue: string }[]
@@ -231,18 +229,6 @@ function codeOf(type: string | undefined): KafkaErrorCode {
   if (type === undefined || PASSING.has(type)) return 'UNAVAILABLE'
   if (type === 'OFFSET_OUT_OF_RANGE') return 'OFFSET_OUT_OF_RANGE'
   return FENCING.has(type) ? 'FENCED' : 'REFUSED'
-}
-
-/** Groups a list by a text made of each item, in the order of first appearance. */
-export function groupBy<T>(items: readonly T[], keyOf: (item: T) => string): Map<string, T[]> {
-  const groups = new Map<string, T[]>()
-  for (const item of items) {
-    const key = keyOf(item)
-    const group = groups.get(key)
-    if (group === undefined) groups.set(key, [item])
-    else group.push(item)
-  }
-  return groups
 }
 
 /** The node that leads a partition, by the metadata at hand. */

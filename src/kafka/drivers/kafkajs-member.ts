@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../core/logger.ts'
 import type { FetchPosition, GroupMember, MemberOptions, TopicPartition } from '../driver.ts'
+import { groupBy } from '../group-by.ts'
 import { assignRoundRobin } from './group-assignment.ts'
 import {
-  groupBy,
   type LowBroker,
   type LowCluster,
   type LowOffsets,

@@ -1,6 +1,6 @@
 import type { FetchedPartition, FetchedRecord, FetchOptions, FetchPosition, PartitionReader } from '../driver.ts'
+import { groupBy } from '../group-by.ts'
 import {
-  groupBy,
   type LowBroker,
   type LowCluster,
   type LowFetchedMessage,

@@ -10,8 +10,8 @@ import type {
   WriterOptions,
 } from '../driver.ts'
 import { KafkaError } from '../driver.ts'
+import { groupBy } from '../group-by.ts'
 import {
-  groupBy,
   type LowBroker,
   type LowCluster,
   type LowTopicData,
@@ -115,29 +115,26 @@ export class KafkajsWriter implements TransactionalWriter {
 
   async #produce(producer: Transactional, records: readonly DriverRecord[]): Promise<readonly PlacedBatch[]> {
     const byLeader = groupBy(records, ({ topic, partition }) => String(leaderOf(this.#cluster, topic, partition)))
-    const sent = [...byLeader].map(async ([nodeId, group]) => {
-      const broker = await this.#cluster.findBroker({ nodeId })
-      const topicData = this.#sequenced(toTopicData(group))
-      const { topics } = await broker.produce({
-        ...producer,
-        topicData,
-        acks: -1,
-        timeout: this.#options.transactionTimeoutMs,
-      })
-      return topics.flatMap(({ topicName, partitions }) =>
-        partitions.map(({ partition, baseOffset }) => ({
-          topic: topicName,
-          partition,
-          baseOffset: Number(baseOffset),
-        })),
-      )
-    })
+    const sent = [...byLeader].map(([nodeId, group]) => this.#produceTo(nodeId, producer, group))
     // All must have answered before anything is decided: a late one must not land in the next transaction.
     const settled = await Promise.allSettled(sent)
     return settled.flatMap((result) => {
       if (result.status === 'rejected') throw result.reason
       return result.value
     })
+  }
+
+  /** In pieces below the broker's usual limit of a batch: a large append is one transaction, not one request. */
+  async #produceTo(nodeId: string, producer: Transactional, records: readonly DriverRecord[]): Promise<PlacedBatch[]> {
+    const broker = await this.#cluster.findBroker({ nodeId })
+    const placed: PlacedBatch[] = []
+    for (const piece of inPieces(records)) {
+      const topicData = this.#sequenced(toTopicData(piece))
+      const timeout = this.#options.transactionTimeoutMs
+      const { topics } = await broker.produce({ ...producer, topicData, acks: -1, timeout })
+      placed.push(...toPlaced(topics, topicData))
+    }
+    return placed
   }
 
   #sequenced(topicData: readonly LowTopicData[]): LowTopicData[] {
@@ -231,4 +228,37 @@ export function toTopicData(records: readonly DriverRecord[]): LowTopicData[] {
       messages: group.map(({ key, value, headers }) => ({ key, value, headers })),
     })),
   }))
+}
+
+const MAX_PIECE_BYTES = 700 * 1024
+const OVERHEAD_BYTES = 500
+
+function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {
+  const pieces: DriverRecord[][] = []
+  let bytes = Number.POSITIVE_INFINITY
+  for (const record of records) {
+    const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + OVERHEAD_BYTES
+    bytes += size
+    if (bytes <= MAX_PIECE_BYTES) {
+      pieces[pieces.length - 1]?.push(record)
+    } else {
+      pieces.push([record])
+      bytes = size
+    }
+  }
+  return pieces
+}
+
+type Produced = Awaited<ReturnType<LowBroker['produce']>>['topics']
+
+function toPlaced(topics: Produced, topicData: readonly LowTopicData[]): PlacedBatch[] {
+  return topics.flatMap(({ topicName: topic, partitions }) =>
+    partitions.map(({ partition, baseOffset }) => {
+      const sent = topicData
+        .find((data) => data.topic === topic)
+        ?.partitions.find((data) => data.partition === partition)
+      const first = Number(baseOffset)
+      return { topic, partition, baseOffset: first, lastOffset: first + (sent?.messages.length ?? 1) - 1 }
+    }),
+  )
 }

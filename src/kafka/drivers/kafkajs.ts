@@ -1,4 +1,4 @@
-import type { KafkaConfig, logCreator as LogCreator, logLevel } from 'kafkajs'
+import type { KafkaConfig, logCreator as LogCreator, logLevel, SASLOptions } from 'kafkajs'
 import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../driver.ts'
@@ -94,6 +94,8 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions): () => LowClus
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     retry: RETRY,
+    ssl: options.ssl ?? false,
+    ...(options.sasl !== undefined && { sasl: options.sasl as SASLOptions }),
     logLevel: kafkajs.logLevel.INFO,
     logCreator: bridgeTo(options.logger, kafkajs.logLevel),
   }

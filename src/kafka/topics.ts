@@ -1,0 +1,102 @@
+import { DuologError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import type { KafkaDriver, NewTopic, TopicDescription } from './driver.ts'
+
+/*
+ * Topics as duolog needs them: made when missing (or required to be there), and refused where they would lose history.
+ */
+
+/** History is for ever. */
+export const EVENT_TOPIC_CONFIG = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'retention.bytes': '-1',
+} as const
+
+/** Heartbeats with the broker's own times, and only the last few minutes of them. */
+export const PRESENCE_TOPIC_CONFIG = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '600000',
+  'segment.ms': '600000',
+  'message.timestamp.type': 'LogAppendTime',
+} as const
+
+export interface EnsureOptions {
+  /** `require`: a missing topic is an error. */
+  readonly mode: 'create' | 'require'
+  readonly logger: Logger
+}
+
+/**
+ * @returns what there is then, by name.
+ * @throws TOPIC_MISSING listing what is missing, with mode `require`.
+ */
+export async function ensureTopics(
+  driver: KafkaDriver,
+  wanted: readonly NewTopic[],
+  { mode, logger }: EnsureOptions,
+): Promise<ReadonlyMap<string, TopicDescription>> {
+  const names = wanted.map(({ topic }) => topic)
+  const existing = byName(await driver.describeTopics(names))
+  const missing = wanted.filter(({ topic }) => !existing.has(topic))
+  if (missing.length === 0) return existing
+  if (mode === 'require') throw topicsMissing(missing)
+  await driver.createTopics(missing)
+  for (const { topic, partitions } of missing) {
+    logger.info({ topic, partitions }, `Created the topic ${topic} with ${partitions} partitions`)
+  }
+  return existingAll(driver, names)
+}
+
+/** A new topic is known to every broker a moment later. */
+async function existingAll(
+  driver: KafkaDriver,
+  names: readonly string[],
+): Promise<ReadonlyMap<string, TopicDescription>> {
+  for (let attempt = 0; ; attempt++) {
+    const existing = byName(await driver.describeTopics(names))
+    if (existing.size === new Set(names).size) return existing
+    if (attempt === 50)
+      throw new DuologError('BROKER_REFUSED', `The topics ${names.join(', ')} were created and are not there.`)
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
+}
+
+/** @throws TOPIC_UNSUITABLE where the topic would lose or reorder events. */
+export function checkEventTopic(topic: TopicDescription, wantedPartitions: number, logger: Logger): void {
+  if (topic.cleanupPolicy.includes('compact')) {
+    throw unsuitable(
+      topic.topic,
+      `has cleanup.policy=${topic.cleanupPolicy}: compaction keeps one event per session and deletes the rest. Set cleanup.policy=delete`,
+    )
+  }
+  if (topic.partitions < wantedPartitions) {
+    throw unsuitable(
+      topic.topic,
+      `has ${topic.partitions} partitions, ${wantedPartitions} are defined. Define ${topic.partitions} in the options, or use another topic: adding partitions to a topic with events would part streams from their past`,
+    )
+  }
+  if (topic.retentionMs >= 0) {
+    const { topic: name, retentionMs } = topic
+    logger.warn(
+      { topic: name, retentionMs },
+      `The topic ${name} deletes events after ${retentionMs} ms, and with them sessions. Set retention.ms=-1`,
+    )
+  }
+}
+
+function topicsMissing(missing: readonly NewTopic[]): DuologError {
+  const list = missing.map(({ topic, partitions }) => `${topic} (${partitions} partitions)`).join(', ')
+  return new DuologError(
+    'TOPIC_MISSING',
+    `These topics do not exist: ${list}. Create them, or open without topics=require.`,
+  )
+}
+
+function unsuitable(topic: string, flaw: string): DuologError {
+  return new DuologError('TOPIC_UNSUITABLE', `The topic ${topic} ${flaw}.`)
+}
+
+function byName(topics: readonly TopicDescription[]): ReadonlyMap<string, TopicDescription> {
+  return new Map(topics.map((topic) => [topic.topic, topic]))
+}

@@ -1,0 +1,93 @@
+import type { DuologError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
+import type { Checkpoint } from '../event-store.ts'
+import { PartitionLog } from './partition-log.ts'
+import { MemoryReplica } from './partition-replica.ts'
+import { PartitionWriter } from './partition-writer.ts'
+import type { StoreTopics } from './store-topics.ts'
+
+/** The logs and writers of the event topic's partitions, each made when first used. */
+
+export interface EventPartitionsOptions {
+  readonly driver: KafkaDriver
+  readonly topics: StoreTopics
+  readonly logger: Logger
+  readonly onEvents: (stream: string, version: number) => void
+  readonly flawOfCheckpoint: (checkpoint: Checkpoint) => DuologError | undefined
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void
+}
+
+/** After so long without a commit the coordinator ends a transaction by itself: the longest a dead writer holds up readers. */
+const TRANSACTION_TIMEOUT_MS = 10_000
+
+export class EventPartitions {
+  readonly #options: EventPartitionsOptions
+  readonly #reader: PartitionReader
+  readonly #logs = new Map<number, PartitionLog>()
+  readonly #writers = new Map<number, PartitionWriter>()
+
+  constructor(options: EventPartitionsOptions) {
+    this.#options = options
+    this.#reader = options.driver.openReader()
+  }
+
+  log(partition: number): PartitionLog {
+    const known = this.#logs.get(partition)
+    if (known !== undefined) return known
+    const log = this.#openLog(partition)
+    this.#logs.set(partition, log)
+    return log
+  }
+
+  writer(partition: number): PartitionWriter {
+    const known = this.#writers.get(partition)
+    if (known !== undefined) return known
+    const writer = this.#openWriter(partition)
+    this.#writers.set(partition, writer)
+    return writer
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([...this.#writers.values()].map((writer) => writer.close()))
+    await this.#reader.close()
+  }
+
+  #openLog(partition: number): PartitionLog {
+    const { topics, logger, onEvents } = this.#options
+    const replica = new MemoryReplica()
+    return new PartitionLog({
+      topic: topics.names.eventTopic,
+      logicalTopic: topics.eventTopic,
+      partition,
+      partitionCount: topics.eventPartitions.length,
+      reader: this.#reader,
+      replica,
+      logger,
+      onEvents: (streams) => {
+        for (const stream of streams) onEvents(stream, replica.facts(stream).currentVersion())
+      },
+    })
+  }
+
+  #openWriter(partition: number): PartitionWriter {
+    const { driver, topics, logger, flawOfCheckpoint, onCheckpoint } = this.#options
+    const { names } = topics
+    const log = this.log(partition)
+    return new PartitionWriter({
+      names,
+      partition,
+      log,
+      reader: this.#reader,
+      writer: driver.openWriter({
+        transactionalId: names.transactionalId(partition),
+        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
+      }),
+      logger,
+      facts: (stream) => log.replica.facts(stream),
+      partitionOf: (topic, key) => topics.partitionOf(topic, key),
+      flawOfCheckpoint,
+      onCheckpoint,
+    })
+  }
+}

@@ -1,0 +1,251 @@
+import { DuologError } from '../../core/errors.ts'
+import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
+import { type Logger, silentLogger } from '../../core/logger.ts'
+import type { DriverOptions, KafkaDriver, SaslOptions } from '../../kafka/driver.ts'
+import { aggregate } from '../aggregate.ts'
+import { checkConsumeOptions, checkInteger, checkName, checkReadOptions, checkStream } from '../check-arguments.ts'
+import type {
+  Aggregated,
+  AggregateOptions,
+  Appended,
+  AppendOptions,
+  Checkpoint,
+  ConsumeOptions,
+  Consumer,
+  EventStore,
+  Presence,
+  ReadStreamOptions,
+  StreamInfo,
+} from '../event-store.ts'
+import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import type { StoreOptions } from '../store-options.ts'
+import { systemClock, systemRandom } from '../system.ts'
+import { VersionWaiters } from '../wake-ups.ts'
+import { EventPartitions } from './event-partitions.ts'
+import { EventTail } from './event-tail.ts'
+import { KafkaConsumer } from './kafka-consumer.ts'
+import { KafkaPresence } from './kafka-presence.ts'
+import type { Names } from './names.ts'
+import { toStoreError } from './store-errors.ts'
+import { StoreTopics } from './store-topics.ts'
+
+/*
+ * The EventStore on a Kafka cluster. The topics are the truth; everything here can be lost at any moment.
+ *
+ * P2–P5 rest on the fenced writer (partition-writer.ts), reads on the replica (partition-log.ts), consumers on
+ * kafka-consumer.ts. docs/internals/kafka.md tells the whole protocol.
+ */
+
+/** Which cluster, and how its names are. What `kafka://…` URLs say. */
+export interface KafkaConnection {
+  /** `host:port`, at least one. */
+  readonly brokers: readonly string[]
+  /** `create` (default): missing topics are made, and said so; `require`: they are an error. */
+  readonly topics?: 'create' | 'require' | undefined
+  /** Of the topics it makes. Default: the broker's own. */
+  readonly replicationFactor?: number | undefined
+  /** Stands before the name of every topic, group and transactional id. Default: none. */
+  readonly prefix?: string | undefined
+  /** Default: duolog. */
+  readonly clientId?: string | undefined
+  readonly ssl?: boolean | undefined
+  readonly sasl?: SaslOptions['mechanism'] | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+}
+
+const DEFAULT_LEASE_MS = 5000
+const CONNECT_TIMEOUT_MS = 8000
+
+/**
+ * Opens the log on a cluster. Missing topics are made with their default partition counts, unless `topics: 'require'`.
+ *
+ * @throws BROKER_UNREACHABLE within 10 s, TOPIC_MISSING, TOPIC_UNSUITABLE, DEPENDENCY_MISSING, BROKER_REFUSED.
+ */
+export async function openKafkaStore(connection: KafkaConnection, options: StoreOptions = {}): Promise<EventStore> {
+  const { logger = silentLogger } = options
+  const { connectKafkajs } = await import('../../kafka/drivers/kafkajs.ts')
+  const driver = await connectKafkajs(driverOptions(connection, logger))
+  try {
+    const topics = await StoreTopics.open({ driver, connection, options, logger })
+    return new KafkaStore({ driver, topics, options, logger })
+  } catch (error) {
+    await driver.close()
+    throw toStoreError(error)
+  }
+}
+
+function driverOptions(connection: KafkaConnection, logger: Logger): DriverOptions {
+  const { brokers, clientId = 'duolog', ssl, sasl: mechanism = 'plain', username, password = '' } = connection
+  const sasl = username === undefined ? undefined : { mechanism, username, password }
+  return { brokers, clientId, logger, connectTimeoutMs: CONNECT_TIMEOUT_MS, ssl, sasl }
+}
+
+interface StoreParts {
+  readonly driver: KafkaDriver
+  readonly topics: StoreTopics
+  readonly options: StoreOptions
+  readonly logger: Logger
+}
+
+class KafkaStore implements EventStore {
+  readonly backing = 'kafka'
+  readonly presence: Presence
+  readonly #driver: KafkaDriver
+  readonly #topics: StoreTopics
+  readonly #names: Names
+  readonly #logger: Logger
+  readonly #prepare: PrepareContext
+  readonly #partitions: EventPartitions
+  readonly #tail: EventTail
+  readonly #heartbeats: KafkaPresence
+  readonly #waiters = new VersionWaiters()
+  readonly #consumers = new Set<KafkaConsumer>()
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
+
+  constructor({ driver, topics, options, logger }: StoreParts) {
+    const { clock = systemClock, random = systemRandom, leaseMs = DEFAULT_LEASE_MS } = options
+    this.#driver = driver
+    this.#topics = topics
+    this.#names = topics.names
+    this.#logger = logger
+    this.#prepare = { eventTopic: topics.eventTopic, clock, random }
+    this.#partitions = new EventPartitions({
+      driver,
+      topics,
+      logger,
+      onEvents: (stream, version) => this.#waiters.reached(stream, version),
+      flawOfCheckpoint: (checkpoint) => this.#flawOf(checkpoint),
+      onCheckpoint: (checkpoint) => this.#carried(checkpoint),
+    })
+    this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
+    this.#heartbeats = new KafkaPresence({ driver, topic: this.#names.presenceTopic, leaseMs, logger })
+    this.presence = {
+      announce: (owner) => this.#whileOpen(() => this.#heartbeats.announce(checkedOwner(owner))),
+      liveness: (owner) => this.#whileOpen(() => this.#heartbeats.liveness(checkedOwner(owner))),
+    }
+  }
+
+  async *readStream<T extends AnyEvent>(
+    stream: string,
+    options: ReadStreamOptions = {},
+  ): AsyncGenerator<RecordedEvent<T>> {
+    this.#checkOpen()
+    checkReadOptions(stream, options)
+    const { from = 1, to = Number.MAX_SAFE_INTEGER, maxCount = Number.MAX_SAFE_INTEGER } = options
+    const log = this.#partitions.log(this.#partitionOf(stream))
+    await this.#whileOpen(() => log.catchUp())
+    const events = log.replica.read(stream, from, Math.min(to, from - 1 + maxCount))
+    for (const event of events) yield event as RecordedEvent<T>
+  }
+
+  async appendToStream(stream: string, events: readonly NewEvent[], options: AppendOptions = {}): Promise<Appended> {
+    this.#checkOpen()
+    const append = prepareAppend(stream, events, options, this.#prepare)
+    const unknown = this.#topics.unknownOf(append.outgoing)
+    return this.#whileOpen(async () => {
+      if (unknown.length > 0) await this.#topics.ensure(unknown)
+      return this.#partitions.writer(this.#partitionOf(stream)).append(append)
+    })
+  }
+
+  async aggregateStream<State, T extends AnyEvent>(
+    stream: string,
+    options: AggregateOptions<State, T>,
+  ): Promise<Aggregated<State>> {
+    return aggregate(this, stream, options)
+  }
+
+  async *listStreams(): AsyncGenerator<StreamInfo> {
+    this.#checkOpen()
+    const logs = this.#topics.eventPartitions.map((partition) => this.#partitions.log(partition))
+    await this.#whileOpen(() => Promise.all(logs.map((log) => log.catchUp())))
+    for (const log of logs) yield* [...log.replica.streams()]
+  }
+
+  async waitForVersion(
+    stream: string,
+    version: number,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<number> {
+    this.#checkOpen()
+    checkStream(stream)
+    checkInteger('version', version, 0)
+    const partition = this.#partitionOf(stream)
+    const log = this.#partitions.log(partition)
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    return this.#whileOpen(async () => {
+      await log.catchUp()
+      const current = log.replica.facts(stream).currentVersion()
+      if (current >= version) return current
+      return this.#tail.during(partition, () => this.#waiters.wait(stream, version, signal))
+    })
+  }
+
+  consume(options: ConsumeOptions): Consumer {
+    this.#checkOpen()
+    checkConsumeOptions(options)
+    const consumer = new KafkaConsumer(options, {
+      driver: this.#driver,
+      names: this.#names,
+      logger: this.#logger,
+      eventLog: (partition) => this.#partitions.log(partition),
+      prepared: this.#topics.ensure(options.topics),
+    })
+    this.#consumers.add(consumer)
+    return { ready: consumer.ready, stop: () => consumer.stop().finally(() => this.#consumers.delete(consumer)) }
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#close()
+    return this.#closed
+  }
+
+  /** Handlers that are ending may still append, so the writers close after the consumers. */
+  async #close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
+    await Promise.all([this.#partitions.close(), this.#tail.close(), this.#heartbeats.close()])
+    await this.#driver.close()
+  }
+
+  #partitionOf(stream: string): number {
+    return this.#topics.partitionOf(this.#topics.eventTopic, stream)
+  }
+
+  #flawOf(checkpoint: Checkpoint): DuologError | undefined {
+    for (const consumer of this.#consumers) {
+      const flaw = consumer.flawOf(checkpoint)
+      if (flaw !== undefined) return flaw
+    }
+    return undefined
+  }
+
+  #carried(checkpoint: Checkpoint): void {
+    for (const consumer of this.#consumers) consumer.carried(checkpoint)
+  }
+
+  /** What the driver says in the terms of this port; what fails because the store closed says so. */
+  async #whileOpen<T>(work: () => Promise<T>): Promise<T> {
+    this.#checkOpen()
+    try {
+      return await work()
+    } catch (error) {
+      if (error instanceof DuologError && error.code !== 'ABORTED') throw error
+      this.#checkOpen()
+      throw toStoreError(error)
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing.signal.aborted) {
+      throw new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
+    }
+  }
+}
+
+function checkedOwner(owner: string): string {
+  checkName('The owner', owner)
+  return owner
+}

@@ -1,0 +1,258 @@
+import { DuologError } from '../../core/errors.ts'
+import type { Logger } from '../../core/logger.ts'
+import { reach } from '../../core/reach.ts'
+import { KafkaError, type PartitionReader, type PlacedBatch, type TransactionalWriter } from '../../kafka/driver.ts'
+import type { Appended, Checkpoint } from '../event-store.ts'
+import { judgeAppend } from '../judge-append.ts'
+import type { PreparedAppend } from '../prepare-append.ts'
+import { pause } from '../wake-ups.ts'
+import { AppendQueue, type Waiting } from './append-queue.ts'
+import { type BatchPlan, type PlanTools, planBatch, writesNothing } from './batch-plan.ts'
+import { Contention } from './contention.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { wasCommitted } from './resolve-doubt.ts'
+
+/*
+ * The fenced single writer of one partition of the event topic, taken over on demand.
+ *
+ * W1 Only the process that initialised the partition's transactional id last can commit to it; the broker sees to that.
+ * W2 After `init`, reading to the end makes the picture of every stream exact, and it stays exact until the next
+ *    commit of anyone else, which needs an `init` that fences this writer.
+ * W3 An answer is given only after a commit was read back (P4 and linearizable reads), or, where nothing is written, from a
+ *    picture caught up with the log after the question was asked.
+ * W4 Whatever ends a transaction other than a commit ends the ownership. Its appends are answered by what the log says
+ *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
+ */
+
+const APPEND_TIMEOUT_MS = 30_000
+const FIRST_PAUSE_MS = 50
+const LONGEST_PAUSE_MS = 2000
+const TROUBLES_BEFORE_GIVING_UP = 6
+
+export interface PartitionWriterOptions extends PlanTools {
+  readonly log: PartitionLog
+  readonly reader: PartitionReader
+  readonly writer: TransactionalWriter
+  readonly logger: Logger
+  /** Refuses a checkpoint whose owner lost its partition; nothing when it may go. */
+  readonly flawOfCheckpoint: (checkpoint: Checkpoint) => DuologError | undefined
+  readonly onCheckpoint: (checkpoint: Checkpoint) => void
+}
+
+/** A batch whose commit was sent and not answered. */
+interface Doubt {
+  readonly batch: readonly Waiting[]
+  readonly plan: BatchPlan
+  readonly placed: readonly PlacedBatch[]
+}
+
+export class PartitionWriter {
+  readonly #options: PartitionWriterOptions
+  readonly #queue = new AppendQueue()
+  readonly #contention = new Contention()
+  #running: Promise<void> | undefined
+  #owner = false
+  #doubt: Doubt | undefined
+  #troubles = 0
+  #closing = false
+  /** After a batch was refused as a whole: how many appends to send one by one, to find out whose fault it was. */
+  #singly = 0
+
+  constructor(options: PartitionWriterOptions) {
+    this.#options = options
+  }
+
+  append(append: PreparedAppend): Promise<Appended> {
+    const answer = this.#queue.add(append, APPEND_TIMEOUT_MS)
+    this.#running ??= this.#run().finally(() => {
+      this.#running = undefined
+    })
+    return answer
+  }
+
+  /** Resolves when every append has its answer. Who comes next takes over at once: there is nothing to give back. */
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#running
+    await this.#options.writer.close()
+  }
+
+  async #run(): Promise<void> {
+    while (this.#queue.length > 0 || this.#doubt !== undefined) {
+      try {
+        await this.#step()
+        this.#troubles = 0
+      } catch (error) {
+        await this.#backOff(error)
+      }
+    }
+  }
+
+  async #step(): Promise<void> {
+    if (!this.#owner) return this.#becomeOwner()
+    if (this.#doubt !== undefined) return this.#resolve(this.#doubt)
+    const batch = this.#takeBatch()
+    if (batch.length === 0) return
+    const plan = planBatch(
+      batch.map(({ append }) => append),
+      this.#options,
+    )
+    if (writesNothing(plan)) await this.#answerUnwritten(batch)
+    else await this.#write(batch, plan)
+  }
+
+  async #becomeOwner(): Promise<void> {
+    const { log, writer } = this.#options
+    await log.catchUp()
+    if (this.#doubt === undefined) {
+      this.#settleWithoutWriting()
+      if (this.#queue.length === 0) return
+    }
+    await this.#contention.beforeTakeOver()
+    await writer.init()
+    reach('kafka.writer.taken-over')
+    await log.catchUpToEnd()
+    reach('kafka.writer.caught-up')
+    this.#owner = true
+    this.#contention.tookOver()
+  }
+
+  /** A repeat and a refusal need no ownership: both are true of the log as it was after the call. */
+  #settleWithoutWriting(): void {
+    this.#queue.settle((waiting) => {
+      const { append } = waiting
+      const judgement = judgeAppend(append, this.#options.facts(append.stream))
+      if (judgement.kind === 'repeat') waiting.resolve(judgement.appended)
+      if (judgement.kind === 'refused') waiting.reject(judgement.error)
+      return judgement.kind !== 'write'
+    })
+  }
+
+  #takeBatch(): readonly Waiting[] {
+    const batch = this.#queue.take(this.#singly > 0 ? 1 : Number.POSITIVE_INFINITY)
+    this.#singly = Math.max(0, this.#singly - batch.length)
+    return batch.filter(({ append: { checkpoint }, reject }) => {
+      const flaw = checkpoint === undefined ? undefined : this.#options.flawOfCheckpoint(checkpoint)
+      if (flaw !== undefined) reject(flaw)
+      return flaw === undefined
+    })
+  }
+
+  /** Nothing will prove the ownership here, so the picture is refreshed before anybody is answered from it. */
+  async #answerUnwritten(batch: readonly Waiting[]): Promise<void> {
+    const appends = batch.map(({ append }) => append)
+    try {
+      await this.#options.log.catchUp()
+    } catch (error) {
+      this.#queue.putBack(batch)
+      throw error
+    }
+    const plan = planBatch(appends, this.#options)
+    if (writesNothing(plan)) answerAll(batch, plan)
+    else this.#queue.putBack(batch)
+  }
+
+  async #write(batch: readonly Waiting[], plan: BatchPlan): Promise<void> {
+    const outcome = await this.#options.writer.transact(plan)
+    if (outcome.kind === 'aborted') return this.#aborted(batch, outcome.error)
+    if (outcome.kind === 'unknown') {
+      this.#doubt = { batch, plan, placed: outcome.placed }
+      return this.#lose(outcome.error)
+    }
+    reach('kafka.writer.committed')
+    this.#doubt = { batch, plan, placed: outcome.placed }
+    await this.#readBack(outcome.placed)
+    this.#doubt = undefined
+    reach('kafka.writer.read-back')
+    this.#finish(batch, plan)
+  }
+
+  async #readBack(placed: readonly PlacedBatch[]): Promise<void> {
+    const { names, log } = this.#options
+    const offsets = placed.flatMap(({ topic, lastOffset }) => (topic === names.eventTopic ? lastOffset : []))
+    try {
+      await log.catchUpPast(Math.max(-1, ...offsets))
+    } catch (error) {
+      this.#owner = false // committed, and yet to be seen: treated as a doubt, the log will say so
+      throw error
+    }
+  }
+
+  #finish(batch: readonly Waiting[], plan: BatchPlan): void {
+    this.#contention.committed()
+    for (const { append } of batch) {
+      if (append.checkpoint !== undefined) this.#options.onCheckpoint(append.checkpoint)
+    }
+    answerAll(batch, plan)
+  }
+
+  #aborted(batch: readonly Waiting[], error: unknown): void {
+    const refused = error instanceof KafkaError && error.code === 'REFUSED'
+    if (refused && batch.length === 1) {
+      batch[0]?.reject(brokerRefused(error))
+    } else {
+      this.#queue.putBack(batch)
+      if (refused) this.#singly = batch.length
+    }
+    this.#lose(error)
+  }
+
+  #lose(error: unknown): void {
+    const { logger, partition } = this.#options
+    this.#owner = false
+    logger.debug({ partition, error: messageOf(error) }, 'Lost the partition; taking over again for what waits')
+  }
+
+  async #resolve(doubt: Doubt): Promise<void> {
+    const committed = await wasCommitted(doubt.plan, doubt.placed, this.#options)
+    this.#doubt = undefined
+    if (committed) this.#finish(doubt.batch, doubt.plan)
+    else this.#queue.putBack(doubt.batch)
+  }
+
+  #giveUp(cause: unknown): void {
+    const unanswered = [...(this.#doubt?.batch ?? []), ...this.#queue.take(Number.POSITIVE_INFINITY)]
+    this.#doubt = undefined
+    for (const { append, reject } of unanswered) reject(outcomeUnknown(append.stream, cause))
+  }
+
+  async #backOff(error: unknown): Promise<void> {
+    const { logger, partition } = this.#options
+    this.#owner = false
+    logger.warn(
+      { partition, error: messageOf(error) },
+      'The writer of a partition cannot reach its broker; trying again',
+    )
+    this.#queue.expire(error)
+    if (this.#closing && this.#troubles > TROUBLES_BEFORE_GIVING_UP) this.#giveUp(error)
+    await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#troubles++, LONGEST_PAUSE_MS))
+  }
+}
+
+/** The one case without a true answer: the store is to close and no broker is left to ask. */
+function outcomeUnknown(stream: string, cause: unknown): DuologError {
+  return new DuologError(
+    'APPEND_TIMEOUT',
+    `The store was closed while no broker answered; whether the append to "${stream}" is in the log cannot be told. ` +
+      'Repeat it with the same idempotency key when the broker is back.',
+    { cause, retry: { afterMs: 1000 } },
+  )
+}
+
+function answerAll(batch: readonly Waiting[], { planned }: BatchPlan): void {
+  batch.forEach((waiting, index) => {
+    const judgement = planned[index]?.judgement
+    if (judgement?.kind === 'refused') waiting.reject(judgement.error)
+    else if (judgement !== undefined) waiting.resolve(judgement.appended)
+  })
+}
+
+function brokerRefused(cause: KafkaError): DuologError {
+  return new DuologError('BROKER_REFUSED', `The broker refused the append: ${cause.message}. Nothing was written.`, {
+    cause,
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,81 @@
+import type { FetchedRecord } from '../../kafka/driver.ts'
+import type { Liveness } from '../event-store.ts'
+
+/*
+ * What the heartbeats say, by the broker's clock alone. Pure.
+ *
+ * A silence counts as death only while the topic itself was heard: after a time in which nobody at all was heard (the
+ * broker was away, or everybody was), the living get a grace to be heard again.
+ */
+
+export interface BoardOptions {
+  readonly leaseMs: number
+  readonly graceMs: number
+  /** Silence of everybody for longer than this means that the topic itself was not heard. */
+  readonly gapMs: number
+}
+
+export class PresenceBoard {
+  readonly #options: BoardOptions
+  readonly #lastHeard = new Map<string, number>()
+  readonly #withdrawn = new Set<string>()
+  #firstMs: number | undefined
+  #nowMs = 0
+  /** Since when there was no gap in what was heard, of anybody. */
+  #steadySinceMs = 0
+  #complete = false
+
+  constructor(options: BoardOptions) {
+    this.#options = options
+  }
+
+  /** The history was read from its first record: who is not in it was never there. */
+  sawTheBeginning(): void {
+    this.#complete = true
+  }
+
+  take({ timestampMs, value }: Pick<FetchedRecord, 'timestampMs' | 'value'>): void {
+    this.#firstMs ??= timestampMs
+    if (timestampMs - this.#nowMs > this.#options.gapMs) this.#steadySinceMs = timestampMs
+    this.#nowMs = Math.max(this.#nowMs, timestampMs)
+    const { owners, withdrawn } = parse(value)
+    for (const owner of owners) {
+      this.#lastHeard.set(owner, timestampMs)
+      this.#withdrawn.delete(owner)
+    }
+    for (const owner of withdrawn) this.#withdrawn.add(owner)
+  }
+
+  liveness(owner: string): Liveness {
+    if (this.#withdrawn.has(owner)) return 'dead'
+    const heardMs = this.#lastHeard.get(owner)
+    if (heardMs === undefined) return this.#neverHeard()
+    if (this.#nowMs - heardMs <= this.#options.leaseMs) return 'alive'
+    return this.#isSteady() ? 'dead' : 'unknown'
+  }
+
+  #neverHeard(): Liveness {
+    if (this.#complete) return 'dead'
+    const spanMs = this.#nowMs - (this.#firstMs ?? this.#nowMs)
+    return spanMs > this.#options.leaseMs && this.#isSteady() ? 'dead' : 'unknown'
+  }
+
+  #isSteady(): boolean {
+    return this.#nowMs - this.#steadySinceMs >= this.#options.graceMs
+  }
+}
+
+/** A stranger's record says nothing about anybody. */
+function parse(value: Buffer | null): { readonly owners: readonly string[]; readonly withdrawn: readonly string[] } {
+  try {
+    const body: unknown = JSON.parse(value?.toString() ?? '')
+    const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
+    return { owners: texts(fields.owners), withdrawn: texts(fields.withdrawn) }
+  } catch {
+    return { owners: [], withdrawn: [] }
+  }
+}
+
+function texts(value: unknown): readonly string[] {
+  return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}

@@ -1,0 +1,139 @@
+import type { RecordedMessage } from '../../core/event.ts'
+import type { DriverRecord, FetchedRecord } from '../../kafka/driver.ts'
+import type { PreparedRecord } from '../prepare-append.ts'
+
+/*
+ * A record on the wire: CloudEvents 1.0 in binary mode (`ce_…` headers, the data as JSON in the value), the headers
+ * of the first plan beside them (`event-type`, `correlation-id`, `aggregate-id`, `sequence-number`), and the key.
+ *
+ * C1 The value is never null: to Kafka that would be a deletion.
+ * C2 Decoding never throws: a record that says too little or the wrong thing is a stranger, with a reason.
+ */
+
+export interface EncodePlace {
+  readonly topic: string
+  readonly partition: number
+  /** For an event: its stream position. */
+  readonly sequence?: number
+  readonly idempotencyKey?: string | undefined
+}
+
+export interface DecodedRecord {
+  readonly message: RecordedMessage
+  /** The stream position it claims; absent in a message that is no event. */
+  readonly sequence: number | undefined
+  readonly idempotencyKey: string | undefined
+}
+
+export type Decoded = { readonly record: DecodedRecord } | { readonly stranger: string }
+
+const JSON_TYPE = 'application/json'
+const IDEMPOTENCY_KEY = 'duolog-idempotency-key'
+const SEQUENCE_DIGITS = 16
+const OWN = /^(ce_.*|duolog-.*|content-type|event-type|correlation-id|aggregate-id|sequence-number)$/i
+
+export function encodeRecord(record: PreparedRecord, place: EncodePlace): DriverRecord {
+  const { sequence, idempotencyKey } = place
+  return {
+    topic: place.topic,
+    partition: place.partition,
+    key: Buffer.from(record.key),
+    value: Buffer.from(record.dataJson),
+    headers: {
+      'content-type': JSON_TYPE,
+      ce_specversion: '1.0',
+      ce_id: record.eventId,
+      ce_source: 'duolog',
+      ce_type: record.type,
+      ce_time: record.timestamp,
+      ce_subject: record.key,
+      ce_dataschema: schemaOf(record.type, record.version),
+      ce_correlationid: record.correlationId,
+      ...(record.causationId !== undefined && { ce_causationid: record.causationId }),
+      'event-type': record.type,
+      'correlation-id': record.correlationId,
+      'aggregate-id': record.key,
+      ...(sequence !== undefined && {
+        ce_sequence: String(sequence).padStart(SEQUENCE_DIGITS, '0'),
+        'sequence-number': String(sequence),
+      }),
+      ...(idempotencyKey !== undefined && { [IDEMPOTENCY_KEY]: idempotencyKey }),
+      ...record.headers,
+    },
+  }
+}
+
+export function decodeRecord(
+  record: FetchedRecord,
+  place: { readonly topic: string; readonly partition: number },
+): Decoded {
+  const { key, value } = record
+  if (key === null) return { stranger: 'it has no key' }
+  if (value === null) return { stranger: 'its value is null' }
+  const eventId = header(record, 'ce_id')
+  const type = header(record, 'ce_type')
+  if (!eventId || !type) return { stranger: `it has no header ${eventId ? 'ce_type' : 'ce_id'}` }
+  const version = versionOf(header(record, 'ce_dataschema'))
+  if (version === undefined) return { stranger: 'its header ce_dataschema does not end in a version' }
+  const parsed = parse(value)
+  if (parsed === undefined) return { stranger: 'its value is not JSON' }
+  const keyText = key.toString()
+  const causationId = header(record, 'ce_causationid')
+  const message: RecordedMessage = {
+    type,
+    data: parsed.data,
+    eventId,
+    version,
+    timestamp: header(record, 'ce_time') ?? new Date(record.timestampMs).toISOString(),
+    correlationId: header(record, 'ce_correlationid') ?? keyText,
+    ...(causationId !== undefined && { causationId }),
+    headers: foreignHeaders(record),
+    topic: place.topic,
+    partition: place.partition,
+    offset: record.offset,
+    key: keyText,
+  }
+  return { record: { message, sequence: sequenceOf(record), idempotencyKey: header(record, IDEMPOTENCY_KEY) } }
+}
+
+/** `duolog:TaskAssigned:2`: the type's name percent-encoded, so that the version is what follows the last colon. */
+function schemaOf(type: string, version: number): string {
+  return `duolog:${encodeURIComponent(type)}:${version}`
+}
+
+/** 1 where none is claimed; nothing where the claim cannot be read. */
+function versionOf(schema: string | undefined): number | undefined {
+  if (schema === undefined || !schema.startsWith('duolog:')) return 1
+  const version = Number(schema.slice(schema.lastIndexOf(':') + 1))
+  return Number.isSafeInteger(version) && version >= 1 ? version : undefined
+}
+
+function sequenceOf(record: FetchedRecord): number | undefined {
+  const text = header(record, 'ce_sequence')
+  const sequence = Number(text)
+  return text !== undefined && /^\d+$/.test(text) && sequence >= 1 ? sequence : undefined
+}
+
+function parse(value: Buffer): { readonly data: unknown } | undefined {
+  try {
+    return { data: JSON.parse(value.toString()) }
+  } catch {
+    return undefined
+  }
+}
+
+/** The last one counts where a header repeats. */
+function header({ headers }: FetchedRecord, name: string): string | undefined {
+  const value = headers[name]
+  const last = Array.isArray(value) ? value[value.length - 1] : value
+  return last === undefined || last === null ? undefined : last.toString()
+}
+
+function foreignHeaders(record: FetchedRecord): Readonly<Record<string, string>> {
+  const foreign: Record<string, string> = {}
+  for (const name of Object.keys(record.headers)) {
+    const value = OWN.test(name) ? undefined : header(record, name)
+    if (value !== undefined) foreign[name] = value
+  }
+  return foreign
+}

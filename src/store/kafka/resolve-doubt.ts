@@ -1,0 +1,39 @@
+import type { PartitionReader, PlacedBatch } from '../../kafka/driver.ts'
+import type { BatchPlan } from './batch-plan.ts'
+import type { PartitionLog } from './partition-log.ts'
+
+/*
+ * Was this transaction committed? Asked only after a later `init` of its transactional id, when it is committed or
+ * aborted and can no longer change.
+ *
+ * P2 lets one witness speak for all: either every record of the transaction is in the log, or none is.
+ */
+
+export interface DoubtTools {
+  readonly log: PartitionLog
+  readonly reader: PartitionReader
+}
+
+export async function wasCommitted(
+  plan: BatchPlan,
+  placed: readonly PlacedBatch[],
+  { log, reader }: DoubtTools,
+): Promise<boolean> {
+  for (const { append, judgement } of plan.planned) {
+    const [event] = append.events
+    if (judgement.kind !== 'write' || event === undefined) continue
+    return log.eventAt(append.stream, judgement.appended.firstStreamPosition)?.eventId === event.eventId
+  }
+  const witness = placed[0]
+  // Only offsets: committing them once more changes nothing.
+  return witness === undefined ? false : isVisible(witness, reader)
+}
+
+/** Messages without an event: is the record at the offset the broker gave it there for a read_committed reader? */
+async function isVisible({ topic, partition, baseOffset }: PlacedBatch, reader: PartitionReader): Promise<boolean> {
+  for (;;) {
+    const [fetched] = await reader.fetch([{ topic, partition, offset: baseOffset }], { maxWaitMs: 50 })
+    if (fetched === undefined || fetched.nextOffset <= baseOffset) continue
+    return fetched.records[0]?.offset === baseOffset
+  }
+}
