@@ -8,7 +8,7 @@ import { type CallState, callById, itemById, type SessionState } from './state.t
 /** What an executor is asked for one call, computed from the state alone (P1), so whoever claims it asks the same. */
 export function requestFor(sessionId: string, state: SessionState, call: CallState): AgentRequest {
   if (call.role === 'gate') throw new Error(`Call ${call.callId} is a gate; no agent is asked`)
-  const { callId, role, purpose, attempt, timeoutMs, workItemId, model, resume } = call
+  const { callId, role, purpose, attempt, try: tryNumber, timeoutMs, workItemId, model, resume } = call
   const { allowedTools } = state.settings
   return {
     callId,
@@ -16,6 +16,7 @@ export function requestFor(sessionId: string, state: SessionState, call: CallSta
     role,
     purpose: purpose as AgentRequest['purpose'],
     attempt,
+    try: tryNumber,
     timeoutMs,
     workDir: state.workDir,
     ...question(state, call),

@@ -236,6 +236,7 @@ describe('a call', () => {
     play.do({ kind: 'doubt', callId: 'work:a:1', epoch: doubted, reason: 'died' })
     fail('work:a:1~2', true)
     expect(play.open()[0]?.callId).toBe('work:a:1~3')
+    expect(requestFor('s', play.state, play.open()[0]!)).toMatchObject({ attempt: 1, try: 3 })
     fail('work:a:1~3', true)
     expect(play.state.status).toBe('failed')
     expect(play.state.reason).toContain('exit code 137')

@@ -1,0 +1,72 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { ChaosLog } from './campaign.ts'
+import { Pool } from './children.ts'
+import type { PointsOf, Role, Scenario } from './scenario.ts'
+
+/* Which named points a process reaches when nobody disturbs it: found by listening, not by a list somebody keeps. */
+
+/** One of everything: a plan refused, a failing try, a revision, a gate, things side by side. */
+export const oneOfEverything: Pick<Scenario, 'script' | 'settings'> = {
+  settings: { maxConcurrentTasks: 2, maxCallAttempts: 3, gates: [{ gateId: 'passes', command: ['true'] }] },
+  script: {
+    plans: [
+      'no plan at all',
+      { strategy: 'One of everything.', workItems: [item('a'), item('b'), item('c', 'a', 'b')] },
+    ],
+    items: {
+      a: { attempts: [{ outcome: 'error', output: 'as scripted', retry: 'now' }, attempt('a', 1)] },
+      b: {
+        attempts: [attempt('b', 1), attempt('b', 2)],
+        reviews: [
+          { approved: false, score: 0.1, feedback: ['again'] },
+          { approved: true, score: 1 },
+        ],
+      },
+      c: { attempts: [attempt('c', 1)] },
+    },
+  },
+}
+
+function item(id: string, ...dependencies: string[]) {
+  return { id, title: id, description: `Do ${id}.`, acceptanceCriteria: ['done'], priority: 3, dependencies }
+}
+
+function attempt(id: string, n: number) {
+  return { output: `${id} ${n}`, files: { [`${id}.txt`]: { text: `${id} ${n}` } }, delayMs: 5 }
+}
+
+/** For sessions of both modes. */
+export async function listenForAllPoints(log: ChaosLog): Promise<PointsOf> {
+  const dir = await mkdtemp(join(tmpdir(), 'duolog-chaos-points-'))
+  try {
+    const local = await listenForPoints(log, 'local', join(dir, 'local'))
+    const topics = await listenForPoints(log, 'topics', join(dir, 'topics'))
+    return { ...topics, local: local.local }
+  } finally {
+    await rm(dir, { recursive: true, force: true })
+  }
+}
+
+async function listenForPoints(log: ChaosLog, mode: Scenario['mode'], dir: string): Promise<PointsOf> {
+  const roles: readonly Role[] = mode === 'local' ? ['local'] : ['manager', 'worker', 'coordinator']
+  await mkdir(join(dir, 'work'), { recursive: true })
+  await writeFile(join(dir, 'script.json'), JSON.stringify(oneOfEverything.script))
+  const logUrl = log.urlOf(`undisturbed-${mode}`, dir)
+  const settings = { ...oneOfEverything.settings, dispatch: mode }
+  const pool = new Pool(log.kind, 1)
+  try {
+    const crew = await Promise.all(roles.map(async (role) => [role, await pool.take()] as const))
+    for (const [role, child] of crew) {
+      child.do({ role, logUrl, leaseMs: log.leaseMs, sessionId: 'undisturbed', settings, dir })
+    }
+    const ended = await crew.at(-1)![1].told('ended')
+    if (ended?.status !== 'completed') throw new Error(`Undisturbed, the session ended as ${ended?.status}`)
+    for (const [, child] of crew) child.finish()
+    const heard = crew.map(async ([role, child]) => [role, (await child.told('reached'))?.points ?? {}] as const)
+    return { local: {}, coordinator: {}, manager: {}, worker: {}, ...Object.fromEntries(await Promise.all(heard)) }
+  } finally {
+    await pool.close()
+  }
+}
