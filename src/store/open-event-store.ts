@@ -1,11 +1,18 @@
+import type { Catalogue } from '../core/catalogue.ts'
 import type { AnyEvent } from '../core/event.ts'
 import type { EventStore } from './event-store.ts'
 import type { StoreOptions } from './store-options.ts'
-import { parseStoreUrl } from './store-url.ts'
+import { parseStoreUrl, type StoreUrl } from './store-url.ts'
+import { withCatalogue } from './with-catalogue.ts'
 
 /*
  * From a URL to a store: the only file that knows the backings. Each is loaded when its scheme is used.
  */
+
+export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends StoreOptions {
+  /** Which events there are: types the store, validates what is appended, upcasts what is read. */
+  readonly events?: Catalogue<E>
+}
 
 /**
  * Opens a log by its URL; the same program runs on all three.
@@ -14,12 +21,21 @@ import { parseStoreUrl } from './store-url.ts'
  * - `file:./run.db` is a file for several processes on one machine, made when missing;
  * - `kafka://host:9092` is a Kafka cluster; missing topics are made, unless `?topics=require`.
  *
- * Options win over the URL's parameters.
+ * Options win over the URL's parameters. Without a catalogue (`events`) any `{ type, data }` is accepted; with one, data
+ * is validated before anything is written and brought up to date when it is read.
  *
  * @throws UNKNOWN_URL_SCHEME, INVALID_URL; what the backing says about its file or broker.
  */
-export async function openEventStore(url: string, options: StoreOptions = {}): Promise<EventStore<AnyEvent>> {
-  const parsed = parseStoreUrl(url)
+export async function openEventStore<E extends AnyEvent = AnyEvent>(
+  url: string,
+  options: OpenEventStoreOptions<E> = {},
+): Promise<EventStore<E>> {
+  const { events, ...rest } = options
+  const store = await openBacking(parseStoreUrl(url), rest)
+  return events === undefined ? (store as EventStore as EventStore<E>) : withCatalogue(store, events)
+}
+
+async function openBacking(parsed: StoreUrl, options: StoreOptions): Promise<EventStore> {
   switch (parsed.scheme) {
     case 'memory': {
       const { openMemoryStore } = await import('./memory/memory-store.ts')

@@ -1,0 +1,190 @@
+import { didYouMean } from './did-you-mean.ts'
+import { DuologError } from './errors.ts'
+import type { AnyEvent, EnvelopeOptions, Event } from './event.ts'
+import { decodeData, encodeData, jsonSchemaOf } from './event-data.ts'
+import type { OutputOf, StandardSchema } from './standard-schema.ts'
+
+/*
+ * The event catalogue: which events there are, what their data is, and how data written by older versions is read
+ * today. An event in the log is never changed; it is brought up to date while it is read.
+ */
+
+type OldData = Readonly<Record<string, unknown>>
+/** From one version's stored data to the next one's. Write the old shape as the parameter's type where you know it. */
+export type Upcaster = { upcast(old: OldData): unknown }['upcast']
+
+export interface EventSpec<Name extends string, Schema extends StandardSchema> {
+  /** Past tense. */
+  readonly name: Name
+  /** From 1; raise it when the data changes its shape. Default 1. */
+  readonly version?: number
+  /** A zod schema, or any other Standard Schema that validates synchronously. */
+  readonly data: Schema
+  /** By the version it starts from: one for each version before the current one. */
+  readonly upcast?: Readonly<Record<number, Upcaster>>
+}
+
+export interface EventDefinition<Name extends string = string, Data = unknown> {
+  readonly name: Name
+  readonly version: number
+  readonly schema: StandardSchema
+  readonly upcasters: ReadonlyMap<number, Upcaster>
+  /** An event ready to be appended. Its data is validated by the append. */
+  create(data: Data, envelope?: EnvelopeOptions): Event<Name, Data> & EnvelopeOptions
+}
+
+/** What `create` takes is not looked at, so that definitions of any data fit in one list. */
+type AnyDefinition = Omit<EventDefinition, 'create'> & { create(data: never, envelope?: EnvelopeOptions): AnyEvent }
+
+/** An event as it is stored or read: what the catalogue changes is `version` and `data`. */
+export interface VersionedEvent extends AnyEvent {
+  readonly version?: number
+}
+
+export interface Catalogue<E extends AnyEvent = AnyEvent> {
+  readonly definitions: ReadonlyMap<string, AnyDefinition>
+  /**
+   * Validates an event on its way into the log; its data becomes JSON, its version the current one. `where` names it in messages.
+   * @throws UNKNOWN_EVENT_TYPE, INVALID_EVENT
+   */
+  toStored<T extends VersionedEvent>(event: T, where: string): T
+  /**
+   * Brings an event from the log up to date and decodes it. `where` names it in messages.
+   * @throws UNKNOWN_EVENT_TYPE, EVENT_VERSION_NEWER, INVALID_EVENT
+   */
+  fromStored<T extends VersionedEvent>(event: T, where: string): T & E
+  /** One JSON Schema per event (of the JSON in the log), by name. */
+  jsonSchemas(target?: 'draft-2020-12' | 'draft-7'): Readonly<Record<string, unknown>>
+}
+
+export interface CatalogueOptions {
+  /**
+   * What to do with an event whose name is not here. `refuse` (default): an error. `pass`: it goes through unvalidated,
+   * for logs shared with other programs.
+   */
+  readonly unknownEvents?: 'refuse' | 'pass'
+}
+
+/** `EventOf<typeof catalogue>`: the union of its events; `EventOf<typeof definition>`: that one's event. */
+export type EventOf<T> =
+  T extends Catalogue<infer E>
+    ? E
+    : T extends {
+          readonly name: infer Name extends string
+          create(data: infer Data, envelope?: EnvelopeOptions): unknown
+        }
+      ? Event<Name, Data>
+      : never
+
+/** @throws INVALID_ARGUMENT when a version before the current one has no upcaster. */
+export function defineEvent<const Name extends string, Schema extends StandardSchema>(
+  spec: EventSpec<Name, Schema>,
+): EventDefinition<Name, OutputOf<Schema>> {
+  const { name, version = 1, data: schema } = spec
+  const upcasters = new Map(Object.entries(spec.upcast ?? {}).map(([from, upcast]) => [Number(from), upcast]))
+  checkVersions(name, version, upcasters)
+  return { name, version, schema, upcasters, create: (data, envelope) => ({ ...envelope, type: name, version, data }) }
+}
+
+/** @throws INVALID_ARGUMENT when two definitions have one name. */
+export function defineCatalogue<const Definitions extends readonly AnyDefinition[]>(
+  list: Definitions,
+  { unknownEvents = 'refuse' }: CatalogueOptions = {},
+): Catalogue<EventOf<Definitions[number]>> {
+  const definitions = new Map(list.map((definition) => [definition.name, definition as AnyDefinition]))
+  const repeated = list.find((definition) => definitions.get(definition.name) !== definition)
+  if (repeated !== undefined) throw invalidArgument(`The catalogue defines "${repeated.name}" twice.`)
+
+  function find(type: string, where: string): AnyDefinition | undefined {
+    const definition = definitions.get(type)
+    if (definition === undefined && unknownEvents === 'refuse') throw unknownType(type, where, definitions.keys())
+    return definition
+  }
+
+  return {
+    definitions,
+    toStored: (event, where) => {
+      const definition = find(event.type, where)
+      return definition === undefined ? event : store(definition, event, where)
+    },
+    fromStored: (event, where) => {
+      const definition = find(event.type, where)
+      return (definition === undefined ? event : load(definition, event, where)) as typeof event &
+        EventOf<Definitions[number]>
+    },
+    jsonSchemas: (target = 'draft-2020-12') =>
+      Object.fromEntries(list.map(({ name, schema }) => [name, jsonSchemaOf(schema, target)])),
+  }
+}
+
+function store<T extends VersionedEvent>({ version, schema }: AnyDefinition, event: T, where: string): T {
+  if (event.version !== undefined && event.version !== version) {
+    throw invalidEvent(event, where, `has version ${event.version}, its definition ${version}; leave the version out.`)
+  }
+  const encoded = encodeData(schema, event.data)
+  if (!encoded.ok) throw invalidEvent(event, where, `has data that is not as defined:\n${encoded.issues}`)
+  return { ...event, version, data: encoded.data }
+}
+
+function load<T extends VersionedEvent>(definition: AnyDefinition, event: T, where: string): T {
+  const { version, schema } = definition
+  if ((event.version ?? 1) > version) throw versionNewer(event, version, where)
+  const decoded = decodeData(schema, upcast(definition, event, where))
+  if (!decoded.ok)
+    throw invalidEvent(event, where, `does not fit its definition (version ${version}):\n${decoded.issues}`)
+  return { ...event, version, data: decoded.data }
+}
+
+/** Step by step from the version it was written with to the current one. */
+function upcast({ version, upcasters }: AnyDefinition, event: VersionedEvent, where: string): unknown {
+  let data = event.data
+  for (let from = event.version ?? 1; from < version; from++) {
+    try {
+      data = upcasters.get(from)?.(data as OldData)
+    } catch (cause) {
+      throw invalidEvent(event, where, `could not be brought from version ${from} to ${from + 1}: ${cause}`, cause)
+    }
+  }
+  return data
+}
+
+function checkVersions(name: string, version: number, upcasters: ReadonlyMap<number, Upcaster>): void {
+  if (typeof name !== 'string' || name === '') throw invalidArgument('An event needs a name.')
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw invalidArgument(`The version of "${name}" must be an integer from 1, got ${version}.`)
+  }
+  const needed = Array.from({ length: version - 1 }, (_, index) => index + 1)
+  const missing = needed.filter((from) => !upcasters.has(from))
+  if (missing.length > 0) {
+    throw invalidArgument(
+      `"${name}" is at version ${version} but cannot be read from ${missing.join(', ')}: add upcasters.`,
+    )
+  }
+  const idle = [...upcasters.keys()].filter((from) => !needed.includes(from))
+  if (idle.length > 0) {
+    throw invalidArgument(`"${name}" has an upcaster from version ${idle.join(', ')}, but is at ${version} itself.`)
+  }
+}
+
+function unknownType(type: string, where: string, known: Iterable<string>): DuologError {
+  return new DuologError(
+    'UNKNOWN_EVENT_TYPE',
+    `${where}: "${type}" is not in the event catalogue.${didYouMean(String(type), known)} Define it, or update this program.`,
+  )
+}
+
+function versionNewer(event: VersionedEvent, known: number, where: string): DuologError {
+  return new DuologError(
+    'EVENT_VERSION_NEWER',
+    `${where}: "${event.type}" has version ${event.version}, this program knows up to ${known}. ` +
+      'The log was written by a newer program; update this one. Nothing was changed.',
+  )
+}
+
+function invalidEvent(event: AnyEvent, where: string, flaw: string, cause?: unknown): DuologError {
+  return new DuologError('INVALID_EVENT', `${where}: "${event.type}" ${flaw}`, { cause })
+}
+
+function invalidArgument(message: string): DuologError {
+  return new DuologError('INVALID_ARGUMENT', message)
+}

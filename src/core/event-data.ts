@@ -1,0 +1,50 @@
+import * as z from 'zod'
+import type { StandardIssue, StandardSchema } from './standard-schema.ts'
+
+/*
+ * Between the data a program handles and the JSON the log holds. A zod schema may have codecs (a Date in the program,
+ * text in the log); any other Standard Schema validates and leaves the data as it is.
+ */
+
+export type Converted = { readonly ok: true; readonly data: unknown } | { readonly ok: false; readonly issues: string }
+
+/** From what a program has to what the log holds. */
+export function encodeData(schema: StandardSchema, data: unknown): Converted {
+  if (!isZod(schema)) return validate(schema, data)
+  try {
+    return fromZod(z.safeEncode(schema, data))
+  } catch (error) {
+    if (!(error instanceof z.core.$ZodEncodeError)) throw error
+    return { ok: false, issues: `${error.message} (a transform has no way back: use z.codec)` }
+  }
+}
+
+/** From what the log holds to what a program gets. */
+export function decodeData(schema: StandardSchema, data: unknown): Converted {
+  return isZod(schema) ? fromZod(z.safeDecode(schema, data as never)) : validate(schema, data)
+}
+
+/** The JSON Schema of what the log holds; the schema `true` where the library cannot tell. */
+export function jsonSchemaOf(schema: StandardSchema, target: 'draft-2020-12' | 'draft-7'): unknown {
+  return isZod(schema) ? z.toJSONSchema(schema, { io: 'input', target, unrepresentable: 'any' }) : true
+}
+
+function isZod(schema: StandardSchema): schema is StandardSchema & z.ZodType {
+  return '_zod' in schema
+}
+
+function fromZod(result: z.ZodSafeParseResult<unknown>): Converted {
+  return result.success ? { ok: true, data: result.data } : { ok: false, issues: z.prettifyError(result.error) }
+}
+
+function validate(schema: StandardSchema, data: unknown): Converted {
+  const result = schema['~standard'].validate(data)
+  if (result instanceof Promise)
+    return { ok: false, issues: 'its schema validates asynchronously, which an append cannot' }
+  return result.issues === undefined ? { ok: true, data } : { ok: false, issues: result.issues.map(pretty).join('\n') }
+}
+
+function pretty({ message, path = [] }: StandardIssue): string {
+  const keys = path.map((segment) => String(typeof segment === 'object' ? segment.key : segment))
+  return keys.length === 0 ? `✖ ${message}` : `✖ ${message}\n  → at ${keys.join('.')}`
+}

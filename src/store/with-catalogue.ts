@@ -1,0 +1,72 @@
+import type { Catalogue } from '../core/catalogue.ts'
+import {
+  type AnyEvent,
+  isRecordedEvent,
+  type OutgoingMessage,
+  type RecordedEvent,
+  type RecordedMessage,
+} from '../core/event.ts'
+import { aggregate } from './aggregate.ts'
+import { describe, invalidArgument } from './check-arguments.ts'
+import type { AppendOptions, ConsumeOptions, EventStore, ReadStreamOptions } from './event-store.ts'
+
+/**
+ * A store that knows its events: data is validated before anything is written (P2), and read as the catalogue defines
+ * it today, whatever version it was written with. Messages to other topics are validated when the catalogue has them.
+ */
+export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: Catalogue<E>): EventStore<E> {
+  const typed: EventStore<E> = {
+    backing: store.backing,
+    presence: store.presence,
+    readStream: (stream, options) => readStream(store, catalogue, stream, options),
+    aggregateStream: (stream, options) => aggregate(typed, stream, options),
+    appendToStream: async (stream, events, options) => {
+      if (!Array.isArray(events)) throw invalidArgument(`events must be a list, got ${describe(events)}.`)
+      const stored = events.map((event, index) => toStored(catalogue, event, `events[${index}]`))
+      return store.appendToStream(stream, stored, options && withStoredOutgoing(catalogue, options))
+    },
+    listStreams: () => store.listStreams(),
+    waitForVersion: (stream, version, options) => store.waitForVersion(stream, version, options),
+    consume: (options) => store.consume(withLoadedMessages(catalogue, options)),
+    close: () => store.close(),
+  }
+  return typed
+}
+
+/** What is no event at all is left to the store to refuse, in its own words. */
+function toStored<T extends AnyEvent>(catalogue: Catalogue, event: T, where: string): T {
+  return typeof event?.type === 'string' ? catalogue.toStored(event, where) : event
+}
+
+async function* readStream<E extends AnyEvent, T extends E>(
+  store: EventStore,
+  catalogue: Catalogue<E>,
+  stream: string,
+  options: ReadStreamOptions | undefined,
+): AsyncGenerator<RecordedEvent<T>> {
+  for await (const event of store.readStream(stream, options)) {
+    yield catalogue.fromStored(event, placeOf(event)) as unknown as RecordedEvent<T>
+  }
+}
+
+function withStoredOutgoing(catalogue: Catalogue, options: AppendOptions): AppendOptions {
+  if (!Array.isArray(options.outgoing)) return options
+  const store = (message: OutgoingMessage, index: number) =>
+    catalogue.definitions.has(message?.type) ? catalogue.toStored(message, `outgoing[${index}]`) : message
+  return { ...options, outgoing: options.outgoing.map(store) }
+}
+
+function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options: ConsumeOptions<E>): ConsumeOptions {
+  const load = (message: RecordedMessage | RecordedEvent): RecordedMessage<E> | RecordedEvent<E> => {
+    const foreign = !isRecordedEvent(message) && !catalogue.definitions.has(message.type)
+    const loaded: unknown = foreign ? message : catalogue.fromStored(message, placeOf(message))
+    return loaded as RecordedMessage<E> | RecordedEvent<E>
+  }
+  return { ...options, handler: async (message, context) => options.handler(load(message), context) }
+}
+
+function placeOf(message: RecordedMessage | RecordedEvent): string {
+  return isRecordedEvent(message)
+    ? `Event ${message.streamPosition} of stream "${message.stream}"`
+    : `Message ${message.offset} of partition ${message.partition} of "${message.topic}"`
+}
