@@ -12,6 +12,7 @@ export const EXIT = {
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT]
 
 export const EXIT_CODES_HELP = `
+
 Exit codes:
     0  completed, or what was asked for is done
     1  the session failed or was cancelled, or an error that is not one of input

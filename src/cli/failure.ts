@@ -18,13 +18,16 @@ const NOT_INPUT: ReadonlySet<DuologErrorCode> = new Set([
   'EXECUTOR_FAILED',
 ] as const)
 
+/** They show what a URL looks like, and repeat no password of the given one. */
+const MENTIONS_NO_SECRET: ReadonlySet<string> = new Set<DuologErrorCode>(['INVALID_URL', 'UNKNOWN_URL_SCHEME'])
+
 /**
  * Says on stderr what went wrong, with --json also on stdout as `{ "error": { "code", "message" } }`. The stack is shown
  * only with DUOLOG_DEBUG=1.
  */
 export async function reportFailure(error: unknown, { json }: { json: boolean }): Promise<ExitCode> {
   if (error instanceof CommanderError) return reportUsage(error, json)
-  const message = createRedactor()(messageOf(error))
+  const message = MENTIONS_NO_SECRET.has(codeOf(error)) ? messageOf(error) : createRedactor()(messageOf(error))
   process.stderr.write(`duolog: ${message}\n`)
   if (process.env.DUOLOG_DEBUG === '1') process.stderr.write(`${createRedactor()(inspect(error))}\n`)
   if (json) await printJson({ error: { code: codeOf(error), message } })

@@ -14,8 +14,7 @@ const EXAMPLES = `
 Examples:
   duolog run "Bring the project to green" --script agents.json
   duolog resume --script agents.json
-  duolog sessions
-${EXIT_CODES_HELP}
+  duolog sessions${EXIT_CODES_HELP}
 
 DUOLOG_LOG stands for --log. DUOLOG_DEBUG=1 shows stacks and every log line. NO_COLOR is respected.`
 

@@ -24,7 +24,7 @@ export class SessionTree {
     this.#version = event.streamPosition
     if (event.type === 'AgentCallClaimed') this.#claimedAtMs.set(event.data.callId, nowMs)
     if (event.type === 'RevisionRequested') this.#note(event.data.workItemId, event.data.feedback.join('; '))
-    if (event.type === 'WorkItemAccepted') this.#notes.delete(event.data.workItemId)
+    if (event.type === 'TaskCompleted') this.#notes.delete(event.data.workItemId)
   }
 
   /** What a running call says of itself. */
@@ -48,7 +48,7 @@ export class SessionTree {
     const { id, title, status, attempts, revisions, costUsd, dependencies } = item
     const calls = [...this.#state.calls.values()].filter((call) => call.workItemId === id)
     const running = calls.filter((call) => call.status === 'claimed').map(describeCall)
-    const note = item.reason ?? this.#notes.get(id)
+    const note = status === 'failed' ? item.reason : this.#notes.get(id)
     return {
       ...{ id, title, status, attempts, revisions, costUsd, dependsOn: dependencies },
       elapsedMs: calls.reduce((sum, call) => sum + this.#elapsedMs(call, nowMs), 0),

@@ -12,6 +12,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printLines } from '../output.ts'
+import { truncate } from '../render/width.ts'
 import { wholeNumber } from '../settings-flags.ts'
 
 type EventsFlags = LogFlags & { readonly from: number; readonly follow?: true }
@@ -60,5 +61,6 @@ function isOver(state: SessionState): boolean {
 function print(event: RecordedEvent<SessionEvent>, flags: EventsFlags): Promise<void> {
   if (flags.json) return printLines([JSON.stringify(event)])
   const { streamPosition, timestamp, type, data } = event
-  return printLines([`${String(streamPosition).padStart(4)}  ${timestamp}  ${type.padEnd(22)}  ${shortData(data)}`])
+  const line = `${String(streamPosition).padStart(4)}  ${timestamp}  ${type.padEnd(22)}  ${shortData(data)}`
+  return printLines([process.stdout.isTTY ? truncate(line, process.stdout.columns || 80) : line])
 }

@@ -5,7 +5,7 @@ import type { SessionView } from '../../agents/session/view.ts'
 import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
-import { type ExitCode, exitCodeOf } from '../exit-codes.ts'
+import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printOutcome, runSession, withCoordinator } from '../run-session.ts'
 import { Stage } from '../stage.ts'
@@ -26,7 +26,7 @@ export function addResumeCommand(program: Command): void {
     .description('go on with a session that was interrupted or whose process died')
     .argument('[session]', 'its id (default: the newest unfinished one)')
   addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (session: string | undefined, flags: ResumeFlags) => {
       process.exitCode = await resume(session, flags)
     })

@@ -3,7 +3,7 @@ import type { AgentExecutor } from '../../agents/executor.ts'
 import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
-import type { ExitCode } from '../exit-codes.ts'
+import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
 import { collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
@@ -26,7 +26,7 @@ export function addRunCommand(program: Command): void {
     .argument('<task>', 'what is to be done, in words')
   addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
   addSettingsFlags(command)
-    .addHelpText('after', EXAMPLES)
+    .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (task: string, flags: RunFlags) => {
       process.exitCode = await run(task, flags)
     })
