@@ -1,0 +1,43 @@
+/*
+ * What a bench says: progress to people on stderr, one JSON object as the last thing on stdout.
+ */
+
+export interface Result {
+  readonly name: string
+  readonly value: number
+  readonly unit: string
+  /** Like `>= 0.7 × the floor`; absent: shown for comparison only. */
+  readonly goal?: string
+  readonly met?: boolean
+  readonly against: string
+}
+
+export interface Report {
+  readonly bench: string
+  readonly machine: string
+  readonly results: readonly Result[]
+}
+
+export function progress(line: string): void {
+  process.stderr.write(`${line}\n`)
+}
+
+export function median(values: readonly number[]): number {
+  return percentile(values, 0.5)
+}
+
+export function percentile(values: readonly number[], share: number): number {
+  const sorted = [...values].sort((a, b) => a - b)
+  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
+}
+
+/** Milliseconds that `work` took. */
+export async function timed(work: () => Promise<unknown> | unknown): Promise<number> {
+  const start = performance.now()
+  await work()
+  return performance.now() - start
+}
+
+export function round(value: number): number {
+  return Math.abs(value) >= 100 ? Math.round(value) : Number(value.toPrecision(3))
+}

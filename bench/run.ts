@@ -1,0 +1,29 @@
+import { availableParallelism, cpus } from 'node:os'
+import { progress, type Report, type Result } from './report.ts'
+
+/*
+ * npm run bench -- NAME
+ */
+
+interface Bench {
+  run(): Promise<readonly Result[]>
+}
+
+const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  embedded: () => import('./embedded.ts'),
+}
+
+async function main(name: string | undefined): Promise<void> {
+  const load = name === undefined ? undefined : benches[name]
+  if (name === undefined || load === undefined) {
+    progress(`Usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`)
+    process.exitCode = 2
+    return
+  }
+  const { run } = await load()
+  const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`
+  const report: Report = { bench: name, machine, results: await run() }
+  process.stdout.write(`${JSON.stringify(report)}\n`)
+}
+
+await main(process.argv[2])
