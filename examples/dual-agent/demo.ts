@@ -1,0 +1,143 @@
+/*
+ * The story of the demo: a session is created, three processes serve it, one of them is killed with kill -9 in the
+ * middle of a call, another takes its place. This process does none of the work: it follows the log and acts on what it
+ * reads there, as anybody with the address of the log could.
+ */
+import { cp, mkdir } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { type EventStore, openEventStore } from 'duolog'
+import { followSession, KafkaAgentCoordinator, readSession, type SessionEvent } from 'duolog/agents'
+import { Crew } from './crew.ts'
+import { line } from './narrate.ts'
+import type { Options } from './options.ts'
+import { gateCommand, runProjectTests } from './project-tests.ts'
+import type { Screen } from './screen.ts'
+import { type Kill, type Summary, summarize } from './summary.ts'
+
+const PROJECT = fileURLToPath(new URL('./project', import.meta.url))
+const TASK = 'Bring the project to green: finish the functions whose tests fail'
+const TIME_LIMIT_MS = 120_000
+/** The work item in whose first attempt the worker is killed. */
+const FATAL_ITEM = 'settle'
+
+/** The demo ended early, for a reason its message gives. */
+export class DemoStopped extends Error {}
+/** By Ctrl-C. */
+export class Interrupted extends DemoStopped {}
+
+export async function demo(options: Options, screen: Screen): Promise<Summary> {
+  const stop = new AbortController()
+  const interrupt = () => stop.abort(new Interrupted('Interrupted; nothing is lost.'))
+  process.once('SIGINT', interrupt).once('SIGTERM', interrupt)
+  const store = await openEventStore(options.log)
+  const crew = new Crew({
+    log: options.log,
+    onLost: (problem) => stop.abort(new DemoStopped(problem)),
+    onNoise: (line) => screen.say(line),
+  })
+  const timer = setTimeout(() => stop.abort(new DemoStopped(`No end after ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS)
+  try {
+    return await new Demo(options, { store, crew, screen, signal: stop.signal }).run()
+  } finally {
+    clearTimeout(timer)
+    await crew.stop()
+    await store.close()
+  }
+}
+
+interface Parts {
+  readonly store: EventStore
+  readonly crew: Crew
+  readonly screen: Screen
+  readonly signal: AbortSignal
+}
+
+class Demo {
+  readonly #options: Options
+  readonly #parts: Parts
+  #fatalCallId: string | undefined
+  #kill: Kill | undefined
+
+  constructor(options: Options, parts: Parts) {
+    this.#options = options
+    this.#parts = parts
+  }
+
+  async run(): Promise<Summary> {
+    const { store, crew } = this.#parts
+    const { sessionId, resume } = this.#options
+    const startedAtMs = performance.now()
+    if (!resume) await this.#createSession()
+    // The session exists before anybody serves it: its first task waits in the log.
+    await Promise.all([this.#startCrew(), this.#followToTheEnd()])
+    const durationMs = Math.round(performance.now() - startedAtMs)
+    await crew.stop()
+    const view = await readSession(store, sessionId)
+    const tests = await runProjectTests(view.workDir)
+    return summarize({ options: this.#options, view, tests, kill: this.#kill, durationMs })
+  }
+
+  async #createSession(): Promise<void> {
+    const { store, screen } = this.#parts
+    const { sessionId, workDir } = this.#options
+    await mkdir(workDir, { recursive: true })
+    await cp(PROJECT, workDir, { recursive: true })
+    screen.begin(await runProjectTests(workDir))
+    const coordinator = new KafkaAgentCoordinator({ store, gates: false })
+    await coordinator.create(TASK, {
+      sessionId,
+      workDir,
+      settings: {
+        // Whoever reads the task topics does the work, not the process that creates the session.
+        dispatch: 'topics',
+        maxConcurrentTasks: 2,
+        gates: [{ gateId: 'tests', command: gateCommand }],
+      },
+    })
+    await coordinator.close()
+  }
+
+  async #startCrew(): Promise<void> {
+    const { crew, screen, signal } = this.#parts
+    const roles = ['coordinator', 'manager', 'worker'] as const
+    const started = await Promise.all(roles.map(async (role) => `${role} (pid ${await crew.start(role)})`))
+    signal.throwIfAborted()
+    screen.tell(line('started', `${started.join(', ')}; each a process of its own`))
+  }
+
+  async #followToTheEnd(): Promise<void> {
+    const { store, screen, signal } = this.#parts
+    for await (const event of followSession(store, this.#options.sessionId, { signal })) {
+      screen.see(event)
+      if (!this.#options.resume) await this.#act(event)
+      if (isEnding(event)) return
+    }
+    signal.throwIfAborted()
+  }
+
+  /** No sleeping and hoping: the log says when the worker is in the middle of something. */
+  async #act(event: SessionEvent): Promise<void> {
+    if (event.type === 'TaskAssigned' && event.data.workItemId === FATAL_ITEM) this.#fatalCallId ??= event.data.callId
+    if (event.type === 'AgentCallClaimed' && event.data.callId === this.#fatalCallId) await this.#killWorker()
+    if (event.type === 'AgentCallInDoubt' && event.data.callId === this.#kill?.callId)
+      await this.#replaceWorker(event.data.reason)
+  }
+
+  async #killWorker(): Promise<void> {
+    const { crew, screen } = this.#parts
+    const callId = this.#fatalCallId!
+    const pid = await crew.killHard('worker')
+    this.#kill = { pid, callId }
+    screen.tellKill(this.#kill)
+  }
+
+  async #replaceWorker(reason: string): Promise<void> {
+    const { crew, screen } = this.#parts
+    screen.tellDoubt(this.#kill!, reason)
+    screen.tell(line('worker', `another one, pid ${await crew.start('worker')}, serves the same topic`))
+  }
+}
+
+function isEnding({ type }: SessionEvent): boolean {
+  return type === 'SessionCompleted' || type === 'SessionFailed' || type === 'SessionCancelled'
+}

@@ -1,0 +1,70 @@
+import type { RecordedEvent } from 'duolog'
+import { LiveTree, type SessionEvent, SessionTree } from 'duolog/agents'
+import { line, narrate } from './narrate.ts'
+import type { Options } from './options.ts'
+import type { TestResult } from './project-tests.ts'
+import { reportLines } from './report.ts'
+import type { Kill, Summary } from './summary.ts'
+
+/** Tells the story on stderr: a live tree on a terminal, lines elsewhere. Only the report goes to stdout. */
+export class Screen {
+  readonly #options: Options
+  readonly #startedAtMs = Date.now()
+  readonly #live = new LiveTree(process.stderr)
+  readonly #tree: SessionTree
+
+  constructor(options: Options) {
+    this.#options = options
+    this.#tree = new SessionTree(options.sessionId, performance.now())
+  }
+
+  begin({ counts }: TestResult): void {
+    const { sessionId, log, workDir } = this.#options
+    this.say(
+      'A Manager and a Worker bring a small project to green. Both are scripted: no account, no money, no model.',
+    )
+    this.say(`  project  ${workDir} (its tests before: ${counts})`)
+    this.say(`  log      ${log}`)
+    this.say(`  session  ${sessionId}`)
+    this.say('')
+  }
+
+  say(text: string): void {
+    this.#live.print(text)
+  }
+
+  see(event: RecordedEvent<SessionEvent>): void {
+    this.#tree.see(event, performance.now())
+    if (process.stderr.isTTY) {
+      this.#live.update(this.#tree.view(performance.now()))
+      return
+    }
+    const text = narrate(event)
+    if (text !== undefined) this.tell(text, Date.parse(event.timestamp))
+  }
+
+  /** A line of the story, with its time. */
+  tell(text: string, atMs = Date.now()): void {
+    const seconds = Math.max(0, atMs - this.#startedAtMs) / 1000
+    this.say(`${seconds.toFixed(1).padStart(5)}s  ${text}`)
+  }
+
+  tellKill({ pid, callId }: Kill): void {
+    this.tell(line('KILL -9', `the Worker, pid ${pid}, in the middle of ${callId}; only the log knows it had begun`))
+  }
+
+  tellDoubt({ callId }: Kill, reason: string): void {
+    this.tell(line('IN DOUBT', `${callId}: ${reason}; policy "retry": another call takes its place`))
+  }
+
+  stop(): void {
+    this.#live.stop()
+  }
+
+  end(summary: Summary): void {
+    this.stop()
+    const lines = this.#options.json ? [JSON.stringify(summary)] : ['', ...reportLines(summary, this.#options)]
+    process.stdout.write(`${lines.join('\n')}\n`)
+    for (const problem of summary.problems) console.error(`NOT AS PROMISED: ${problem}`)
+  }
+}
