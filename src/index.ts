@@ -1,3 +1,14 @@
+export {
+  type Catalogue,
+  type CatalogueOptions,
+  defineCatalogue,
+  defineEvent,
+  type EventDefinition,
+  type EventOf,
+  type EventSpec,
+  type Upcaster,
+  type VersionedEvent,
+} from './core/catalogue.ts'
 export type { Clock } from './core/clock.ts'
 export { type Decider, fold } from './core/decider.ts'
 export {
@@ -21,6 +32,7 @@ export {
 } from './core/event.ts'
 export type { RandomBytes } from './core/ids.ts'
 export { type Logger, silentLogger } from './core/logger.ts'
+export type { OutputOf, StandardIssue, StandardResult, StandardSchema } from './core/standard-schema.ts'
 export {
   type ExpectedStreamVersion,
   matchesExpectedVersion,
@@ -53,6 +65,6 @@ export type {
   StreamInfo,
 } from './store/event-store.ts'
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
-export { openEventStore } from './store/open-event-store.ts'
+export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'
 export type { StoreOptions } from './store/store-options.ts'
 export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'

@@ -5,6 +5,7 @@ import type { GateRunner } from './call-runner.ts'
 import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
 import type { SessionSettingsInput } from './session/settings.ts'
 
+/** What a coordinator works with. */
 export interface KafkaAgentCoordinatorOptions {
   /** Any backing; the coordinator does not close it. */
   readonly store: EventStore

@@ -6,6 +6,7 @@
 /** Returns the text with secrets replaced by `[redacted:<kind>]`. Applying it again changes nothing. */
 export type Redact = (text: string) => string
 
+/** Options of {@link createRedactor}. */
 export interface RedactorOptions {
   /**
    * Values of variables named *_KEY, *_TOKEN, *_SECRET, *_PASSWORD or *_CREDENTIALS are secrets when they have at least
@@ -42,6 +43,7 @@ const NAMED: readonly (readonly [kind: string, pattern: RegExp])[] = [
   ['password', /(\b[a-z][a-z0-9+.-]{1,20}:\/\/[^\s:@/]{0,200}:)[^\s:@/[]{1,400}(?=@)/gi],
 ]
 
+/** Makes a {@link Redact} that knows common forms of secrets and the values of secret-looking variables. */
 export function createRedactor(options: RedactorOptions = {}): Redact {
   const known = alternation([...secretValues(options.env ?? process.env), ...(options.secrets ?? [])])
   return (text) => {

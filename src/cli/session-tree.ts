@@ -19,6 +19,7 @@ export class SessionTree {
     this.#startedAtMs = startedAtMs
   }
 
+  /** Takes in the next event of the session. */
   see(event: RecordedEvent<SessionEvent>, nowMs: number): void {
     this.#state = evolveSession(this.#state, event)
     this.#version = event.streamPosition
@@ -33,6 +34,7 @@ export class SessionTree {
     if (workItemId !== undefined) this.#note(workItemId, message)
   }
 
+  /** What there is to show now. */
   view(nowMs: number): TreeView {
     const { task, status, totals, workItems } = sessionView(this.#sessionId, this.#state, this.#version)
     const items = workItems.map((item) => this.#item(item, nowMs))

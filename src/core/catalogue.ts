@@ -13,6 +13,7 @@ type OldData = Readonly<Record<string, unknown>>
 /** From one version's stored data to the next one's. Write the old shape as the parameter's type where you know it. */
 export type Upcaster = { upcast(old: OldData): unknown }['upcast']
 
+/** What {@link defineEvent} takes. */
 export interface EventSpec<Name extends string, Schema extends StandardSchema> {
   /** Past tense. */
   readonly name: Name
@@ -24,10 +25,12 @@ export interface EventSpec<Name extends string, Schema extends StandardSchema> {
   readonly upcast?: Readonly<Record<number, Upcaster>>
 }
 
+/** One event of a catalogue; see {@link defineEvent}. */
 export interface EventDefinition<Name extends string = string, Data = unknown> {
   readonly name: Name
   readonly version: number
   readonly schema: StandardSchema
+  /** By the version each starts from. */
   readonly upcasters: ReadonlyMap<number, Upcaster>
   /** An event ready to be appended. Its data is validated by the append. */
   create(data: Data, envelope?: EnvelopeOptions): Event<Name, Data> & EnvelopeOptions
@@ -41,6 +44,7 @@ export interface VersionedEvent extends AnyEvent {
   readonly version?: number
 }
 
+/** The events a log may hold; see {@link defineCatalogue}. */
 export interface Catalogue<E extends AnyEvent = AnyEvent> {
   readonly definitions: ReadonlyMap<string, AnyDefinition>
   /**
@@ -57,6 +61,7 @@ export interface Catalogue<E extends AnyEvent = AnyEvent> {
   jsonSchemas(target?: 'draft-2020-12' | 'draft-7'): Readonly<Record<string, unknown>>
 }
 
+/** Options of {@link defineCatalogue}. */
 export interface CatalogueOptions {
   /**
    * What to do with an event whose name is not here. `refuse` (default): an error. `pass`: it goes through unvalidated,

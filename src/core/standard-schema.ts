@@ -3,6 +3,7 @@
  * described with any library that speaks it.
  */
 
+/** A schema of any library that follows the Standard Schema convention, version 1. */
 export interface StandardSchema<Input = unknown, Output = Input> {
   readonly '~standard': {
     readonly version: 1
@@ -12,10 +13,12 @@ export interface StandardSchema<Input = unknown, Output = Input> {
   }
 }
 
+/** What a schema answers: the value, or what is wrong with it. */
 export type StandardResult<Output> =
   | { readonly value: Output; readonly issues?: undefined }
   | { readonly issues: readonly StandardIssue[] }
 
+/** What a schema found wrong, and where. */
 export interface StandardIssue {
   readonly message: string
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined

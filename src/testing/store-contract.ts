@@ -16,7 +16,9 @@ export type { ContractLog, Lacking }
 
 /** What the suite needs of a test runner: vitest, jest, mocha and node:test all have it. */
 export interface ContractRunner {
+  /** Groups tests. */
   describe(name: string, body: () => void): void
+  /** Declares a test. */
   it: {
     (name: string, body: () => Promise<void>): void
     /** For what a backing lacks. Without it such tests pass empty. */
@@ -26,6 +28,7 @@ export interface ContractRunner {
   afterAll(body: () => Promise<void>): void
 }
 
+/** Options of {@link storeContract}. */
 export interface StoreContractOptions {
   /** Shown as the name of the suite. */
   readonly name: string

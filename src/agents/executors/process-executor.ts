@@ -29,6 +29,7 @@ import { LineReader } from './json-lines.ts'
 import { inheritedEnvironment, requestEnvironment } from './process-environment.ts'
 import { describeEnd, describeNotStarted, type ProcessEnd, runProcess } from './run-process.ts'
 
+/** Options of {@link processExecutor}. */
 export interface ProcessExecutorOptions {
   /** A program found through PATH, or a path (relative to the folder this process is in now). Never read by a shell. */
   readonly command: string

@@ -10,6 +10,7 @@ import { createRedactor } from '../redact.ts'
 import type { GateReport } from '../session/commands.ts'
 import type { QualityGate } from '../session/settings.ts'
 
+/** What a gate is run for, and where. */
 export interface GateContext {
   readonly sessionId: string
   readonly workItemId: string

@@ -40,6 +40,7 @@ export class LiveTree {
     this.#now = now
   }
 
+  /** Shows a new view; on a terminal at the next frame, otherwise as lines for what changed. */
   update(view: TreeView): void {
     const before = this.#view
     this.#view = view

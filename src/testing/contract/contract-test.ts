@@ -12,6 +12,7 @@ import { systemClock, systemRandom } from '../../store/system.ts'
 
 /** One log under test; `open` may be called often: each is a store of its own on the same log. */
 export interface ContractLog {
+  /** Opens a store on this log; called more than once. */
   open(options?: StoreOptions): Promise<EventStore>
   /** After the last test: removes files, topics, whatever there is. */
   remove?(): Promise<void>
