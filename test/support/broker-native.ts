@@ -180,7 +180,9 @@ function javaCommand(dir: string, classPath: string, properties: string, options
 }
 
 async function format(classPath: string, properties: string): Promise<void> {
-  const clusterId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+  // The first bit cleared: an id that begins with "-" would be taken for an option.
+  const bytes = crypto.getRandomValues(new Uint8Array(16)).map((byte, index) => (index === 0 ? byte & 0x7f : byte))
+  const clusterId = Buffer.from(bytes).toString('base64url')
   const tool = ['-XX:TieredStopAtLevel=1', '-cp', classPath, 'kafka.tools.StorageTool']
   await run('java', [...tool, 'format', '-t', clusterId, '-c', properties])
 }
