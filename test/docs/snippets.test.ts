@@ -109,12 +109,12 @@ describe('the checks themselves', () => {
   })
 
   it('finds the calls of a shell block', () => {
-    const text = 'npm run demo -- --x\nnpx duolog show s1 --json | jq .\nFOO=1 duolog run "a" \\\n  --log memory:\n'
+    const text = 'npm run demo -- --x\nnpx duolog show s1 --json | jq .\nFOO=1 duolog run "a --b" \\\n  --log memory:\n'
     expect(calls(text)).toEqual({
       scripts: ['demo'],
       commands: [
         ['show', 's1', '--json'],
-        ['run', '"a"', '--log', 'memory:'],
+        ['run', '"a --b"', '--log', 'memory:'],
       ],
     })
   })

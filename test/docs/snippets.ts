@@ -127,7 +127,7 @@ export function calls(text: string): { readonly scripts: string[]; readonly comm
   const lines = text.replaceAll('\\\n', ' ').split('\n')
   const commands = lines.flatMap((line) => {
     const match = /^\s*(?:\$ )?(?:[A-Z_]+=\S+ )*(?:npx (?:--no-install )?)?duolog (.+?)(?:\s*[|#>].*)?$/.exec(line)
-    return match?.[1] === undefined ? [] : [match[1].split(/\s+/)]
+    return match?.[1] === undefined ? [] : [match[1].match(/"[^"]*"|'[^']*'|\S+/g) ?? []]
   })
   return { scripts: Array.from(text.matchAll(/\bnpm run ([\w:-]+)/g), ([, name = '']) => name), commands }
 }
