@@ -3,6 +3,7 @@ import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
 import {
   type FetchedRecord,
+  type FetchPosition,
   type GroupMember,
   type KafkaDriver,
   KafkaError,
@@ -11,6 +12,7 @@ import {
 import type { Checkpoint, ConsumeOptions, Consumer } from '../event-store.ts'
 import { type PartitionSource, runPartition } from '../partition-loop.ts'
 import { pause } from '../wake-ups.ts'
+import { CommitBatcher } from './commit-batcher.ts'
 import { type Names, placeKey } from './names.ts'
 import { type FeedPartition, PartitionFeed } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -26,6 +28,7 @@ import { decodeRecord } from './record-codec.ts'
 const SESSION_TIMEOUT_MS = 10_000
 const REBALANCE_TIMEOUT_MS = 60_000
 const RESTART_PAUSE_MS = 100
+const LAST_ATTEMPTS = 3
 
 export interface ConsumerTools {
   readonly driver: KafkaDriver
@@ -138,7 +141,12 @@ export class KafkaConsumer implements Consumer {
   ): Promise<void> {
     const starts = await Promise.all(places.map((place) => this.#startOf(place, signal)))
     ready()
-    await Promise.all(places.map((place, index) => this.#runPartition({ place, identity, signal }, starts[index] ?? 0)))
+    const commits = new CommitBatcher((offsets) => this.#commitAll(offsets, identity, signal))
+    const loops = places.map((place, index) =>
+      this.#runPartition({ place, identity, signal, commits }, starts[index] ?? 0),
+    )
+    await Promise.all(loops)
+    await commits.flush()
   }
 
   async #runPartition(owned: Owned, firstStart: number): Promise<void> {
@@ -157,14 +165,19 @@ export class KafkaConsumer implements Consumer {
     }
   }
 
-  #source({ place, identity, signal }: Owned, fed: FeedPartition): PartitionSource {
+  #source(owned: Owned, fed: FeedPartition): PartitionSource {
+    const { place, identity, signal } = owned
     const topic = this.#tools.names.logical(place.topic)
     const { partition } = place
     let seen = 0
+    let taken: readonly FetchedRecord[] = []
     return {
-      nextBatch: () => {
+      nextBatch: async () => {
         seen = fed.wakeUps.generation
-        return this.#decode(place, fed.take())
+        if (taken.length === 0) taken = fed.take()
+        const batch = await this.#decode(place, taken)
+        taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
+        return batch
       },
       waitForMore: () => fed.wakeUps.after(seen, { signal }),
       checkpointAfter: ({ offset }) => ({
@@ -174,19 +187,33 @@ export class KafkaConsumer implements Consumer {
         offset: offset + 1,
         owner: identity,
       }),
-      commit: (checkpoint) => this.#commit(checkpoint, identity),
+      commit: (checkpoint) => this.#commit(checkpoint, owned),
     }
   }
 
-  async #commit(checkpoint: Checkpoint, identity: string): Promise<void> {
+  async #commit(checkpoint: Checkpoint, { identity, commits }: Owned): Promise<void> {
     const { topic, partition, offset } = checkpoint
     if ((this.#carried.get(placeKey(checkpoint)) ?? 0) >= offset) return
     if (this.#member?.identity !== identity) throw fenced(checkpoint)
     try {
-      await this.#member.commit([{ topic: this.#tools.names.physical(topic), partition, offset }])
-    } catch (error) {
-      throw error instanceof KafkaError && error.code === 'FENCED' ? fenced(checkpoint) : error
+      commits.add({ topic: this.#tools.names.physical(topic), partition, offset })
+    } catch {
+      throw fenced(checkpoint)
     }
+  }
+
+  /** Rejects only when the offsets belong to another owner by now; a broker that is away is waited for. */
+  async #commitAll(offsets: readonly FetchPosition[], identity: string, signal: AbortSignal): Promise<void> {
+    for (let attempt = 1; this.#member?.identity === identity; attempt++) {
+      try {
+        return await this.#member.commit(offsets)
+      } catch (error) {
+        if (error instanceof KafkaError && error.code === 'FENCED') throw error
+        if (signal.aborted && attempt > LAST_ATTEMPTS) throw error
+        await pause(RESTART_PAUSE_MS)
+      }
+    }
+    throw new KafkaError('FENCED', 'The assignment is over.')
   }
 
   async #decode(place: TopicPartition, records: readonly FetchedRecord[]): Promise<readonly Message[]> {
@@ -235,6 +262,7 @@ interface Owned {
   readonly place: TopicPartition
   readonly identity: string
   readonly signal: AbortSignal
+  readonly commits: CommitBatcher
 }
 
 function fenced({ group, topic, partition }: Checkpoint): DuologError {

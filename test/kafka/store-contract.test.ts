@@ -1,0 +1,16 @@
+import { afterAll, describe, it } from 'vitest'
+import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { storeContract } from '../../src/testing/store-contract.ts'
+import { kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+
+if (kafkaBrokers === '') {
+  describe.skip('EventStore contract: kafka (no broker)', () => {})
+} else {
+  const brokers = kafkaBrokers.split(',')
+  const prefix = uniquePrefix('contract')
+  storeContract({
+    name: 'kafka',
+    runner: { describe, it, afterAll },
+    createLog: async () => ({ open: (options) => openKafkaStore({ brokers, prefix }, options) }),
+  })
+}
