@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest'
+import { DuologError } from '../../src/core/errors.ts'
+import type { RecordedMessage } from '../../src/core/event.ts'
+import { silentLogger } from '../../src/core/logger.ts'
+import type { Checkpoint } from '../../src/store/event-store.ts'
+import { type PartitionLoop, type PartitionSource, runPartition } from '../../src/store/partition-loop.ts'
+import { WakeUps } from '../../src/store/wake-ups.ts'
+
+const fenced = new DuologError('CHECKPOINT_FENCED', 'another owner')
+
+describe('the loop over one partition', () => {
+  it('handles in order and commits after each message (P6)', async () => {
+    const steps: string[] = []
+    const { end } = run(3, {
+      handler: async ({ offset }) => void steps.push(`handle ${offset}`),
+      commit: async ({ offset }) => void steps.push(`commit ${offset}`),
+    })
+    await end
+    expect(steps).toEqual(['handle 0', 'commit 1', 'handle 1', 'commit 2', 'handle 2', 'commit 3'])
+  })
+
+  it('commits nothing for a message whose handler failed, and hands it over again (P6)', async () => {
+    const steps: string[] = []
+    let calls = 0
+    const { end } = run(1, {
+      handler: async () => {
+        steps.push('handle')
+        if (++calls < 2) throw new Error('once')
+      },
+      onError: (error, message, attempt) => steps.push(`${(error as Error).message} ${message?.offset} ${attempt}`),
+      commit: async () => void steps.push('commit'),
+    })
+    await end
+    expect(steps).toEqual(['handle', 'once 0 1', 'handle', 'commit'])
+  })
+
+  it('repeats a failed commit, not its handler', async () => {
+    const steps: string[] = []
+    let commits = 0
+    const { end } = run(1, {
+      handler: async () => void steps.push('handle'),
+      onError: () => {},
+      commit: async () => {
+        steps.push('commit')
+        if (++commits < 2) throw new Error('disk')
+      },
+    })
+    await end
+    expect(steps).toEqual(['handle', 'commit', 'commit'])
+  })
+
+  it.each(['handler', 'commit'] as const)('ends as fenced when the %s hears it', async (where) => {
+    const { end } = run(3, {
+      [where]: async () => {
+        throw fenced
+      },
+    })
+    expect(await end).toBe('fenced')
+  })
+
+  it('still commits what was done when the signal fires meanwhile, and takes no further message', async () => {
+    const steps: string[] = []
+    const { abort, end } = run(3, {
+      handler: async ({ offset }) => {
+        steps.push(`handle ${offset}`)
+        abort.abort()
+      },
+      commit: async ({ offset }) => void steps.push(`commit ${offset}`),
+    })
+    expect(await end).toBe('aborted')
+    expect(steps).toEqual(['handle 0', 'commit 1'])
+  })
+
+  it('does not report what a handler throws because it was told to give up', async () => {
+    const errors: unknown[] = []
+    const { abort, end } = run(1, {
+      handler: async () => {
+        abort.abort()
+        throw new Error('given up')
+      },
+      onError: (error) => errors.push(error),
+    })
+    expect(await end).toBe('aborted')
+    expect(errors).toEqual([])
+  })
+
+  it('logs what nobody listens to, and takes no answer of a handler for an end', async () => {
+    const logged: string[] = []
+    let calls = 0
+    const { end } = run(1, {
+      logger: { ...silentLogger, error: (_fields, message) => logged.push(message) },
+      handler: async () => {
+        if (++calls < 2) throw new Error('once')
+        return 'fenced' as unknown as undefined
+      },
+    })
+    expect(await end).toBe('aborted')
+    expect(logged).toEqual(['A handler failed; its message comes again'])
+  })
+})
+
+interface Given extends Partial<Pick<PartitionLoop<RecordedMessage>, 'handler' | 'onError' | 'logger'>> {
+  readonly commit?: (checkpoint: Checkpoint) => Promise<void>
+}
+
+/** Runs the loop over `count` messages; it is aborted when there are no more. */
+function run(
+  count: number,
+  { commit = async () => {}, handler = async () => {}, logger = silentLogger, onError }: Given,
+) {
+  const abort = new AbortController()
+  let batches = [messages(count)]
+  const source: PartitionSource = {
+    nextBatch: async () => {
+      const [batch = [], ...rest] = batches
+      batches = rest
+      return batch
+    },
+    waitForMore: async () => abort.abort(),
+    checkpointAfter: ({ topic, partition, offset }) => ({ group: 'g', topic, partition, offset: offset + 1 }),
+    commit,
+  }
+  const loop = { source, handler, logger, signal: abort.signal, ...(onError && { onError }) }
+  return { abort, end: runPartition(loop) }
+}
+
+function messages(count: number): RecordedMessage[] {
+  return Array.from({ length: count }, (_, offset) => ({
+    type: 'Task',
+    data: {},
+    eventId: `id-${offset}`,
+    version: 1,
+    timestamp: '2026-01-01T00:00:00.000Z',
+    correlationId: 'k',
+    headers: {},
+    topic: 't',
+    partition: 0,
+    offset,
+    key: 'k',
+  }))
+}
+
+describe('wake-ups', () => {
+  it('are not lost between the look and the wait', async () => {
+    const wakeUps = new WakeUps()
+    const seen = wakeUps.generation
+    wakeUps.wakeAll()
+    await wakeUps.after(seen)
+    const next = wakeUps.after(wakeUps.generation)
+    wakeUps.wakeAll()
+    await next
+    expect(wakeUps.generation).toBe(2)
+  })
+
+  it('end by signal or by time', async () => {
+    const wakeUps = new WakeUps()
+    await wakeUps.after(0, { timeoutMs: 1 })
+    await wakeUps.after(0, { signal: AbortSignal.abort() })
+    const abort = new AbortController()
+    const waiting = wakeUps.after(0, { signal: abort.signal })
+    abort.abort()
+    await waiting
+    expect(wakeUps.generation).toBe(0)
+  })
+})
