@@ -239,6 +239,7 @@ export class KafkaAgentCoordinator {
   }
 
   async #command(sessionId: string, command: SessionCommand): Promise<SessionView> {
+    await this.#existing(sessionId)
     const { state, version } = await this.#sessions.handle(sessionId, command)
     return sessionView(sessionId, state, version)
   }
@@ -281,7 +282,11 @@ export class KafkaAgentCoordinator {
   }
 
   async #takeOver(sessionId: string, previousOwner: string): Promise<void> {
-    const { state } = await this.#sessions.handle(sessionId, { kind: 'resume', owner: this.owner, previousOwner })
+    const { state } = await this.#sessions.handle(sessionId, {
+      kind: 'resume',
+      owner: this.owner,
+      previousOwner,
+    })
     if (state.owner !== this.owner) throw runningElsewhere(sessionId, state.owner)
   }
 

@@ -1,4 +1,5 @@
 import type { SessionView } from '../agents/session/view.ts'
+import { isEnded } from './ended.ts'
 import {
   callsInDoubt,
   followCommand,
@@ -40,10 +41,16 @@ export function goOnLines(view: SessionView, flags: GoOnFlags): string[] {
   const { sessionId, status } = view
   if (flags.log.startsWith('memory:')) return []
   if (status === 'waiting') return waitingLines(view, flags)
-  if (status === 'paused') return ['Go on with:', `  ${resumeCommand(sessionId, flags)}`]
-  if (status === 'planning' || status === 'running')
+  if (isEnded(view)) return ['Look further:', `  ${showCommand(sessionId, flags)}`]
+  if (view.dispatch === 'topics' && status !== 'paused') {
     return ['Its services go on. Follow:', `  ${followCommand(sessionId, flags)}`]
-  return ['Look further:', `  ${showCommand(sessionId, flags)}`]
+  }
+  return [goOnWith(view, flags), `  ${resumeCommand(sessionId, flags)}`]
+}
+
+function goOnWith({ dispatch }: SessionView, { executor, script, command }: GoOnFlags): string {
+  const complete = dispatch === 'topics' || (executor ?? script ?? command) !== undefined
+  return complete ? 'Go on with:' : 'Go on with (and who does the work: --script, --command or --executor):'
 }
 
 function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
@@ -52,7 +59,7 @@ function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
   return [
     `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`,
     ...calls.map((call) => `  ${resolveCommand(sessionId, call.callId, flags)}`),
-    'Then go on with:',
+    goOnWith(view, flags).replace('Go', 'Then go'),
     `  ${resumeCommand(sessionId, flags)}`,
   ]
 }

@@ -11,6 +11,9 @@ import type { SessionView } from '../../src/agents/session/view.ts'
 
 export const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
+/** Starting is most of what these tests take: what one process has compiled the next one reads. */
+const everyProcess = { NODE_COMPILE_CACHE: resolve(import.meta.dirname, '../../node_modules/.cache/duolog-cli') }
+
 export interface Ended {
   /** The exit code; of a killed process the signal's name. */
   readonly code: number | string
@@ -78,7 +81,7 @@ function startProcess(program: string, args: readonly string[], cwd: string, env
   const { NO_COLOR: _, FORCE_COLOR: __, DUOLOG_LOG: ___, ...inherited } = process.env
   const child = spawn(program, args, {
     cwd,
-    env: { ...inherited, DUOLOG_EXECUTOR_JOURNAL: join(cwd, 'journal.jsonl'), ...env },
+    env: { ...inherited, ...everyProcess, DUOLOG_EXECUTOR_JOURNAL: join(cwd, 'journal.jsonl'), ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   const text = { stdout: '', stderr: '' }

@@ -4,6 +4,7 @@ import { listSessions, readSession } from '../../agents/read-sessions.ts'
 import type { SessionView } from '../../agents/session/view.ts'
 import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { isEnded } from '../ended.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
@@ -65,10 +66,6 @@ function continueSession({ store, view, stage, flags, executor }: Continued): Pr
 async function showEnded(view: SessionView, flags: ResumeFlags): Promise<ExitCode> {
   await printOutcome(view, flags)
   return exitCodeOf(view, false)
-}
-
-function isEnded({ status }: Pick<SessionView, 'status'>): boolean {
-  return status === 'completed' || status === 'failed' || status === 'cancelled'
 }
 
 async function newestUnfinished(store: EventStore): Promise<string> {
