@@ -19,6 +19,9 @@ Examples:
   duolog run "Fix issue 12" --command 'my-agent --json' --max-concurrent 1 --in-doubt ask
   duolog run "Fix issue 12" --log kafka://localhost:9092 --dispatch topics`
 
+const SERVICES_NEEDED =
+  'The work is for services on the same log: duolog manager, duolog worker and, for gates and crashes, duolog coordinator.'
+
 export function addRunCommand(program: Command): void {
   const command = program
     .command('run')
@@ -78,6 +81,7 @@ async function start(task: string, flags: RunFlags, executor?: AgentExecutor): P
     withCoordinator({ store, logger, onProgress, ...(executor && { executor }) }, async (coordinator) => {
       const options = { workDir, settings: settingsFrom(flags), ...(flags.session && { sessionId: flags.session }) }
       const sessionId = await coordinator.create(task, options)
+      if (flags.dispatch === 'topics') stage.screen.print(SERVICES_NEEDED)
       return runSession({ store, coordinator, sessionId, stage, knownVersion: 0, flags })
     })
   return withLog(flags.log, begin, { logger, create: true })

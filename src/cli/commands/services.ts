@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import type { KafkaAgentCoordinatorOptions } from '../../agents/coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from '../../agents/executor.ts'
+import { newOwner } from '../../agents/names.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
@@ -53,7 +54,7 @@ function serve(name: string, { log, concurrency }: ServiceFlags, serves: Serves)
   return withLog(
     log,
     (store) =>
-      withCoordinator({ store, logger, concurrency, ...serves }, async (coordinator) => {
+      withCoordinator({ store, logger, concurrency, owner: newOwner(name), ...serves }, async (coordinator) => {
         await coordinator.start()
         screen.print(`duolog ${name}: ready (${coordinator.owner})`)
         await fired(interrupt.signal)
