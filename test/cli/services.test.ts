@@ -30,8 +30,8 @@ async function ready(...args: string[]): Promise<Started> {
 
 describe('manager, worker and coordinator as processes', () => {
   it('do the work of a session that run only starts and follows; a killed worker costs one call in doubt', async () => {
-    const services = [ready('manager', '--script', 'agents.json'), ready('coordinator')]
-    const [manager, coordinator] = await Promise.all(services)
+    const manager = await ready('manager', '--script', 'agents.json')
+    const coordinator = await ready('coordinator')
     const first = await ready('worker', '--script', 'slow.json')
     const gate = ['--gate', 'there=test -f first.txt']
     const run = start('run', 'x', '--dispatch', 'topics', '--session', 's1', ...gate, '--json')
@@ -50,13 +50,11 @@ describe('manager, worker and coordinator as processes', () => {
       'work second',
     ])
 
-    manager?.child.kill('SIGTERM')
-    coordinator?.child.kill('SIGTERM')
+    manager.child.kill('SIGTERM')
+    coordinator.child.kill('SIGTERM')
     second.child.kill('SIGINT')
-    const ends = await Promise.all([manager, coordinator, second].map((service) => service?.ended))
-    expect(ends.map((end) => ({ code: end?.code, stdout: end?.stdout }))).toEqual(
-      Array(3).fill({ code: 0, stdout: '' }),
-    )
+    const ends = await Promise.all([manager.ended, coordinator.ended, second.ended])
+    expect(ends.map((end) => ({ code: end.code, stdout: end.stdout }))).toEqual(Array(3).fill({ code: 0, stdout: '' }))
   })
 
   it('go on when the process that follows is interrupted; resume follows again', async () => {
