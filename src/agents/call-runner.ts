@@ -2,12 +2,13 @@ import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
+import { LruCache } from '../store/lru-cache.ts'
 import { type AgentExecutor, type AgentRole, paidForOf } from './executor.ts'
 import type { GateContext } from './gates/command-gate.ts'
-import type { GateReport, SessionCommand } from './session/commands.ts'
+import type { ClaimFor, GateReport, SessionCommand } from './session/commands.ts'
 import { requestFor } from './session/requests.ts'
 import type { QualityGate } from './session/settings.ts'
-import { type CallRole, type CallState, isEnded, type SessionState } from './session/state.ts'
+import { type CallRole, type CallState, isClaimed, isEnded, type SessionState } from './session/state.ts'
 import type { HandleOptions, SessionLog } from './session-log.ts'
 
 /*
@@ -30,6 +31,8 @@ export interface CallRunnerOptions {
   readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
 }
 
+const MAX_BEGUN = 10_000
+
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
 
@@ -41,6 +44,8 @@ interface Running {
 export class CallRunner {
   readonly #options: CallRunnerOptions
   readonly #running = new Map<string, Running>()
+  /** Claims this process has begun; bounded, since what matters is that no stale state begins one again. */
+  readonly #begun = new LruCache<string, true>(MAX_BEGUN)
 
   constructor(options: CallRunnerOptions) {
     this.#options = options
@@ -50,12 +55,13 @@ export class CallRunner {
     return this.#options.owner
   }
 
-  serves(role: CallRole): boolean {
-    return role === 'gate' ? this.#options.runGate !== undefined : this.#options.executors[role] !== undefined
+  /** Of what this process does it may claim the follow-ups, too. */
+  get claimFor(): ClaimFor {
+    return { owner: this.owner, roles: (['manager', 'worker', 'gate'] as const).filter((role) => this.serves(role)) }
   }
 
-  isRunning(sessionId: string, callId: string): boolean {
-    return this.#running.has(keyOf(sessionId, callId))
+  serves(role: CallRole): boolean {
+    return role === 'gate' ? this.#options.runGate !== undefined : this.#options.executors[role] !== undefined
   }
 
   /**
@@ -70,9 +76,20 @@ export class CallRunner {
     const { sessions, owner } = this.#options
     const { state } = await sessions.handle(sessionId, { kind: 'claim', callId, owner }, options)
     const call = state.calls.get(callId)
-    if (call?.status !== 'claimed' || call.owner !== owner || this.isRunning(sessionId, callId)) return undefined
+    const done = call === undefined ? undefined : this.begin(sessionId, state, call)
+    return done === undefined ? undefined : { done }
+  }
+
+  /**
+   * Starts a call that this process holds the claim of. Nothing when it does not, or has begun it before: one claim is
+   * one execution, whatever became of its report.
+   */
+  begin(sessionId: string, state: SessionState, call: CallState): Promise<void> | undefined {
+    const claim = `${keyOf(sessionId, call.callId)}\n${call.epoch}`
+    if (!isClaimed(call) || call.owner !== this.owner || this.#begun.get(claim)) return undefined
+    this.#begun.set(claim, true)
     reach('call.claimed')
-    return { done: this.#begin(sessionId, state, call) }
+    return this.#run(sessionId, state, call)
   }
 
   /** Aborts what runs (all, or one session's calls), reports it as cancelled, and waits for the last report. */
@@ -83,22 +100,19 @@ export class CallRunner {
     await Promise.allSettled(stopping.map(({ done }) => done))
   }
 
-  #begin(sessionId: string, state: SessionState, call: CallState): Promise<void> {
+  #run(sessionId: string, state: SessionState, call: CallState): Promise<void> {
     const key = keyOf(sessionId, call.callId)
     const abort = new AbortController()
     const done = this.#make(sessionId, state, call, abort).finally(() => this.#running.delete(key))
     this.#running.set(key, { abort, done })
     done.catch((error: unknown) =>
-      this.#options.logger.error(
-        { error, sessionId, callId: call.callId },
-        'A call could not be reported; it will be in doubt',
-      ),
+      this.#options.logger.error({ error, sessionId, callId: call.callId }, 'A call could not be reported'),
     )
     return done
   }
 
   async #make(sessionId: string, state: SessionState, call: CallState, abort: AbortController): Promise<void> {
-    const { clock, owner } = this.#options
+    const { clock } = this.#options
     const startedAt = clock.now()
     const watching = new AbortController()
     const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
@@ -106,10 +120,23 @@ export class CallRunner {
     watching.abort()
     await watch
     reach('call.executed')
-    const { callId, epoch } = call
     const durationMs = Math.max(0, clock.now() - startedAt)
-    await this.#report(sessionId, { ...report, callId, epoch, owner, durationMs } as SessionCommand)
+    await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
     reach('call.reported')
+  }
+
+  /** What cannot be recorded (a result no event can hold) is in doubt: visible, and never made again in silence (P7). */
+  async #reportOrDoubt(sessionId: string, call: CallState, report: Outcome & { durationMs: number }): Promise<void> {
+    const { callId, epoch } = call
+    const { owner, claimFor } = this
+    try {
+      await this.#persist(sessionId, { ...report, callId, epoch, owner, claimFor } as SessionCommand)
+    } catch (error) {
+      if (isDuologError(error, 'STORE_CLOSED')) throw error
+      const reason = `its report could not be recorded: ${messageOf(error)}`
+      await this.#persist(sessionId, { kind: 'doubt', callId, epoch, reason })
+      throw error
+    }
   }
 
   async #attempt(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
@@ -155,7 +182,7 @@ export class CallRunner {
   }
 
   /** A paid result is not given up because a broker is away for a minute: tries until it is in, or refused for good. */
-  async #report(sessionId: string, command: SessionCommand): Promise<void> {
+  async #persist(sessionId: string, command: SessionCommand): Promise<void> {
     for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 5_000)) {
       try {
         await this.#options.sessions.handle(sessionId, command)

@@ -46,6 +46,8 @@ export class KafkaAgentCoordinator {
   readonly #reapEveryMs: number
   readonly #logger: Logger
   readonly #services: AgentService[] = []
+  readonly #closing = new AbortController()
+  readonly #runs = new Set<Promise<unknown>>()
   #supervisor: Supervisor | undefined
   #announcement: Promise<Announcement> | undefined
 
@@ -211,15 +213,24 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'update-workflow', ...update })
   }
 
-  /** Stops the services and what runs (recorded as cancelled), and withdraws from the log. The store stays open. */
+  /** Pauses the local sessions it runs, stops the services and what runs (recorded as cancelled). The store stays open. */
   async close(): Promise<void> {
+    this.#closing.abort()
+    await Promise.allSettled(this.#runs)
     await Promise.all([this.#supervisor?.stop(), ...this.#services.map((service) => service.stop())])
     await this.#runner.stop('the coordinator is closing')
     const announcement = await this.#announcement
     await announcement?.withdraw()
   }
 
-  async #runToEnd(sessionId: string, signal = new AbortController().signal): Promise<SessionView> {
+  #runToEnd(sessionId: string, signal?: AbortSignal): Promise<SessionView> {
+    const stop = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
+    const run = this.#runUntil(sessionId, stop).finally(() => this.#runs.delete(run))
+    this.#runs.add(run)
+    return run
+  }
+
+  async #runUntil(sessionId: string, signal: AbortSignal): Promise<SessionView> {
     const runner = new SessionRunner({
       sessions: this.#sessions,
       runner: this.#runner,

@@ -46,15 +46,9 @@ export class SessionRunner {
 
   async #startReserved(sessionId: string, state: SessionState): Promise<void> {
     const { runner } = this.#options
-    const mine = (call: CallState) =>
-      runner.serves(call.role) && (isReserved(call) || this.#isForgotten(sessionId, call))
-    for (const { callId } of openCalls(state, mine)) await runner.start(sessionId, callId)
-  }
-
-  /** Claimed by this process, yet not running: the claim's answer got lost on the way. */
-  #isForgotten(sessionId: string, call: CallState): boolean {
-    const { runner } = this.#options
-    return isClaimed(call) && call.owner === runner.owner && !runner.isRunning(sessionId, call.callId)
+    for (const call of openCalls(state, isClaimed)) void runner.begin(sessionId, state, call)
+    const reserved = openCalls(state, (call) => isReserved(call) && runner.serves(call.role))
+    await Promise.all(reserved.map(({ callId }) => runner.start(sessionId, callId)))
   }
 
   /** The next event, or the time to look after foreign owners, whichever is first. */

@@ -3,6 +3,7 @@ import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
+import { DuologError } from '../../src/core/errors.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 
@@ -31,6 +32,17 @@ class Agents implements AgentExecutor {
 }
 
 const three = planOf({ a: {}, b: {}, c: { dependencies: ['a', 'b'] } })
+
+/** The store with another append. */
+function withAppend(store: EventStore, appendToStream: EventStore['appendToStream']): EventStore {
+  return new Proxy(store, {
+    get(target, name) {
+      if (name === 'appendToStream') return appendToStream
+      const value: unknown = Reflect.get(target, name)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
 
 /** The coordinator's behaviour over any log: `open` gives a fresh one. */
 export function coordinatorSuite(name: string, open: () => Promise<EventStore>): void {
@@ -68,7 +80,7 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const agents = new Agents(planOf({ a: {}, b: {}, c: {}, d: {}, e: {} }))
       agents.onWork = async () => {
         most = Math.max(most, ++now)
-        await new Promise((resolve) => setTimeout(resolve, 5))
+        await new Promise((resolve) => setTimeout(resolve, 100))
         now -= 1
       }
       await coordinator(await openStore(), { executor: agents, settings: { maxConcurrentTasks: 2 } }).run('build it')
@@ -137,6 +149,31 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const view = await coordinator(store, { executor: agents }).run('build it', { sessionId: 's2' })
       expect(view).toMatchObject({ status: 'cancelled', reason: 'changed my mind' })
       expect(await aborted.promise).toBe('work:a:1')
+    })
+
+    it('is paused when its coordinator closes under it', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const closing = coordinator(store, { executor: agents })
+      agents.onWork = async (_, signal) => {
+        void closing.close()
+        await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      expect((await closing.run('build it')).status).toBe('paused')
+      expect(agents.count('work')).toBe(1)
+    })
+
+    it('P7: a result that cannot be recorded is in doubt, not made again in silence', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const refusing = withAppend(store, async (...[stream, events, options]) => {
+        const unwelcome = events.some((event) => event.type === 'TaskCompleted')
+        if (unwelcome && agents.count('work') === 1) throw new DuologError('INVALID_EVENT', 'data is too large')
+        return store.appendToStream(stream, events, options)
+      })
+      const view = await coordinator(refusing, { executor: agents }).run('build it')
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
+      expect(view.calls.find((call) => call.callId === 'work:a:1')?.status).toBe('in-doubt')
     })
 
     it('refuses what cannot work, before anything is written', async () => {

@@ -1,6 +1,7 @@
 import type { AgentResult } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
+import type { CallRole } from './state.ts'
 
 interface Report {
   readonly callId: string
@@ -17,8 +18,16 @@ export interface GateReport {
   readonly evidence?: string
 }
 
+/** Who would make the calls that a command leads to: in a 'local' session they are claimed in the same append. */
+export interface ClaimFor {
+  readonly owner: string
+  readonly roles: readonly CallRole[]
+}
+
 /** What may be asked of a session. The same command twice yields no events the second time. */
-export type SessionCommand =
+export type SessionCommand = SessionRequest & { readonly claimFor?: ClaimFor }
+
+type SessionRequest =
   | {
       readonly kind: 'create'
       readonly task: string

@@ -16,7 +16,24 @@ type Command<Kind extends SessionCommand['kind']> = Extract<SessionCommand, { ki
 /** What the command means, and at once everything that follows from it. */
 export function decideSession(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
   const direct = decideDirectly(command, state)
-  return direct.length === 0 ? direct : [...direct, ...settle(direct.reduce(evolveSession, state))]
+  if (direct.length === 0) return direct
+  const meant = direct.reduce(evolveSession, state)
+  const settled = settle(meant)
+  return [...direct, ...settled, ...claimsFor(command, settled.reduce(evolveSession, meant))]
+}
+
+/** Whoever runs a local session claims its calls as they are reserved: a step costs one append, not two. */
+function claimsFor({ claimFor }: SessionCommand, state: SessionState): SessionEvent[] {
+  if (claimFor === undefined || state.settings.dispatch !== 'local' || !mayClaim(state)) return []
+  const { owner, roles } = claimFor
+  return openCalls(state, (call) => isReserved(call) && roles.includes(call.role)).map(({ callId }, index) => ({
+    type: 'AgentCallClaimed',
+    data: { callId, epoch: state.lastEpoch + 1 + index, owner },
+  }))
+}
+
+function mayClaim(state: SessionState): boolean {
+  return state.status !== 'paused' && !isEnded(state)
 }
 
 function decideDirectly(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
@@ -49,7 +66,7 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
 }
 
 function create(command: Command<'create'>, state: SessionState): readonly SessionEvent[] {
-  const { kind: _, workItems, ...data } = command
+  const { kind: _, workItems, claimFor: __, ...data } = command
   if (state.status !== 'unborn') {
     if (state.task === command.task && state.owner === command.owner) return []
     throw new DuologError(
@@ -74,7 +91,7 @@ function planEvents(
 
 function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
   const call = knownCall(state, callId)
-  if (call.status !== 'reserved' || state.status === 'paused' || isEnded(state)) return []
+  if (call.status !== 'reserved' || !mayClaim(state)) return []
   return [{ type: 'AgentCallClaimed', data: { callId, epoch: state.lastEpoch + 1, owner } }]
 }
 
