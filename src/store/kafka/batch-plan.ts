@@ -3,6 +3,7 @@ import { groupBy } from '../../kafka/group-by.ts'
 import type { Appended, Checkpoint } from '../event-store.ts'
 import { type Judgement, judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
+import type { CheckpointGuard } from './checkpoint-guard.ts'
 import type { Names } from './names.ts'
 import { encodeRecord } from './record-codec.ts'
 
@@ -18,6 +19,7 @@ export interface PlanTools {
   readonly partition: number
   readonly facts: (stream: string) => StreamFacts
   readonly partitionOf: (topic: string, key: string) => number
+  readonly guard: Pick<CheckpointGuard, 'isBehind'>
 }
 
 export interface Planned {
@@ -45,10 +47,7 @@ export function planBatch(appends: readonly PreparedAppend[], tools: PlanTools):
   return {
     planned,
     records: writes.flatMap(({ append, appended }) => recordsOf(append, appended, tools)),
-    offsets: offsetsOf(
-      writes.flatMap(({ append }) => append.checkpoint ?? []),
-      tools.names,
-    ),
+    offsets: offsetsOf(checkpointsOf(writes, tools.guard), tools.names),
   }
 }
 
@@ -74,6 +73,14 @@ function recordsOf(append: PreparedAppend, appended: Appended, tools: PlanTools)
     }),
   )
   return [...events, ...outgoing]
+}
+
+function checkpointsOf(
+  writes: readonly { readonly append: PreparedAppend }[],
+  guard: PlanTools['guard'],
+): Checkpoint[] {
+  const carried = writes.flatMap(({ append }) => append.checkpoint ?? [])
+  return carried.filter((checkpoint) => !guard.isBehind(checkpoint))
 }
 
 /** Several checkpoints of one partition in one batch: the furthest holds. */

@@ -1,7 +1,6 @@
-import type { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
-import type { Checkpoint } from '../event-store.ts'
+import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { PartitionLog } from './partition-log.ts'
 import { MemoryReplica } from './partition-replica.ts'
 import { PartitionWriter } from './partition-writer.ts'
@@ -14,8 +13,7 @@ export interface EventPartitionsOptions {
   readonly topics: StoreTopics
   readonly logger: Logger
   readonly onEvents: (stream: string, version: number) => void
-  readonly flawOfCheckpoint: (checkpoint: Checkpoint) => DuologError | undefined
-  readonly onCheckpoint: (checkpoint: Checkpoint) => void
+  readonly guard: CheckpointGuard
 }
 
 /** After so long without a commit the coordinator ends a transaction by itself: the longest a dead writer holds up readers. */
@@ -71,7 +69,7 @@ export class EventPartitions {
   }
 
   #openWriter(partition: number): PartitionWriter {
-    const { driver, topics, logger, flawOfCheckpoint, onCheckpoint } = this.#options
+    const { driver, topics, logger, guard } = this.#options
     const { names } = topics
     const log = this.log(partition)
     return new PartitionWriter({
@@ -86,8 +84,7 @@ export class EventPartitions {
       logger,
       facts: (stream) => log.replica.facts(stream),
       partitionOf: (topic, key) => topics.partitionOf(topic, key),
-      flawOfCheckpoint,
-      onCheckpoint,
+      guard,
     })
   }
 }

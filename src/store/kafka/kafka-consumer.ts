@@ -1,4 +1,3 @@
-import { DuologError } from '../../core/errors.ts'
 import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
 import {
@@ -12,8 +11,9 @@ import {
 import type { Checkpoint, ConsumeOptions, Consumer } from '../event-store.ts'
 import { type PartitionSource, runPartition } from '../partition-loop.ts'
 import { pause } from '../wake-ups.ts'
+import { type CheckpointGuard, fenced } from './checkpoint-guard.ts'
 import { CommitBatcher } from './commit-batcher.ts'
-import { type Names, placeKey } from './names.ts'
+import type { Names } from './names.ts'
 import { type FeedPartition, PartitionFeed } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { decodeRecord } from './record-codec.ts'
@@ -34,6 +34,7 @@ export interface ConsumerTools {
   readonly driver: KafkaDriver
   readonly names: Names
   readonly logger: Logger
+  readonly guard: CheckpointGuard
   /** The replica's view of a partition of the event topic. */
   readonly eventLog: (partition: number) => PartitionLog
   /** Topics exist when this resolves. */
@@ -44,7 +45,6 @@ type Message = RecordedMessage | RecordedEvent
 
 interface Assignment {
   readonly identity: string
-  readonly places: ReadonlySet<string>
   readonly abort: AbortController
   readonly done: Promise<void>
 }
@@ -53,8 +53,6 @@ export class KafkaConsumer implements Consumer {
   readonly ready: Promise<void>
   readonly #options: ConsumeOptions
   readonly #tools: ConsumerTools
-  readonly #carried = new Map<string, number>()
-  readonly #identities = new Set<string>()
   #assignment: Assignment | undefined
   #member: GroupMember | undefined
   #feed: PartitionFeed | undefined
@@ -71,22 +69,6 @@ export class KafkaConsumer implements Consumer {
   stop(): Promise<void> {
     this.#stopped ??= this.#stop()
     return this.#stopped
-  }
-
-  /** CHECKPOINT_FENCED for a checkpoint this member made in an assignment it has no more. */
-  flawOf(checkpoint: Checkpoint): DuologError | undefined {
-    const { owner } = checkpoint
-    if (owner === undefined || !this.#identities.has(owner)) return undefined
-    const current = this.#assignment
-    const mine = current?.identity === owner && current.places.has(placeKey(checkpoint))
-    return mine && !current.abort.signal.aborted ? undefined : fenced(checkpoint)
-  }
-
-  /** An append committed this checkpoint. */
-  carried(checkpoint: Checkpoint): void {
-    if (checkpoint.group !== this.#options.group) return
-    const key = placeKey(checkpoint)
-    this.#carried.set(key, Math.max(checkpoint.offset, this.#carried.get(key) ?? 0))
   }
 
   async #start(): Promise<void> {
@@ -118,18 +100,19 @@ export class KafkaConsumer implements Consumer {
   #assigned(places: readonly TopicPartition[], ready: () => void): void {
     const identity = this.#member?.identity ?? ''
     const abort = new AbortController()
-    this.#identities.add(identity)
-    this.#carried.clear()
-    const { names } = this.#tools
-    const keys = new Set(places.map(({ topic, partition }) => placeKey({ topic: names.logical(topic), partition })))
-    const done = this.#run(places, identity, abort.signal, ready)
-    this.#assignment = { identity, places: keys, abort, done }
+    const { names, guard } = this.#tools
+    const logical = places.map(({ topic, partition }) => ({ topic: names.logical(topic), partition }))
+    guard.own(identity, this.#options.group, logical)
+    this.#assignment = { identity, abort, done: this.#run(places, identity, abort.signal, ready) }
   }
 
+  /** A handler that is ending may still append with its checkpoint; after that nobody may. */
   async #revoke(): Promise<void> {
     const assignment = this.#assignment
-    assignment?.abort.abort()
-    await assignment?.done
+    if (assignment === undefined) return
+    assignment.abort.abort()
+    await assignment.done
+    this.#tools.guard.disown(assignment.identity)
   }
 
   /** Where each partition begins is settled before `ready`: what is appended after it will be read. */
@@ -171,14 +154,19 @@ export class KafkaConsumer implements Consumer {
     const { partition } = place
     let seen = 0
     let taken: readonly FetchedRecord[] = []
+    let takenTo = fed.nextOffset
     return {
       nextBatch: async () => {
         seen = fed.wakeUps.generation
-        if (taken.length === 0) taken = fed.take()
+        if (taken.length === 0) {
+          taken = fed.take()
+          takenTo = fed.nextOffset
+        }
         const batch = await this.#decode(place, taken)
         taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
         return batch
       },
+      position: () => ({ topic, partition, offset: takenTo }),
       waitForMore: () => fed.wakeUps.after(seen, { signal }),
       checkpointAfter: ({ offset }) => ({
         group: this.#options.group,
@@ -192,11 +180,13 @@ export class KafkaConsumer implements Consumer {
   }
 
   async #commit(checkpoint: Checkpoint, { identity, commits }: Owned): Promise<void> {
+    const { guard, names } = this.#tools
     const { topic, partition, offset } = checkpoint
-    if ((this.#carried.get(placeKey(checkpoint)) ?? 0) >= offset) return
+    if (guard.wasCarried(checkpoint)) return
     if (this.#member?.identity !== identity) throw fenced(checkpoint)
+    guard.reached(checkpoint, { carried: false })
     try {
-      commits.add({ topic: this.#tools.names.physical(topic), partition, offset })
+      commits.add({ topic: names.physical(topic), partition, offset })
     } catch {
       throw fenced(checkpoint)
     }
@@ -206,7 +196,8 @@ export class KafkaConsumer implements Consumer {
   async #commitAll(offsets: readonly FetchPosition[], identity: string, signal: AbortSignal): Promise<void> {
     for (let attempt = 1; this.#member?.identity === identity; attempt++) {
       try {
-        return await this.#member.commit(offsets)
+        const due = offsets.filter((position) => !this.#wasCarried(position))
+        return due.length === 0 ? undefined : await this.#member.commit(due)
       } catch (error) {
         if (error instanceof KafkaError && error.code === 'FENCED') throw error
         if (signal.aborted && attempt > LAST_ATTEMPTS) throw error
@@ -214,6 +205,12 @@ export class KafkaConsumer implements Consumer {
       }
     }
     throw new KafkaError('FENCED', 'The assignment is over.')
+  }
+
+  /** An append that came later and committed sooner must not be set back. */
+  #wasCarried({ topic, ...place }: FetchPosition): boolean {
+    const { guard, names } = this.#tools
+    return guard.wasCarried({ group: this.#options.group, topic: names.logical(topic), ...place })
   }
 
   async #decode(place: TopicPartition, records: readonly FetchedRecord[]): Promise<readonly Message[]> {
@@ -243,6 +240,8 @@ export class KafkaConsumer implements Consumer {
     const { driver, logger } = this.#tools
     while (!signal.aborted) {
       try {
+        const own = await this.#options.checkpoints?.load(this.#tools.names.logical(place.topic), place.partition)
+        if (own !== undefined) return own
         const [committed] = (await this.#member?.committed([place])) ?? []
         if (committed !== undefined) return committed.offset
         if (this.#options.from !== 'end') return await driver.offsetOf(place, 'earliest')
@@ -263,12 +262,4 @@ interface Owned {
   readonly identity: string
   readonly signal: AbortSignal
   readonly commits: CommitBatcher
-}
-
-function fenced({ group, topic, partition }: Checkpoint): DuologError {
-  return new DuologError(
-    'CHECKPOINT_FENCED',
-    `Partition ${partition} of "${topic}" belongs to another member of the group "${group}" by now; nothing was written. ` +
-      'The new owner gets the message again.',
-  )
 }

@@ -3,16 +3,23 @@ import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
 import { type Logger, silentLogger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver, SaslOptions } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
-import { checkConsumeOptions, checkInteger, checkName, checkReadOptions, checkStream } from '../check-arguments.ts'
+import {
+  checkConsumeOptions,
+  checkInteger,
+  checkName,
+  checkReadOptions,
+  checkStream,
+  checkTopic,
+} from '../check-arguments.ts'
 import type {
   Aggregated,
   AggregateOptions,
   Appended,
   AppendOptions,
-  Checkpoint,
   ConsumeOptions,
   Consumer,
   EventStore,
+  PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
@@ -21,6 +28,7 @@ import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
+import { CheckpointGuard } from './checkpoint-guard.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
@@ -101,6 +109,7 @@ class KafkaStore implements EventStore {
   readonly #heartbeats: KafkaPresence
   readonly #waiters = new VersionWaiters()
   readonly #consumers = new Set<KafkaConsumer>()
+  readonly #guard = new CheckpointGuard()
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
@@ -116,8 +125,7 @@ class KafkaStore implements EventStore {
       topics,
       logger,
       onEvents: (stream, version) => this.#waiters.reached(stream, version),
-      flawOfCheckpoint: (checkpoint) => this.#flawOf(checkpoint),
-      onCheckpoint: (checkpoint) => this.#carried(checkpoint),
+      guard: this.#guard,
     })
     this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
     this.#heartbeats = new KafkaPresence({ driver, topic: this.#names.presenceTopic, leaseMs, logger })
@@ -183,6 +191,22 @@ class KafkaStore implements EventStore {
     })
   }
 
+  async partitionEnds(topic: string): Promise<readonly PartitionPosition[]> {
+    this.#checkOpen()
+    checkTopic(topic)
+    return this.#whileOpen(async () => {
+      await this.#topics.ensure([topic])
+      const partitions = Array.from({ length: this.#topics.partitionCountOf(topic) }, (_, partition) => partition)
+      const physical = this.#names.physical(topic)
+      return Promise.all(
+        partitions.map(async (partition) => {
+          const offset = await this.#driver.offsetOf({ topic: physical, partition }, 'latest')
+          return { topic, partition, offset }
+        }),
+      )
+    })
+  }
+
   consume(options: ConsumeOptions): Consumer {
     this.#checkOpen()
     checkConsumeOptions(options)
@@ -190,6 +214,7 @@ class KafkaStore implements EventStore {
       driver: this.#driver,
       names: this.#names,
       logger: this.#logger,
+      guard: this.#guard,
       eventLog: (partition) => this.#partitions.log(partition),
       prepared: this.#topics.ensure(options.topics),
     })
@@ -212,18 +237,6 @@ class KafkaStore implements EventStore {
 
   #partitionOf(stream: string): number {
     return this.#topics.partitionOf(this.#topics.eventTopic, stream)
-  }
-
-  #flawOf(checkpoint: Checkpoint): DuologError | undefined {
-    for (const consumer of this.#consumers) {
-      const flaw = consumer.flawOf(checkpoint)
-      if (flaw !== undefined) return flaw
-    }
-    return undefined
-  }
-
-  #carried(checkpoint: Checkpoint): void {
-    for (const consumer of this.#consumers) consumer.carried(checkpoint)
   }
 
   /** What the driver says in the terms of this port; what fails because the store closed says so. */

@@ -42,7 +42,8 @@ export class FeedPartition {
   deliver({ fromOffset, records, nextOffset }: FetchedPartition): void {
     if (fromOffset !== this.nextOffset) return
     this.nextOffset = nextOffset
-    if (records.length === 0) return
+    // Also for what takes offsets without being a record: who asks how far it is, hears of it.
+    if (nextOffset === fromOffset && records.length === 0) return
     this.#waiting.push(...records)
     this.wakeUps.wakeAll()
   }

@@ -2,12 +2,13 @@ import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { reach } from '../../core/reach.ts'
 import { KafkaError, type PartitionReader, type PlacedBatch, type TransactionalWriter } from '../../kafka/driver.ts'
-import type { Appended, Checkpoint } from '../event-store.ts'
+import type { Appended } from '../event-store.ts'
 import { judgeAppend } from '../judge-append.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
 import { pause } from '../wake-ups.ts'
 import { AppendQueue, type Waiting } from './append-queue.ts'
 import { type BatchPlan, type PlanTools, planBatch, writesNothing } from './batch-plan.ts'
+import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { Contention } from './contention.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { wasCommitted } from './resolve-doubt.ts'
@@ -34,9 +35,7 @@ export interface PartitionWriterOptions extends PlanTools {
   readonly reader: PartitionReader
   readonly writer: TransactionalWriter
   readonly logger: Logger
-  /** Refuses a checkpoint whose owner lost its partition; nothing when it may go. */
-  readonly flawOfCheckpoint: (checkpoint: Checkpoint) => DuologError | undefined
-  readonly onCheckpoint: (checkpoint: Checkpoint) => void
+  readonly guard: CheckpointGuard
 }
 
 /** A batch whose commit was sent and not answered. */
@@ -132,7 +131,7 @@ export class PartitionWriter {
     const batch = this.#queue.take(this.#singly > 0 ? 1 : Number.POSITIVE_INFINITY)
     this.#singly = Math.max(0, this.#singly - batch.length)
     return batch.filter(({ append: { checkpoint }, reject }) => {
-      const flaw = checkpoint === undefined ? undefined : this.#options.flawOfCheckpoint(checkpoint)
+      const flaw = checkpoint === undefined ? undefined : this.#options.guard.flawOf(checkpoint)
       if (flaw !== undefined) reject(flaw)
       return flaw === undefined
     })
@@ -181,7 +180,7 @@ export class PartitionWriter {
   #finish(batch: readonly Waiting[], plan: BatchPlan): void {
     this.#contention.committed()
     for (const { append } of batch) {
-      if (append.checkpoint !== undefined) this.#options.onCheckpoint(append.checkpoint)
+      if (append.checkpoint !== undefined) this.#options.guard.reached(append.checkpoint, { carried: true })
     }
     answerAll(batch, plan)
   }

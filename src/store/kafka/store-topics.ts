@@ -44,6 +44,11 @@ export class StoreTopics {
     return Array.from({ length: this.#counts.get(this.eventTopic) ?? 0 }, (_, partition) => partition)
   }
 
+  /** 0 for a topic this process has not seen yet. */
+  partitionCountOf(topic: string): number {
+    return this.#counts.get(topic) ?? 0
+  }
+
   partitionOf(topic: string, key: string): number {
     return partitionOf(this.#keyBytes.encode(key), this.#counts.get(topic) ?? 1)
   }
