@@ -72,10 +72,11 @@ export function prepareAppend(
   checkExpectedVersion(options.expectedStreamVersion)
   checkIdempotencyKey(options.idempotencyKey, events.length)
   if (options.checkpoint !== undefined) checkCheckpoint(options.checkpoint)
+  const moment = momentOf(context)
   return {
     stream,
-    events: events.map((event, index) => prepareEvent(stream, event, index, context)),
-    outgoing: outgoing.map((message, index) => prepareOutgoing(message, index, context)),
+    events: events.map((event, index) => prepareEvent(stream, event, index, moment)),
+    outgoing: outgoing.map((message, index) => prepareOutgoing(message, index, moment)),
     expected: options.expectedStreamVersion ?? NO_CONCURRENCY_CHECK,
     ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
     ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
@@ -83,11 +84,22 @@ export function prepareAppend(
   }
 }
 
-function prepareEvent(stream: string, event: NewEvent<AnyEvent>, index: number, context: PrepareContext) {
+/** What all records of one append share. */
+interface Moment extends PrepareContext {
+  readonly nowMs: number
+  readonly timestamp: string
+}
+
+function momentOf({ eventTopic, clock, random }: PrepareContext): Moment {
+  const nowMs = clock.now()
+  return { eventTopic, clock, random, nowMs, timestamp: new Date(nowMs).toISOString() }
+}
+
+function prepareEvent(stream: string, event: NewEvent<AnyEvent>, index: number, context: Moment) {
   return prepareRecord(event, { where: `events[${index}]`, topic: context.eventTopic, key: stream }, context)
 }
 
-function prepareOutgoing(message: OutgoingMessage, index: number, context: PrepareContext): PreparedRecord {
+function prepareOutgoing(message: OutgoingMessage, index: number, context: Moment): PreparedRecord {
   const where = `outgoing[${index}]`
   if (typeof message !== 'object' || message === null) throw invalidArgument(`${where} must be a message.`)
   checkTopic(message.topic)
@@ -107,19 +119,18 @@ interface Place {
   readonly key: string
 }
 
-function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, context: PrepareContext): PreparedRecord {
+function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, moment: Moment): PreparedRecord {
   if (typeof event !== 'object' || event === null) {
     throw invalidEvent(place.where, undefined, `must be { type, data }, got ${describe(event)}`)
   }
   checkEnvelope(event, place.where)
-  const nowMs = context.clock.now()
   return {
     topic: place.topic,
     key: place.key,
-    eventId: event.eventId ?? uuidV7(nowMs, context.random),
+    eventId: event.eventId ?? uuidV7(moment.nowMs, moment.random),
     type: event.type,
     version: event.version ?? 1,
-    timestamp: event.timestamp ?? new Date(nowMs).toISOString(),
+    timestamp: event.timestamp ?? moment.timestamp,
     correlationId: event.correlationId ?? place.key,
     ...(event.causationId !== undefined && { causationId: event.causationId }),
     headers: event.headers === undefined ? NO_HEADERS : { ...event.headers },

@@ -46,6 +46,9 @@ type Outcome = { readonly value: unknown } | { readonly refusal: DuologError }
 /** Records per transaction: keeps a commit in the low milliseconds, and the program's other work alive. */
 export const MAX_BATCH_RECORDS = 1000
 
+/** How long one caller after the other may keep the event loop from turning. */
+const MAX_TURN_MS = 5
+
 export class GroupCommit {
   readonly #options: GroupCommitOptions
   readonly #begin: StatementSync
@@ -53,6 +56,8 @@ export class GroupCommit {
   #queue: Waiting[] = []
   #scheduled = false
   #attempts = 0
+  #lastBatch = 0
+  #turnEndsMs = 0
   #idle: (() => void)[] = []
 
   constructor(options: GroupCommitOptions) {
@@ -79,15 +84,26 @@ export class GroupCommit {
     return new Promise((resolve) => this.#idle.push(resolve))
   }
 
-  /** At the end of this turn of the event loop: a lone caller waits for nobody, callers of the same turn share. */
+  /**
+   * Who came alone last time is served as soon as the running code pauses; where several come, the turn of the event
+   * loop is let finish, so that all callers of that turn share. Timers and input get their turn every few milliseconds
+   * either way.
+   */
   #schedule(): void {
     if (this.#scheduled) return
     this.#scheduled = true
-    setImmediate(this.#flush)
+    if (this.#lastBatch > 1 || performance.now() > this.#turnEndsMs) setImmediate(this.#flushInNewTurn)
+    else queueMicrotask(this.#flush)
+  }
+
+  readonly #flushInNewTurn = (): void => {
+    this.#turnEndsMs = performance.now() + MAX_TURN_MS
+    this.#flush()
   }
 
   readonly #flush = (): void => {
     const batch = this.#takeBatch()
+    this.#lastBatch = batch.length
     const outcomes = this.#tryTransact(batch)
     if (outcomes === undefined) return
     this.#attempts = 0

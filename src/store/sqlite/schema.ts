@@ -46,7 +46,8 @@ CREATE TABLE records (
 ) STRICT;
 CREATE UNIQUE INDEX records_of_partition ON records (topic, partition, "offset");
 CREATE UNIQUE INDEX records_of_stream ON records (stream, stream_version) WHERE stream IS NOT NULL;
-CREATE UNIQUE INDEX ids_of_stream ON records (stream, event_id) WHERE stream IS NOT NULL;
+-- The id first: new ids sort at the end (UUID v7), so appends to many streams touch few pages.
+CREATE UNIQUE INDEX ids_of_stream ON records (event_id, stream) WHERE stream IS NOT NULL;
 
 CREATE TABLE idempotency_keys (
   stream INTEGER NOT NULL,
