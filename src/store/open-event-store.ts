@@ -9,6 +9,7 @@ import { withCatalogue } from './with-catalogue.ts'
  * From a URL to a store: the only file that knows the backings. Each is loaded when its scheme is used.
  */
 
+/** Options of {@link openEventStore}. */
 export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends StoreOptions {
   /** Which events there are: types the store, validates what is appended, upcasts what is read. */
   readonly events?: Catalogue<E>

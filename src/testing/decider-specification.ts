@@ -8,10 +8,12 @@ import type { AnyEvent } from '../core/event.ts'
  * decider to P1: states and commands are frozen, and `decide` must answer the same question twice alike.
  */
 
+/** `given(events)`: the history before the command. */
 export type Given<Command, E extends AnyEvent> = (events: readonly E[] | E) => {
   when(command: Command): Outcome<E>
 }
 
+/** What may be said about the outcome of a command. */
 export interface Outcome<E extends AnyEvent> {
   /** Exactly these events follow. */
   then(expected: readonly E[] | E): void
@@ -20,6 +22,7 @@ export interface Outcome<E extends AnyEvent> {
   thenThrows(expected?: ExpectedError): void
 }
 
+/** What an expected refusal must look like: a code, a class, or a check of its own. */
 export type ExpectedError =
   | string
   | RegExp
@@ -40,7 +43,6 @@ export const DeciderSpecification = {
       when: (command) => {
         const decide = () => decidePurely(decider, asList(history), command)
         return {
-          // biome-ignore lint/suspicious/noThenProperty: given, when, then are the words of this kind of test
           then: (expected) => assert.deepEqual(decide(), asList(expected)),
           thenNothingHappened: () => assert.deepEqual(decide(), [], 'expected that nothing happens'),
           thenThrows: (expected) => assertThrows(decide, expected),

@@ -8,6 +8,7 @@ export type OfType<E extends AnyEvent, Type extends E['type']> = [Extract<E, { t
   ? E
   : Extract<E, { type: Type }>
 
+/** Options of {@link waitForEvent}. */
 export interface WaitForEventOptions<E extends AnyEvent, Type extends E['type']> {
   readonly stream: string
   readonly type: Type
