@@ -19,7 +19,7 @@ import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
-import { sessionStore } from './session/session-events.ts'
+import { isSession, sessionStore } from './session/session-events.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
@@ -276,8 +276,7 @@ export class KafkaAgentCoordinator {
 
   /** A log may hold other streams than sessions. */
   async #isUnendedSession(stream: string): Promise<boolean> {
-    const { state } = await this.#sessions.load(stream)
-    return state.status !== 'unborn' && !isEnded(state)
+    return (await isSession(this.#options.store, stream)) && !isEnded((await this.#sessions.load(stream)).state)
   }
 
   async #waitUntilFree(sessionId: string, state: SessionState, { signal, onWait }: ResumeOptions): Promise<void> {

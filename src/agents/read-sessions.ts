@@ -1,7 +1,7 @@
 import { DuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { evolveSession, initialSessionState } from './session/evolve.ts'
-import { sessionStore } from './session/session-events.ts'
+import { isSession, sessionStore } from './session/session-events.ts'
 import type { SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 
@@ -45,8 +45,8 @@ function badPosition(problem: string): DuologError {
 export async function listSessions(store: EventStore): Promise<SessionSummary[]> {
   const summaries: SessionSummary[] = []
   for await (const { stream, lastEventAt } of store.listStreams()) {
+    if (!(await isSession(store, stream))) continue
     const { state, version } = await foldUpTo(store, stream)
-    if (state.status === 'unborn') continue
     const { sessionId, status, task, totals, owner, reason } = sessionView(stream, state, version)
     summaries.push({ sessionId, status, version, task, totals, owner, lastEventAt, ...(reason && { reason }) })
   }

@@ -1,15 +1,7 @@
 import { isDuologError } from '../core/errors.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { Reaper } from './reaper.ts'
-import {
-  type CallState,
-  isClaimed,
-  isEnded,
-  isReserved,
-  isWaiting,
-  openCalls,
-  type SessionState,
-} from './session/state.ts'
+import { isClaimed, isEnded, isReserved, isWaiting, openCalls, type SessionState } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
 
 /*

@@ -4,6 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import type { Consumer, EventStore } from '../store/event-store.ts'
 import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import type { Reaper } from './reaper.ts'
+import { isSession } from './session/session-events.ts'
 import { isEnded } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
 
@@ -60,12 +61,13 @@ export class Supervisor {
   #note(message: RecordedMessage): void {
     if (!isRecordedEvent(message)) return
     if (endings.has(message.type)) this.#active.delete(message.stream)
-    else this.#active.add(message.stream)
+    else if (message.type === 'SessionCreated') this.#active.add(message.stream)
   }
 
   /** Sessions that were under way before this process began to read. */
   async #findActive(): Promise<void> {
-    for await (const { stream } of this.#options.store.listStreams()) this.#active.add(stream)
+    const { store } = this.#options
+    for await (const { stream } of store.listStreams()) if (await isSession(store, stream)) this.#active.add(stream)
   }
 
   #look(): void {

@@ -1,6 +1,6 @@
 import { evolveSession } from './evolve.ts'
 import { nextActions, type SessionAction } from './next-actions.ts'
-import type { SessionEvent, SessionEventData } from './schemas.ts'
+import type { SessionEvent } from './schemas.ts'
 import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
 
 /* An action becomes facts here (P1: pure). A call is only ever reserved; making it is the services' business (P7). */

@@ -1,7 +1,25 @@
+import { defineCatalogue, defineEvent } from '../../core/catalogue.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import type { SessionEvent } from './schemas.ts'
+import { withCatalogue } from '../../store/with-catalogue.ts'
+import { type SessionEvent, type SessionEventName, sessionEventData } from './schemas.ts'
+
+/**
+ * Every event of a session, for `openEventStore(url, { events: sessionEvents })`: data is validated before it is written,
+ * and a session written by a newer version of this package is refused by name instead of being misread.
+ */
+export const sessionEvents = defineCatalogue(
+  (Object.keys(sessionEventData) as SessionEventName[]).map((name) =>
+    defineEvent({ name, data: sessionEventData[name] }),
+  ),
+)
 
 /** The store, seen as holding sessions. */
 export function sessionStore(store: EventStore): EventStore<SessionEvent> {
-  return store
+  return withCatalogue(store, sessionEvents)
+}
+
+/** A log may hold other streams than sessions: a session begins with SessionCreated. */
+export async function isSession(store: EventStore, stream: string): Promise<boolean> {
+  for await (const event of store.readStream(stream, { maxCount: 1 })) return event.type === 'SessionCreated'
+  return false
 }
