@@ -38,6 +38,7 @@ export {
   sessionEventAliases,
   sessionEventData,
 } from './agents/session/schemas.ts'
+export { sessionEvents } from './agents/session/session-events.ts'
 export {
   gateSchema,
   type QualityGate,

@@ -9,6 +9,7 @@ import type { SessionState } from './session/state.ts'
 import { taskMessages } from './tasks.ts'
 
 /** The session as a decider (P1): every rule of the flow is in it. */
+/** The session as a decider: fold it, test it with given/when/then, or drive it yourself. */
 export const sessionDecider: Decider<SessionState, SessionCommand, SessionEvent> = {
   initialState: initialSessionState,
   decide: decideSession,

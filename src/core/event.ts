@@ -12,7 +12,7 @@ export interface Event<Type extends string = string, Data = unknown> {
 
 /** The optional part of the envelope a writer may set. What is absent, the store fills in. */
 export interface EnvelopeOptions {
-  /** UUID; default: a new UUID v7. The same id appended to the same stream twice is one fact. */
+  /** Any text of up to 256 characters; default: a new UUID v7. The same id appended to the same stream twice is one fact. */
   readonly eventId?: string
   /** Version of the data's schema, from 1. Default: the catalogue's newest, or 1. */
   readonly version?: number

@@ -1,3 +1,4 @@
+import { DuologError } from '../../core/errors.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
 import { settingsSchema } from './settings.ts'
 import {
@@ -103,9 +104,22 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   SessionCancelled: (state, { reason }) => ({ ...state, status: 'cancelled', reason }),
 }
 
+/** @throws EVENT_VERSION_NEWER: to go on with half of a session's history would spoil it. Streams of others are passed over. */
 export function evolveSession(state: SessionState, event: SessionEvent): SessionState {
-  const evolve = evolvers[event.type] as Evolve<SessionEventName> | undefined
-  return evolve === undefined ? state : evolve(state, event.data)
+  const known = Object.hasOwn(evolvers, event.type) && !isNewer(event)
+  if (known) return (evolvers[event.type] as Evolve<SessionEventName>)(state, event.data)
+  if (state.status === 'unborn') return state
+  throw new DuologError(
+    'EVENT_VERSION_NEWER',
+    `The session holds an event "${event.type}" of a newer version of duolog. Install that version; nothing was changed.`,
+  )
+}
+
+const EVENT_VERSION = 1
+
+/** A recorded event says the version of its schema; one that was just decided has none yet. */
+function isNewer(event: SessionEvent & { readonly version?: number }): boolean {
+  return (event.version ?? EVENT_VERSION) > EVENT_VERSION
 }
 
 function newWorkItem({ workItemId, ...planned }: SessionEventData['WorkItemCreated']): WorkItemState {
