@@ -68,7 +68,8 @@ export function holderFolder({ DatabaseSync }: Sqlite, folder: string): HolderFo
   function tryHold(id: string): DatabaseSync | undefined {
     const path = pathOf(id)
     const db = open(path, HOLD_TIMEOUT_MS)
-    db.exec('PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
+    // Nothing is ever written: a journal would only be one more file to leave behind.
+    db.exec('PRAGMA journal_mode = MEMORY; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE')
     // Somebody sweeping may have seen the file before it was locked: then the lock is on nothing.
     if (existsSync(path)) return db
     db.close()
