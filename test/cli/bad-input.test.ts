@@ -136,6 +136,25 @@ describe('the session', () => {
   })
 })
 
+describe('a session with an event of a newer version of the package', () => {
+  const newer = ["type = 'SessionTeleported'", 'version = 99']
+
+  it.each(newer)('(%s) is not gone on with, only printed', async (change) => {
+    const log = ['--log', 'file:future.db']
+    const { sessionId } = await folder.json(['run', 'x', ...scripted, ...log])
+    const db = new DatabaseSync(folder.file('future.db'))
+    db.exec(`UPDATE records SET ${change} WHERE type = 'SessionCompleted'`)
+    db.close()
+    const before = await folder.run(['events', sessionId, ...log])
+    expect(before).toMatchObject({ code: 0, stderr: '' })
+    for (const args of [['show'], ['cancel'], ['resume', ...scripted]]) {
+      const [command = '', ...options] = args
+      expectRefused(await folder.run([command, sessionId, ...options, ...log]), 'newer version of duolog', 'Install')
+    }
+    expect(await folder.run(['events', sessionId, ...log])).toEqual(before)
+  })
+})
+
 describe('the executor module', () => {
   it.each([
     ['that throws while it is loaded', 'throw new Error("no key")', 'no key'],

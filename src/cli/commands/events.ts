@@ -1,5 +1,5 @@
 import type { Command } from 'commander'
-import { readSession } from '../../agents/read-sessions.ts'
+import { sessionNotFound } from '../../agents/read-sessions.ts'
 import { evolveSession, initialSessionState } from '../../agents/session/evolve.ts'
 import type { SessionEvent } from '../../agents/session/schemas.ts'
 import { sessionStore } from '../../agents/session/session-events.ts'
@@ -38,13 +38,14 @@ export function addEventsCommand(program: Command): void {
 }
 
 async function events(store: EventStore, session: string, flags: EventsFlags): Promise<ExitCode> {
-  const { version } = await readSession(store, session)
+  const version = await store.waitForVersion(session, 0)
+  if (version === 0) throw sessionNotFound(session)
   const interrupt = onInterrupt(() => undefined)
   let state = initialSessionState()
   try {
     for await (const event of followStream(sessionStore(store), session, { signal: interrupt.signal })) {
-      state = evolveSession(state, event)
       if (event.streamPosition >= flags.from) await print(event, flags)
+      if (flags.follow) state = evolveSession(state, event)
       if (event.streamPosition >= version && (!flags.follow || isOver(state))) return EXIT.completed
     }
     return EXIT.interrupted
