@@ -60,6 +60,8 @@ export type {
   ConsumerContext,
   EventStore,
   Liveness,
+  OwnCheckpoints,
+  PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,

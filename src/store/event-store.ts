@@ -53,6 +53,12 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
    */
   consume(options: ConsumeOptions<E>): Consumer
 
+  /**
+   * Where each partition of a topic ends at the moment: every message acknowledged before the call lies below `end`.
+   * Empty for a topic that does not exist yet.
+   */
+  partitionEnds(topic: string): Promise<readonly PartitionPosition[]>
+
   /** Who is alive: failure detection for owners of claims. Never a lock: correctness rests on epochs in the log (P8). */
   readonly presence: Presence
 
@@ -125,6 +131,30 @@ export interface Checkpoint {
   readonly owner?: string
 }
 
+/** A place in a partition: the offset of the next message, there or yet to come. */
+export interface PartitionPosition {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+}
+
+/**
+ * Checkpoints kept outside the log, beside the effect they belong to (in the same database transaction, say). The group
+ * then only shares the partitions among its members; its own checkpoints are neither read nor moved.
+ */
+export interface OwnCheckpoints {
+  /**
+   * The next offset to read, asked each time a partition is taken; nothing: as the group's `from` says. Rejects to try
+   * again after a pause.
+   */
+  load(topic: string, partition: number): Promise<number | undefined>
+  /**
+   * All that there is at the moment was handled, up to `position`: time to store what is still in hand. Awaited; when it
+   * rejects it is called again after a pause. At least once after a partition was taken.
+   */
+  caughtUp?(position: PartitionPosition): Promise<void>
+}
+
 /** What a consumer reads, as which group, and what it does with it. */
 export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
   readonly group: string
@@ -137,6 +167,18 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
    * after a pause (100 ms, doubling to 5 s): a message is never skipped.
    */
   readonly handler: (message: RecordedMessage<E> | RecordedEvent<E>, context: ConsumerContext) => Promise<void>
+  /** Default: the group's checkpoints, in the log. */
+  readonly checkpoints?: OwnCheckpoints
+  /**
+   * Handles a message that the store's catalogue cannot read: an unknown type (UNKNOWN_EVENT_TYPE), a newer version
+   * (EVENT_VERSION_NEWER), data it refuses (INVALID_EVENT). The message is as it was stored. Default: as if the handler
+   * had rejected, so the partition waits for a program that can read it.
+   */
+  readonly unreadable?: (
+    error: unknown,
+    message: RecordedMessage | RecordedEvent,
+    context: ConsumerContext,
+  ) => Promise<void>
   /** Hears of what went wrong: a handler that rejected, or reading itself (then without a message). */
   readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
 }

@@ -1,14 +1,15 @@
 import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
-import type { Checkpoint, ConsumeOptions } from './event-store.ts'
+import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
 import { pause } from './wake-ups.ts'
 
 /*
  * What `consume` does with one partition, the same in every backing.
  *
  * P6 A checkpoint never passes a message whose effect is not durable: it is committed after the handler resolved, and a
- *    message whose handler rejected comes again, for ever, before any later one.
+ *    message whose handler rejected comes again, for ever, before any later one. A consumer with checkpoints of its own
+ *    keeps this itself.
  */
 
 type Message<E extends AnyEvent> = RecordedMessage<E> | RecordedEvent<E>
@@ -21,11 +22,14 @@ export interface PartitionSource<E extends AnyEvent = AnyEvent> {
   waitForMore(signal: AbortSignal): Promise<void>
   /** The checkpoint that says "this message is done". */
   checkpointAfter(message: Message<E>): Checkpoint
+  /** What was taken by `nextBatch` ends here; the next message, there or yet to come, is not before it. */
+  position(): PartitionPosition
   /** Durably moves the group to the checkpoint; nothing to do where an append carried it already. */
   commit(checkpoint: Checkpoint): Promise<void>
 }
 
-export interface PartitionLoop<E extends AnyEvent> extends Pick<ConsumeOptions<E>, 'handler' | 'onError'> {
+export interface PartitionLoop<E extends AnyEvent>
+  extends Pick<ConsumeOptions<E>, 'handler' | 'onError' | 'checkpoints'> {
   readonly source: PartitionSource<E>
   /** Fires when the partition is taken away or the consumer stops. */
   readonly signal: AbortSignal
@@ -45,7 +49,9 @@ export async function runPartition<E extends AnyEvent>(loop: PartitionLoop<E>): 
     let batch: readonly Message<E>[] = []
     const readEnd = await persist(loop, undefined, async () => {
       batch = await loop.source.nextBatch()
-      if (batch.length === 0) await loop.source.waitForMore(loop.signal)
+      if (batch.length > 0) return
+      await loop.checkpoints?.caughtUp?.(loop.source.position())
+      await loop.source.waitForMore(loop.signal)
     })
     if (readEnd !== undefined) return readEnd
     for (const message of batch) {
@@ -61,7 +67,7 @@ async function handle<E extends AnyEvent>(loop: PartitionLoop<E>, message: Messa
   const checkpoint = loop.source.checkpointAfter(message)
   const context = { checkpoint, signal: loop.signal }
   const end = await persist(loop, message, () => loop.handler(message, context))
-  if (end !== undefined) return end
+  if (end !== undefined || loop.checkpoints !== undefined) return end
   // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
   return persist(loop, message, () => loop.source.commit(checkpoint))
 }

@@ -26,6 +26,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
       return store.appendToStream(stream, stored, options && withStoredOutgoing(catalogue, options))
     },
     listStreams: () => store.listStreams(),
+    partitionEnds: (topic) => store.partitionEnds(topic),
     waitForVersion: (stream, version, options) => store.waitForVersion(stream, version, options),
     consume: (options) => store.consume(withLoadedMessages(catalogue, options)),
     close: () => store.close(),
@@ -62,7 +63,20 @@ function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options
     const loaded: unknown = foreign ? message : catalogue.fromStored(message, placeOf(message))
     return loaded as RecordedMessage<E> | RecordedEvent<E>
   }
-  return { ...options, handler: async (message, context) => options.handler(load(message), context) }
+  const { handler, unreadable } = options
+  return {
+    ...options,
+    handler: async (message, context) => {
+      let loaded: RecordedMessage<E> | RecordedEvent<E>
+      try {
+        loaded = load(message)
+      } catch (error) {
+        if (unreadable === undefined) throw error
+        return unreadable(error, message, context)
+      }
+      return handler(loaded, context)
+    },
+  }
 }
 
 function placeOf(message: RecordedMessage | RecordedEvent): string {

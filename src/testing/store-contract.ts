@@ -3,6 +3,7 @@ import { atomicityTests } from './contract/atomicity.ts'
 import { consumingTests } from './contract/consuming.ts'
 import { ContractContext, type ContractLog, type ContractTest, type Lacking } from './contract/contract-test.ts'
 import { lifecycleTests } from './contract/lifecycle.ts'
+import { ownCheckpointTests } from './contract/own-checkpoints.ts'
 import { readingTests } from './contract/reading.ts'
 import { refusingTests } from './contract/refusing.ts'
 import { repeatingTests } from './contract/repeating.ts'
@@ -47,6 +48,7 @@ const SECTIONS: Readonly<Record<string, readonly ContractTest[]>> = {
   repeating: repeatingTests,
   'all or nothing': atomicityTests,
   consuming: consumingTests,
+  'checkpoints outside the log': ownCheckpointTests,
   'waiting and presence': waitingTests,
   'opening and closing': lifecycleTests,
   'refusing bad input': refusingTests,

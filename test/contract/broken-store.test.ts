@@ -277,6 +277,7 @@ function broken(store: EventStore, breaks: Break): EventStore {
     aggregateStream: (stream, options) => store.aggregateStream(stream, options),
     listStreams: () => store.listStreams(),
     waitForVersion: (stream, version, options) => store.waitForVersion(stream, version, options),
+    partitionEnds: (topic) => store.partitionEnds(topic),
     consume: (options) => store.consume(options),
     close: () => store.close(),
   }

@@ -110,12 +110,13 @@ function run(
 ) {
   const abort = new AbortController()
   let batches = [messages(count)]
-  const source: PartitionSource = {
+  const source: PartitionSource<RecordedMessage> = {
     nextBatch: async () => {
       const [batch = [], ...rest] = batches
       batches = rest
       return batch
     },
+    position: () => ({ topic: 't', partition: 0, offset: count }),
     waitForMore: async () => abort.abort(),
     checkpointAfter: ({ topic, partition, offset }) => ({ group: 'g', topic, partition, offset: offset + 1 }),
     commit,

@@ -1,7 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Checkpoint, ConsumeOptions } from '../event-store.ts'
-import { type PartitionSource, runPartition } from '../partition-loop.ts'
+import { type LoopEnd, type PartitionSource, runPartition } from '../partition-loop.ts'
 import type { TopicLayout } from '../topic-layout.ts'
 import { pause } from '../wake-ups.ts'
 import type { MemoryPartition } from './memory-partition.ts'
@@ -72,12 +72,12 @@ export class MemoryGroup {
   }
 
   /** What the member reads of its place, beginning at the group's checkpoint. */
-  source(place: Place, token: string, from: 'beginning' | 'end'): PartitionSource {
+  async source(place: Place, token: string, { from, checkpoints }: ConsumeOptions): Promise<PartitionSource> {
     const { topic, partition } = place
     const records = this.#log.partition(topic, partition)
     // Committed at once: a member that starts at the end and dies must not move the beginning for the next one.
     place.committed ??= from === 'end' ? records.end : 0
-    let next = place.committed
+    let next = (await checkpoints?.load(topic, partition)) ?? place.committed
     let seen = 0
     return {
       nextBatch: async () => {
@@ -86,6 +86,7 @@ export class MemoryGroup {
         next += batch.length
         return batch
       },
+      position: () => ({ topic, partition, offset: next }),
       waitForMore: (signal) => records.wakeUps.after(seen, { signal }),
       checkpointAfter: ({ offset }) => ({ group: this.#name, topic, partition, offset: offset + 1, owner: token }),
       commit: async (checkpoint) => this.commit(checkpoint),
@@ -147,12 +148,21 @@ export class MemoryMember {
   }
 
   async #run(place: Place, token: string, signal: AbortSignal): Promise<void> {
-    const { consume, logger } = this.#options
     while (!signal.aborted) {
-      const source = this.#group.source(place, token, consume.from ?? 'beginning')
-      const end = await runPartition({ ...consume, source, signal, logger })
+      const end = await this.#runOnce(place, token, signal)
       // Fenced though still the owner: a handler used an old checkpoint. The message comes again with the right one.
       if (end === 'fenced') await pause(RESTART_PAUSE_MS, signal)
+    }
+  }
+
+  async #runOnce(place: Place, token: string, signal: AbortSignal): Promise<LoopEnd> {
+    const { consume, logger } = this.#options
+    try {
+      const source = await this.#group.source(place, token, consume)
+      return await runPartition({ ...consume, source, signal, logger })
+    } catch (error) {
+      logger.warn({ err: error, topic: place.topic, partition: place.partition }, 'A checkpoint could not be loaded')
+      return 'fenced'
     }
   }
 

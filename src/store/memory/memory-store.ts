@@ -2,7 +2,14 @@ import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { aggregate } from '../aggregate.ts'
-import { checkConsumeOptions, checkInteger, checkName, checkReadOptions, checkStream } from '../check-arguments.ts'
+import {
+  checkConsumeOptions,
+  checkInteger,
+  checkName,
+  checkReadOptions,
+  checkStream,
+  checkTopic,
+} from '../check-arguments.ts'
 import type {
   Aggregated,
   AggregateOptions,
@@ -13,6 +20,7 @@ import type {
   Consumer,
   EventStore,
   Liveness,
+  PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
@@ -112,6 +120,16 @@ class MemoryStore implements EventStore {
       this.#checkOpen()
       throw error
     }
+  }
+
+  async partitionEnds(topic: string): Promise<readonly PartitionPosition[]> {
+    this.#checkOpen()
+    checkTopic(topic)
+    return Array.from({ length: this.#log.layout.partitionCountOf(topic) }, (_, partition) => ({
+      topic,
+      partition,
+      offset: this.#log.partition(topic, partition).end,
+    }))
   }
 
   consume(options: ConsumeOptions): Consumer {

@@ -1,7 +1,7 @@
 import { uuidV7 } from '../../core/ids.ts'
 import { reach } from '../../core/reach.ts'
-import type { Consumer, ConsumeOptions } from '../event-store.ts'
-import { type PartitionSource, runPartition } from '../partition-loop.ts'
+import type { ConsumeOptions, Consumer } from '../event-store.ts'
+import { type LoopEnd, type PartitionSource, runPartition } from '../partition-loop.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { pause } from '../wake-ups.ts'
 import { assignPartitions } from './assign-partitions.ts'
@@ -159,12 +159,22 @@ export class GroupMember implements Consumer {
 
   async #run(running: Running): Promise<void> {
     const { signal } = running.abort
-    const source = this.#source(running)
-    const end = await runPartition({ ...this.#options, source, signal, logger: this.#log.logger })
+    const end = await this.#runOnce(running, signal)
     if (end !== 'fenced') return
     // By a new owner, or by a handler that used an old checkpoint: given back and looked at again either way.
     await pause(RESTART_PAUSE_MS, signal)
     if (!signal.aborted) this.#giveBack(running).catch((error: unknown) => this.#report(error))
+  }
+
+  async #runOnce(running: Running, signal: AbortSignal): Promise<LoopEnd> {
+    try {
+      const own = await this.#options.checkpoints?.load(running.topic, running.partition)
+      const source = this.#source(own === undefined ? running : { ...running, nextOffset: own })
+      return await runPartition({ ...this.#options, source, signal, logger: this.#log.logger })
+    } catch (error) {
+      this.#report(error)
+      return 'fenced'
+    }
   }
 
   #source({ topic, partition, owner, nextOffset }: Running): PartitionSource {
@@ -179,6 +189,7 @@ export class GroupMember implements Consumer {
         next = (batch[batch.length - 1]?.offset ?? next - 1) + 1
         return batch
       },
+      position: () => ({ topic, partition, offset: next }),
       waitForMore: (signal) => changes.after(seen, { signal }),
       checkpointAfter: ({ offset }) => ({ group, topic, partition, offset: offset + 1, owner }),
       commit: (checkpoint) => this.#log.transact(() => this.#log.groups.move(checkpoint)),

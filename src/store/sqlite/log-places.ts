@@ -47,6 +47,11 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
     return Number(findVersion.get(id)?.version ?? 0)
   }
 
+  function lastEndOf(topic: TopicPlace, partition: number): number {
+    const last = findEnd.get(topic.id, partition)?.last
+    return last === null || last === undefined ? 0 : Number(last) + 1
+  }
+
   function forget(): void {
     streams.clear()
     for (const topic of topics.values()) topic.nextOffsets.length = 0
@@ -129,12 +134,18 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
       return rememberStream(topic, name, Number(addStream.run(topic.id, name).lastInsertRowid))
     },
 
+    /** The next offset of each partition as committed now; outside a transaction. */
+    endsOf(name: string): number[] {
+      const topic = this.topic(name)
+      if (topic === undefined) return []
+      return Array.from({ length: topic.partitions }, (_, partition) => lastEndOf(topic, partition))
+    },
+
     /** The partition's next offset; in a transaction after `refresh`. Pass it on by raising it. */
     endOf(topic: TopicPlace, partition: number): number {
       const known = topic.nextOffsets[partition]
       if (known !== undefined) return known
-      const last = findEnd.get(topic.id, partition)?.last
-      const end = last === null || last === undefined ? 0 : Number(last) + 1
+      const end = lastEndOf(topic, partition)
       topic.nextOffsets[partition] = end
       return end
     },
@@ -147,7 +158,12 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
  *
  * @throws TOPIC_UNSUITABLE
  */
-export function checkTopics(places: LogPlaces, { defined }: TopicLayout, own: StoreOptions['topics'] = {}, path = ''): string[] {
+export function checkTopics(
+  places: LogPlaces,
+  { defined }: TopicLayout,
+  own: StoreOptions['topics'] = {},
+  path = '',
+): string[] {
   const missing: string[] = []
   for (const [name, { partitions }] of defined) {
     const topic = places.topic(name)

@@ -1,14 +1,15 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
-import { checkConsumeOptions, checkInteger, checkReadOptions, checkStream } from '../check-arguments.ts'
+import { checkConsumeOptions, checkInteger, checkReadOptions, checkStream, checkTopic } from '../check-arguments.ts'
 import type {
   Aggregated,
   AggregateOptions,
-  AppendOptions,
   Appended,
-  Consumer,
+  AppendOptions,
   ConsumeOptions,
+  Consumer,
   EventStore,
+  PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
@@ -64,7 +65,10 @@ class SqliteStore implements EventStore {
     return { [Symbol.asyncIterator]: () => eventsOf(this.#pages<T>(stream, options)) }
   }
 
-  async *#pages<T extends AnyEvent>(stream: string, options: ReadStreamOptions): AsyncGenerator<readonly RecordedEvent<T>[]> {
+  async *#pages<T extends AnyEvent>(
+    stream: string,
+    options: ReadStreamOptions,
+  ): AsyncGenerator<readonly RecordedEvent<T>[]> {
     this.#checkOpen()
     checkReadOptions(stream, options)
     for await (const page of this.#log.streams.pages<T>(stream, options)) {
@@ -100,7 +104,11 @@ class SqliteStore implements EventStore {
     }
   }
 
-  async waitForVersion(stream: string, version: number, options: { readonly signal?: AbortSignal } = {}): Promise<number> {
+  async waitForVersion(
+    stream: string,
+    version: number,
+    options: { readonly signal?: AbortSignal } = {},
+  ): Promise<number> {
     this.#checkOpen()
     checkStream(stream)
     checkInteger('version', version, 0)
@@ -118,6 +126,13 @@ class SqliteStore implements EventStore {
     this.#checkOpen()
     const current = this.#log.versionOf(stream)
     return current >= version ? current : this.#log.versionWaiters.wait(stream, version, signal)
+  }
+
+  async partitionEnds(topic: string): Promise<readonly PartitionPosition[]> {
+    this.#checkOpen()
+    checkTopic(topic)
+    const ends = await this.#log.read(() => this.#log.places.endsOf(topic))
+    return ends.map((offset, partition) => ({ topic, partition, offset }))
   }
 
   consume(options: ConsumeOptions): Consumer {
