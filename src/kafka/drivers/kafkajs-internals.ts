@@ -21,8 +21,13 @@ export interface LowCluster {
 }
 
 export interface LowBrokerPool {
-  seedBroker?: { connectionPool: { pool: readonly { requestQueue: RequestQueue }[] } }
+  seedBroker?: { connectionPool: { pool: readonly LowConnection[] } }
   createSeedBroker(): Promise<void>
+}
+
+export interface LowConnection {
+  readonly requestQueue: RequestQueue
+  connect(): Promise<boolean>
 }
 
 export interface RequestQueue {

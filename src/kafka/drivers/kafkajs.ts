@@ -3,7 +3,7 @@ import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../driver.ts'
 import { KafkajsAdmin } from './kafkajs-admin.ts'
-import type { LowCluster, RequestQueue } from './kafkajs-internals.ts'
+import type { LowCluster, LowConnection, RequestQueue } from './kafkajs-internals.ts'
 import { KafkajsMember } from './kafkajs-member.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
 import { KafkajsWriter } from './kafkajs-writer.ts'
@@ -118,28 +118,49 @@ function bridgeTo(logger: Logger, levels: typeof logLevel): LogCreator {
     }
 }
 
-/**
- * After every answer kafkajs sets a timer for a queue that is empty, at a negative time: Node 24 prints
- * TimeoutNegativeWarning for it. Cured at its cause: no timer unless something waits.
- */
+/** Two faults of kafkajs's connections, cured on the prototypes as soon as one is at hand. */
 function watchSeedBroker(cluster: LowCluster): LowCluster {
   const { brokerPool } = cluster
   const create = brokerPool.createSeedBroker.bind(brokerPool)
   brokerPool.createSeedBroker = async () => {
     await create()
-    const queue = brokerPool.seedBroker?.connectionPool.pool[0]?.requestQueue
-    if (queue !== undefined) quieten(Object.getPrototypeOf(queue))
+    const connection = brokerPool.seedBroker?.connectionPool.pool[0]
+    if (connection === undefined) return
+    quieten(Object.getPrototypeOf(connection.requestQueue))
+    connectOnce(Object.getPrototypeOf(connection))
   }
   return cluster
 }
 
 const quietened = new WeakSet<object>()
 
+/**
+ * After every answer kafkajs sets a timer for a queue that is empty, at a negative time: Node 24 prints
+ * TimeoutNegativeWarning for it. Cured at its cause: no timer unless something waits.
+ */
 function quieten(prototype: RequestQueue): void {
   if (quietened.has(prototype)) return
   quietened.add(prototype)
   const schedule = prototype.scheduleCheckPendingRequests
   prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this)
+  }
+}
+
+const connectingOnce = new WeakSet<object>()
+
+/**
+ * Requests side by side that find a connection closed each open a socket. All but the last are forgotten: they keep the
+ * process alive, and when the broker drops one as idle, kafkajs closes the living connection. One opens, all wait for it.
+ */
+function connectOnce(prototype: LowConnection): void {
+  if (connectingOnce.has(prototype)) return
+  connectingOnce.add(prototype)
+  const connect = prototype.connect
+  const underWay = new WeakMap<LowConnection, Promise<boolean>>()
+  prototype.connect = function (this: LowConnection) {
+    const opening = underWay.get(this) ?? connect.call(this).finally(() => underWay.delete(this))
+    underWay.set(this, opening)
+    return opening
   }
 }
