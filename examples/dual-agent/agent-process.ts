@@ -24,6 +24,11 @@ const duties: Record<Role, Partial<KafkaAgentCoordinatorOptions>> = {
   worker: { executors: { worker: executor }, gates: false },
 }
 
+if (!(role in duties) || log === undefined) {
+  console.error('Usage: node agent-process.ts coordinator|manager|worker LOG')
+  process.exit(2)
+}
+
 const store = await openEventStore(log, { leaseMs: LEASE_MS })
 const service = new KafkaAgentCoordinator({
   store,
@@ -36,9 +41,9 @@ await service.start()
 process.send?.('ready')
 
 // An orderly end hands running calls back. A kill -9 cannot; that is what the log and the coordinator are for.
-let stopping: Promise<void> | undefined
-for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => (stopping ??= stop()))
+for (const signal of ['SIGTERM', 'SIGINT', 'disconnect'] as const) process.once(signal, () => void stop())
 
+/** Safe to call again: both close only once. */
 async function stop(): Promise<void> {
   await service.close()
   await store.close()

@@ -28,10 +28,11 @@ export class Crew {
   async start(role: Role): Promise<number> {
     const child = fork(PROGRAM, [role, this.#options.log], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
     this.#members.set(role, child)
-    child.once('exit', (code, signal) => this.#ended(role, child, signal ?? code))
+    const ended = (how: unknown) => this.#ended(role, child, how)
+    child.once('exit', (code, signal) => ended(signal ?? code)).once('error', ended)
     createInterface({ input: child.stderr! }).on('line', (line) => this.#options.onNoise(`${role}: ${line}`))
-    await Promise.race([once(child, 'message'), once(child, 'exit')])
-    return child.pid!
+    await new Promise((resolve) => child.once('message', resolve).once('exit', resolve).once('error', resolve))
+    return child.pid ?? 0
   }
 
   /** As a power cut would: no signal handler runs, nothing is said to anybody. Resolves with the pid it had. */
@@ -39,7 +40,7 @@ export class Crew {
     const child = this.#members.get(role)!
     this.#members.delete(role)
     child.kill('SIGKILL')
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    if (isAlive(child)) await once(child, 'exit')
     return child.pid!
   }
 
@@ -50,7 +51,7 @@ export class Crew {
     await Promise.all(children.map(stopChild))
   }
 
-  #ended(role: Role, child: ChildProcess, how: number | string | null): void {
+  #ended(role: Role, child: ChildProcess, how: unknown): void {
     if (this.#members.get(role) !== child) return
     this.#members.delete(role)
     this.#options.onLost(`The ${role} (pid ${child.pid}) ended by itself: ${how}`)
@@ -58,9 +59,13 @@ export class Crew {
 }
 
 async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return
+  if (!isAlive(child)) return
   const tooLate = setTimeout(() => child.kill('SIGKILL'), STOP_GRACE_MS)
   child.kill('SIGTERM')
   await once(child, 'exit')
   clearTimeout(tooLate)
+}
+
+function isAlive(child: ChildProcess): boolean {
+  return child.pid !== undefined && child.exitCode === null && child.signalCode === null
 }

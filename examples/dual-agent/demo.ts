@@ -57,6 +57,7 @@ class Demo {
   readonly #parts: Parts
   #fatalCallId: string | undefined
   #kill: Kill | undefined
+  #replacement: Promise<void> | undefined
 
   constructor(options: Options, parts: Parts) {
     this.#options = options
@@ -64,12 +65,14 @@ class Demo {
   }
 
   async run(): Promise<Summary> {
-    const { store, crew } = this.#parts
+    const { store, crew, screen } = this.#parts
     const { sessionId, resume } = this.#options
     const startedAtMs = performance.now()
-    if (!resume) await this.#createSession()
+    if (resume) screen.beginAgain()
+    else await this.#createSession()
     // The session exists before anybody serves it: its first task waits in the log.
     await Promise.all([this.#startCrew(), this.#followToTheEnd()])
+    await this.#replacement
     const durationMs = Math.round(performance.now() - startedAtMs)
     await crew.stop()
     const view = await readSession(store, sessionId)
@@ -117,24 +120,25 @@ class Demo {
 
   /** No sleeping and hoping: the log says when the worker is in the middle of something. */
   async #act(event: SessionEvent): Promise<void> {
-    if (event.type === 'TaskAssigned' && event.data.workItemId === FATAL_ITEM) this.#fatalCallId ??= event.data.callId
-    if (event.type === 'AgentCallClaimed' && event.data.callId === this.#fatalCallId) await this.#killWorker()
-    if (event.type === 'AgentCallInDoubt' && event.data.callId === this.#kill?.callId)
-      await this.#replaceWorker(event.data.reason)
+    const { screen } = this.#parts
+    const { type, data } = event
+    if (type === 'TaskAssigned' && data.workItemId === FATAL_ITEM) this.#fatalCallId ??= data.callId
+    if (type === 'AgentCallClaimed' && data.callId === this.#fatalCallId) await this.#killWorker(data.callId)
+    if (type === 'AgentCallInDoubt') screen.tellDoubt(data)
   }
 
-  async #killWorker(): Promise<void> {
+  async #killWorker(callId: string): Promise<void> {
     const { crew, screen } = this.#parts
-    const callId = this.#fatalCallId!
     const pid = await crew.killHard('worker')
     this.#kill = { pid, callId }
     screen.tellKill(this.#kill)
+    this.#replacement = this.#replaceWorker()
   }
 
-  async #replaceWorker(reason: string): Promise<void> {
+  /** What a supervisor does (systemd, Kubernetes): it starts another one, and knows nothing of calls. */
+  async #replaceWorker(): Promise<void> {
     const { crew, screen } = this.#parts
-    screen.tellDoubt(this.#kill!, reason)
-    screen.tell(line('worker', `another one, pid ${await crew.start('worker')}, serves the same topic`))
+    screen.tell(line('worker', `another one, pid ${await crew.start('worker')}, serves in its place`))
   }
 }
 

@@ -37,8 +37,12 @@ async function show(options: Options): Promise<number> {
     return summary.problems.length === 0 ? 0 : 1
   } catch (error) {
     screen.stop()
-    const expected = isDuologError(error) || error instanceof DemoStopped
-    console.error(['', expected ? error.message : error, ...goOnLines(options)].join('\n'))
+    console.error(['', ...explain(error, options)].join('\n'))
     return error instanceof Interrupted ? 130 : 1
   }
+}
+
+function explain(error: unknown, options: Options): unknown[] {
+  if (error instanceof DemoStopped) return [error.message, ...goOnLines(options)]
+  return isDuologError(error) ? [error.message] : [error instanceof Error ? error.stack : error]
 }

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from 'duolog'
-import { LiveTree, type SessionEvent, SessionTree } from 'duolog/agents'
+import { LiveTree, type SessionEvent, type SessionEventData, SessionTree } from 'duolog/agents'
 import { line, narrate } from './narrate.ts'
 import type { Options } from './options.ts'
 import type { TestResult } from './project-tests.ts'
@@ -29,18 +29,24 @@ export class Screen {
     this.say('')
   }
 
+  beginAgain(): void {
+    this.say(`Going on with ${this.#options.sessionId}; what happened so far comes from its log.`)
+  }
+
   say(text: string): void {
     this.#live.print(text)
   }
 
   see(event: RecordedEvent<SessionEvent>): void {
     this.#tree.see(event, performance.now())
-    if (process.stderr.isTTY) {
-      this.#live.update(this.#tree.view(performance.now()))
-      return
-    }
+    if (process.stderr.isTTY) this.#live.update(this.#tree.view(performance.now()))
     const text = narrate(event)
-    if (text !== undefined) this.tell(text, Date.parse(event.timestamp))
+    if (text !== undefined && this.#mustBeTold(event)) this.tell(text, Date.parse(event.timestamp))
+  }
+
+  /** Where there is a tree it shows the rest. */
+  #mustBeTold({ type, data }: SessionEvent): boolean {
+    return !process.stderr.isTTY || (type === 'QualityGateResult' && !data.passed)
   }
 
   /** A line of the story, with its time. */
@@ -53,8 +59,8 @@ export class Screen {
     this.tell(line('KILL -9', `the Worker, pid ${pid}, in the middle of ${callId}; only the log knows it had begun`))
   }
 
-  tellDoubt({ callId }: Kill, reason: string): void {
-    this.tell(line('IN DOUBT', `${callId}: ${reason}; policy "retry": another call takes its place`))
+  tellDoubt({ callId, reason }: SessionEventData['AgentCallInDoubt']): void {
+    this.tell(line('IN DOUBT', `${callId}: ${reason}; policy "retry": asked again`))
   }
 
   stop(): void {

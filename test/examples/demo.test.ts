@@ -1,0 +1,79 @@
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { rmSync } from 'node:fs'
+import { createInterface } from 'node:readline'
+import { afterEach, describe, expect, it } from 'vitest'
+import { demoFolder, expectAsPromised, isAlive, npmRunDemo, spawnDemo, summaryOf } from './run-demo.ts'
+
+const folders: string[] = []
+function freshFolder(): string {
+  const folder = demoFolder()
+  folders.push(folder)
+  return folder
+}
+afterEach(() => {
+  for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
+})
+
+describe('npm run demo', () => {
+  it('keeps what it promises on a file: one revision, one kill, one call in doubt, nothing done twice', async () => {
+    const folder = freshFolder()
+    await expectAsPromised(folder, npmRunDemo(folder, '--json'))
+  })
+
+  it('is interrupted by Ctrl-C without losing anything, and says how to go on', async () => {
+    const folder = freshFolder()
+    const demo = spawnDemo(folder)
+    const ended = once(demo, 'exit')
+    const told = await interruptOnce(demo, [/started/, /goes to the Worker/])
+    expect(await ended).toEqual([130, null])
+    const pids = [...told.matchAll(/\(pid (\d+)\)/g)].map(([, pid]) => Number(pid))
+    expect(pids).toHaveLength(3)
+    expect(pids.filter(isAlive)).toEqual([])
+
+    const [, sessionId, log] = /npm run demo -- --resume (\S+) --log (\S+)/.exec(told) ?? []
+    const resumed = npmRunDemo(folder, '--json', '--resume', sessionId!, '--log', log!)
+    expect(summaryOf(resumed)).toMatchObject({
+      problems: [],
+      sessionId,
+      status: 'completed',
+      killed: null,
+      projectTests: { green: true },
+    })
+    expect(resumed.exitCode).toBe(0)
+  })
+
+  it.each([
+    ['an option it does not have', ['--bogus'], /--bogus/],
+    ['a log that only one process has', ['--log', 'memory:'], /memory: log lives in one process/],
+    ['to resume without a log', ['--resume', 'demo-1'], /needs the --log/],
+  ])('refuses %s, with exit code 2 and its usage', (_, args, message) => {
+    const run = npmRunDemo(freshFolder(), ...args)
+    expect(run).toMatchObject({ exitCode: 2, stdout: '' })
+    expect(run.stderr).toMatch(message)
+    expect(run.stderr).toContain('Usage')
+  })
+
+  it('says in one line that a log cannot be opened', () => {
+    const run = npmRunDemo(freshFolder(), '--log', 'kafak://localhost')
+    expect(run).toMatchObject({ exitCode: 1, stdout: '' })
+    expect(run.stderr).toMatch(/cannot be opened by "kafak:"/)
+    expect(run.stderr).not.toMatch(/\n\s+at /)
+  })
+
+  it('has a --help', () => {
+    expect(npmRunDemo(freshFolder(), '--help')).toMatchObject({ exitCode: 0, stdout: expect.stringContaining('--log') })
+  })
+})
+
+/** Ctrl-C as soon as all of these were told; all that was told, to the end. */
+async function interruptOnce(demo: ChildProcess, patterns: readonly RegExp[]): Promise<string> {
+  let told = ''
+  let interrupted = false
+  for await (const line of createInterface({ input: demo.stderr! })) {
+    told += `${line}\n`
+    if (interrupted || !patterns.every((pattern) => pattern.test(told))) continue
+    interrupted = demo.kill('SIGINT')
+  }
+  return told
+}
