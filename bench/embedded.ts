@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { commandsPerSecond } from './embedded/commands.ts'
 import { openFloor } from './embedded/floor.ts'
-import { openOurs, type Ours } from './embedded/ours.ts'
+import { type Ours, openOurs } from './embedded/ours.ts'
 import { openPeer, PEER_NAME } from './embedded/peer.ts'
 import { lostAfterKill, shareOneFile } from './embedded/processes.ts'
 import type { Contender } from './embedded/workload.ts'
@@ -193,7 +193,12 @@ function summarise(measured: Measured, { shared, killed, hasPeer }: Processes): 
     plain('commands at 10 events', value('commands short'), 'commands/s', floor),
     plain('commands at 10,000 events', value('commands long'), 'commands/s', floor),
     {
-      ...plain('command cost at 10,000 / at 10', ratio('commands short', 'commands long'), 'ratio', 'the same at 10 events'),
+      ...plain(
+        'command cost at 10,000 / at 10',
+        ratio('commands short', 'commands long'),
+        'ratio',
+        'the same at 10 events',
+      ),
       goal: '<= 1.1',
       met: ratio('commands short', 'commands long') <= 1.1,
     },

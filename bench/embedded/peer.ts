@@ -44,7 +44,10 @@ function install(): string {
   const manifest = { name: 'peer', version: '1.0.0', private: true, type: 'module', dependencies: PEER }
   writeFileSync(join(folder, 'package.json'), JSON.stringify(manifest))
   const options = { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] as const, timeout: 120_000 }
-  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], { ...options, stdio: [...options.stdio] })
+  execFileSync('npm', ['install', '--no-audit', '--no-fund', '--ignore-scripts'], {
+    ...options,
+    stdio: [...options.stdio],
+  })
   return folder
 }
 

@@ -24,7 +24,9 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
       'correlation_id, causation_id, headers, data) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)',
   )
   const findKey = db.prepare('SELECT first_version, last_version FROM idempotency_keys WHERE stream = ? AND key = ?')
-  const addKey = db.prepare('INSERT INTO idempotency_keys (stream, key, first_version, last_version) VALUES (?, ?, ?, ?)')
+  const addKey = db.prepare(
+    'INSERT INTO idempotency_keys (stream, key, first_version, last_version) VALUES (?, ?, ?, ?)',
+  )
   const findEvent = db.prepare('SELECT stream_version FROM records WHERE stream = ? AND event_id = ?')
 
   function factsOf(place: StreamPlace | undefined): StreamFacts {

@@ -1,5 +1,5 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
-import { DuologError, isDuologError } from '../../core/errors.ts'
+import { type DuologError, isDuologError } from '../../core/errors.ts'
 import { reach } from '../../core/reach.ts'
 import { busyPauseMs, spinWhileBusy } from './busy.ts'
 import { isBusy, logBusy, toLogError } from './sqlite-errors.ts'
@@ -154,11 +154,18 @@ export class GroupCommit {
   }
 
   #fail(batch: Waiting[], error: unknown): void {
-    if (isBusy(error)) return this.#waitForLock(batch, error)
-    if (batch.length > 1) for (const waiting of batch) waiting.alone = true
-    if (batch.length > 1) this.#queue.unshift(...batch)
-    else batch[0]?.reject(toLogError(error, this.#options.path))
+    if (isBusy(error)) {
+      this.#waitForLock(batch, error)
+      return
+    }
+    if (batch.length === 1) batch[0]?.reject(toLogError(error, this.#options.path))
+    else this.#tryAlone(batch)
     this.#next()
+  }
+
+  #tryAlone(batch: Waiting[]): void {
+    for (const waiting of batch) waiting.alone = true
+    this.#queue.unshift(...batch)
   }
 
   #waitForLock(batch: readonly Waiting[], error: unknown): void {
@@ -167,14 +174,14 @@ export class GroupCommit {
     const patient = batch.filter(({ sinceMs }) => sinceMs > giveUpMs)
     for (const waiting of batch) if (waiting.sinceMs <= giveUpMs) waiting.reject(logBusy(path, error))
     this.#queue.unshift(...patient)
-    if (this.#queue.length === 0) return this.#next()
-    setTimeout(this.#flush, busyPauseMs(++this.#attempts))
+    if (this.#queue.length > 0) setTimeout(this.#flush, busyPauseMs(++this.#attempts))
+    else this.#next()
   }
 
   #next(): void {
     this.#scheduled = false
-    if (this.#queue.length > 0) return this.#schedule()
-    for (const resolve of this.#idle.splice(0)) resolve()
+    if (this.#queue.length > 0) this.#schedule()
+    else for (const resolve of this.#idle.splice(0)) resolve()
   }
 }
 

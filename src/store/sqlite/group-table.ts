@@ -39,9 +39,13 @@ export interface Claimed {
 export type GroupTable = ReturnType<typeof groupTable>
 
 export function groupTable(db: DatabaseSync, places: LogPlaces) {
-  const addMember = db.prepare('INSERT OR REPLACE INTO group_members (group_name, member, holder, topics) VALUES (?, ?, ?, ?)')
+  const addMember = db.prepare(
+    'INSERT OR REPLACE INTO group_members (group_name, member, holder, topics) VALUES (?, ?, ?, ?)',
+  )
   const removeMember = db.prepare('DELETE FROM group_members WHERE group_name = ? AND member = ?')
-  const listMembers = db.prepare('SELECT member, holder, topics FROM group_members WHERE group_name = ? ORDER BY member')
+  const listMembers = db.prepare(
+    'SELECT member, holder, topics FROM group_members WHERE group_name = ? ORDER BY member',
+  )
   const membersOfHolder = db.prepare('SELECT group_name, member FROM group_members WHERE holder = ?')
   const removeOwners = db.prepare('DELETE FROM owners WHERE holder = ?')
   const addPartition = db.prepare(

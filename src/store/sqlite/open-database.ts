@@ -31,9 +31,13 @@ export async function loadSqlite(): Promise<Sqlite> {
   try {
     return await import('node:sqlite')
   } catch (error) {
-    throw new DuologError('DEPENDENCY_MISSING', `A log in a file needs Node.js 22.13 or newer; this is ${process.version}.`, {
-      cause: error,
-    })
+    throw new DuologError(
+      'DEPENDENCY_MISSING',
+      `A log in a file needs Node.js 22.13 or newer; this is ${process.version}.`,
+      {
+        cause: error,
+      },
+    )
   }
 }
 
@@ -67,7 +71,8 @@ async function prepareLog(db: DatabaseSync, path: string, busyTimeoutMs: number)
 
 function useWriteAheadLog(db: DatabaseSync, path: string): void {
   const mode = db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode
-  if (mode !== 'wal') throw logUnavailable(path, new Error(`SQLite cannot use its write-ahead log there, only "${mode}"`))
+  if (mode !== 'wal')
+    throw logUnavailable(path, new Error(`SQLite cannot use its write-ahead log there, only "${mode}"`))
 }
 
 function setPragmas(db: DatabaseSync): void {

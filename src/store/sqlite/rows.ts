@@ -68,7 +68,10 @@ export function toEvent<E extends AnyEvent>(row: EventRow, stream: string, place
   return event as RecordedEvent<E>
 }
 
-export function toRecord<E extends AnyEvent>(row: RecordRow, place: PartitionPlace): RecordedMessage<E> | RecordedEvent<E> {
+export function toRecord<E extends AnyEvent>(
+  row: RecordRow,
+  place: PartitionPlace,
+): RecordedMessage<E> | RecordedEvent<E> {
   return isEvent(row) ? toEvent(row, row[11], place) : toMessage(row, place)
 }
 

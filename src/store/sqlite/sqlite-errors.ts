@@ -47,7 +47,11 @@ export function toLogError(error: unknown, path: string): unknown {
     case CANTOPEN:
       return logUnavailable(path, error)
     case TOOBIG:
-      return new DuologError('INVALID_EVENT', 'An event is larger than a file can hold (1 GB). Store it elsewhere and append a reference.', { cause: error })
+      return new DuologError(
+        'INVALID_EVENT',
+        'An event is larger than a file can hold (1 GB). Store it elsewhere and append a reference.',
+        { cause: error },
+      )
     default:
       return error
   }
@@ -63,7 +67,10 @@ export function logCorrupt(path: string, cause?: unknown): DuologError {
 }
 
 export function notALog(path: string, what: string): DuologError {
-  return new DuologError('NOT_A_LOG', `"${path}" is ${what}, not a log of duolog. It was left as it is; choose another file.`)
+  return new DuologError(
+    'NOT_A_LOG',
+    `"${path}" is ${what}, not a log of duolog. It was left as it is; choose another file.`,
+  )
 }
 
 export function logNewer(path: string, found: number, known: number): DuologError {

@@ -75,7 +75,10 @@ export function streamReader({ db, places, eventTopic, attempt }: StreamReaderOp
 
   return {
     /** Page after page; the caller's own pace. */
-    async *pages<E extends AnyEvent>(stream: string, options: ReadStreamOptions): AsyncGenerator<readonly RecordedEvent<E>[]> {
+    async *pages<E extends AnyEvent>(
+      stream: string,
+      options: ReadStreamOptions,
+    ): AsyncGenerator<readonly RecordedEvent<E>[]> {
       let current = await attempt(() => firstPage<E>(stream, options))
       for (;;) {
         yield current.events

@@ -8,7 +8,11 @@ export interface Child {
   /** Resolves when it said a line that starts so. */
   said(start: string): Promise<string>
   /** Resolves when it ended and everything it said was heard. */
-  readonly ended: Promise<{ readonly code: number | null; readonly signal: NodeJS.Signals | null; readonly errors: string }>
+  readonly ended: Promise<{
+    readonly code: number | null
+    readonly signal: NodeJS.Signals | null
+    readonly errors: string
+  }>
 }
 
 /** Starts another process on a log: `program` is a file beside this one. */
@@ -42,7 +46,7 @@ export function startChild(program: string, config: object): Child {
       }
       listeners.add(look)
       look()
-      ended.then(() => reject(new Error(`ended before it said "${start}": ${errors}`)))
+      void ended.then(() => reject(new Error(`ended before it said "${start}": ${errors}`)))
     })
   return { process: child, lines, said, ended }
 }

@@ -1,12 +1,12 @@
 import { DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { DuologError } from '../../../src/core/errors.ts'
 import type { RecordedEvent } from '../../../src/core/event.ts'
 import { onReach } from '../../../src/core/reach.ts'
 import type { EventStore } from '../../../src/store/event-store.ts'
-import { openDatabase, loadSqlite } from '../../../src/store/sqlite/open-database.ts'
 import { GroupCommit } from '../../../src/store/sqlite/group-commit.ts'
+import { loadSqlite, openDatabase } from '../../../src/store/sqlite/open-database.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
-import { DuologError } from '../../../src/core/errors.ts'
 import { type TempLog, tempLog } from './temp-log.ts'
 
 let log: TempLog
@@ -77,7 +77,12 @@ describe('group commit', () => {
       commits.run(add('two')),
     ])
     expect(results.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'rejected', 'fulfilled'])
-    expect(db.prepare('SELECT name FROM topics ORDER BY id').all().map((row) => row.name)).toEqual(['one', 'two'])
+    expect(
+      db
+        .prepare('SELECT name FROM topics ORDER BY id')
+        .all()
+        .map((row) => row.name),
+    ).toEqual(['one', 'two'])
     db.close()
   })
 })

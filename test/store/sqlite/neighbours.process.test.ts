@@ -90,23 +90,29 @@ it('a wait in another process ends when this one appends', async () => {
 })
 
 describe('groups', () => {
-  it.each(['SIGKILL', 'SIGSTOP'] as const)('partitions of a member hit by %s go to the living, from its checkpoint', async (signal) => {
-    const child = start({ role: 'member', name: 'g', stuckAt: 1 })
-    await child.said('ready')
-    await store.appendToStream('s', [0, 1, 2].map((n) => ({ type: 'Added', data: { n } })))
-    await child.said('handling 1')
-    child.process.kill(signal)
-    const handled: number[] = []
-    const consumer = store.consume({
-      group: 'g',
-      topics: ['session.events'],
-      handler: async ({ data }) => {
-        handled.push((data as { n: number }).n)
-      },
-    })
-    await vi.waitFor(() => expect(handled).toEqual([1, 2]), PATIENCE)
-    await consumer.stop()
-  })
+  it.each(['SIGKILL', 'SIGSTOP'] as const)(
+    'partitions of a member hit by %s go to the living, from its checkpoint',
+    async (signal) => {
+      const child = start({ role: 'member', name: 'g', stuckAt: 1 })
+      await child.said('ready')
+      await store.appendToStream(
+        's',
+        [0, 1, 2].map((n) => ({ type: 'Added', data: { n } })),
+      )
+      await child.said('handling 1')
+      child.process.kill(signal)
+      const handled: number[] = []
+      const consumer = store.consume({
+        group: 'g',
+        topics: ['session.events'],
+        handler: async ({ data }) => {
+          handled.push((data as { n: number }).n)
+        },
+      })
+      await vi.waitFor(() => expect(handled).toEqual([1, 2]), PATIENCE)
+      await consumer.stop()
+    },
+  )
 
   it('P8 who was frozen and lost its partition is fenced', async () => {
     const checkpoints: Parameters<Parameters<EventStore['consume']>[0]['handler']>[1]['checkpoint'][] = []
@@ -126,7 +132,10 @@ describe('groups', () => {
     const [stale] = checkpoints
     const append = store.appendToStream('effect', [{ type: 'Done', data: 1 }], { ...(stale && { checkpoint: stale }) })
     await expect(append).rejects.toMatchObject({ code: 'CHECKPOINT_FENCED' })
-    const { streamExists } = await store.aggregateStream('effect', { evolve: (n: number) => n + 1, initialState: () => 0 })
+    const { streamExists } = await store.aggregateStream('effect', {
+      evolve: (n: number) => n + 1,
+      initialState: () => 0,
+    })
     expect(streamExists).toBe(false)
   })
 })

@@ -39,13 +39,16 @@ function sql(statement: string): void {
 }
 
 describe('a file that is not ours', () => {
-  it.each(['hello, this is a text file\n'.repeat(50), 'short'])('text is NOT_A_LOG and stays as it is', async (text) => {
-    writeFileSync(log.path, text)
-    const error = await refusal()
-    expect(error.code).toBe('NOT_A_LOG')
-    expect(error.message).toContain(log.path)
-    expect(readFileSync(log.path, 'utf8')).toBe(text)
-  })
+  it.each(['hello, this is a text file\n'.repeat(50), 'short'])(
+    'text is NOT_A_LOG and stays as it is',
+    async (text) => {
+      writeFileSync(log.path, text)
+      const error = await refusal()
+      expect(error.code).toBe('NOT_A_LOG')
+      expect(error.message).toContain(log.path)
+      expect(readFileSync(log.path, 'utf8')).toBe(text)
+    },
+  )
 
   it("another program's database is NOT_A_LOG, byte for byte as before", async () => {
     sql('CREATE TABLE recipes (name TEXT); INSERT INTO recipes VALUES (1)')
