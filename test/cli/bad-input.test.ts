@@ -149,7 +149,7 @@ describe('a session with an event of a newer version of the package', () => {
     expect(before).toMatchObject({ code: 0, stderr: '' })
     for (const args of [['show'], ['cancel'], ['resume', ...scripted]]) {
       const [command = '', ...options] = args
-      expectRefused(await folder.run([command, sessionId, ...options, ...log]), 'newer version of duolog', 'Install')
+      expectRefused(await folder.run([command, sessionId, ...options, ...log]), /update this (one|program)/)
     }
     expect(await folder.run(['events', sessionId, ...log])).toEqual(before)
   })

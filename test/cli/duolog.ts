@@ -105,7 +105,8 @@ function appears(child: ChildProcess, stderr: () => string, wanted: string): Pro
 
 function journal(path: string): string[] {
   if (!existsSync(path)) return []
-  const lines = readFileSync(path, 'utf8').trim().split('\n')
+  // What is not yet a whole line is still being written.
+  const lines = readFileSync(path, 'utf8').split('\n').slice(0, -1)
   const entries = lines.map((line) => JSON.parse(line) as { phase: string; purpose: string; workItemId?: string })
   return entries
     .filter(({ phase }) => phase === 'start')

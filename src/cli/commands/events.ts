@@ -2,7 +2,6 @@ import type { Command } from 'commander'
 import { sessionNotFound } from '../../agents/read-sessions.ts'
 import { evolveSession, initialSessionState } from '../../agents/session/evolve.ts'
 import type { SessionEvent } from '../../agents/session/schemas.ts'
-import { sessionStore } from '../../agents/session/session-events.ts'
 import { isEnded, isOpen, openCalls, type SessionState } from '../../agents/session/state.ts'
 import type { RecordedEvent } from '../../core/event.ts'
 import type { EventStore } from '../../store/event-store.ts'
@@ -43,9 +42,9 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
   const interrupt = onInterrupt(() => undefined)
   let state = initialSessionState()
   try {
-    for await (const event of followStream(sessionStore(store), session, { signal: interrupt.signal })) {
+    for await (const event of followStream(store, session, { signal: interrupt.signal })) {
       if (event.streamPosition >= flags.from) await print(event, flags)
-      if (flags.follow) state = evolveSession(state, event)
+      if (flags.follow) state = evolveSession(state, event as RecordedEvent<SessionEvent>)
       if (event.streamPosition >= version && (!flags.follow || isOver(state))) return EXIT.completed
     }
     return EXIT.interrupted
@@ -59,7 +58,8 @@ function isOver(state: SessionState): boolean {
   return isEnded(state) && openCalls(state, isOpen).length === 0
 }
 
-function print(event: RecordedEvent<SessionEvent>, flags: EventsFlags): Promise<void> {
+/** As it was stored: also what only another version of the package understands. */
+function print(event: RecordedEvent, flags: EventsFlags): Promise<void> {
   if (flags.json) return printLines([JSON.stringify(event)])
   const { streamPosition, timestamp, type, data } = event
   const line = `${String(streamPosition).padStart(4)}  ${timestamp}  ${type.padEnd(22)}  ${shortData(data)}`
