@@ -134,10 +134,10 @@ class Crew {
     for (const unheard of unasked) unheard.catch(() => {})
   }
 
-  async #impatience(signal: AbortSignal): Promise<never> {
+  async #impatience(signal: AbortSignal, awaited = 'neither an end nor a death'): Promise<never> {
     const { patienceMs } = this.#run
     await sleep(patienceMs, undefined, { signal }).catch(() => new Promise(() => {}))
-    throw new Error(`Nothing for ${patienceMs} ms: neither an end nor a death`)
+    throw new Error(`Nothing for ${patienceMs} ms: ${awaited}`)
   }
 
   /** In good order, whoever runs the session last: a service that goes first gives its calls back. */
@@ -146,7 +146,8 @@ class Crew {
     const members = [...this.#members]
     for (const [, child] of members) child.finish()
     const gone = Promise.all(members.map(([, child]) => child.gone))
-    const deaths = await Promise.race([gone, this.#impatience(over.signal)]).finally(() => over.abort())
+    const impatience = this.#impatience(over.signal, 'the processes did not close')
+    const deaths = await Promise.race([gone, impatience]).finally(() => over.abort())
     const bad = deaths.findIndex(({ complaint }) => complaint !== '')
     if (bad !== -1) throw new Error(`The ${members[bad]![0]} process did not close well: ${deaths[bad]!.complaint}`)
   }
