@@ -9,7 +9,7 @@ import { defineConfig } from 'vitest/config'
  * - unit: everything else; fast, no network, no sleeping.
  */
 const kafka = ['test/kafka/**/*.test.ts', 'test/store/kafka/**/*.test.ts', 'test/**/*.kafka.test.ts']
-const processes = ['test/{chaos,cli,docs,examples,packaging}/**/*.test.ts', 'test/**/*.process.test.ts']
+const processes = ['test/{chaos,checks,cli,docs,examples,packaging}/**/*.test.ts', 'test/**/*.process.test.ts']
 
 const brokerSetup = 'test/support/broker-setup.ts'
 
