@@ -54,12 +54,12 @@ function goOnWith({ dispatch }: SessionView, { executor, script, command }: GoOn
 }
 
 function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
-  const { sessionId } = view
   const calls = callsInDoubt(view)
+  const decisions = calls.map((call) => `  ${resolveCommand(view.sessionId, call.callId, flags)}`)
+  const inDoubt = `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`
   return [
-    `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`,
-    ...calls.map((call) => `  ${resolveCommand(sessionId, call.callId, flags)}`),
+    ...(calls.length > 0 ? [inDoubt, ...decisions] : []),
     goOnWith(view, flags).replace('Go', 'Then go'),
-    `  ${resumeCommand(sessionId, flags)}`,
+    `  ${resumeCommand(view.sessionId, flags)}`,
   ]
 }

@@ -10,6 +10,7 @@ let folder: Folder
 beforeAll(async () => {
   folder = newFolder()
   folder.write('agents.json', script({ files: false }))
+  folder.write('broken.json', '{ "plans": [')
   await folder.run(['run', 'x', '--script', 'agents.json', '--session', 'good', '--log', 'file:good.db'])
 })
 afterAll(() => folder.remove())
@@ -24,7 +25,7 @@ function expectRefused({ code, stdout, stderr }: Ended, ...says: (string | RegEx
   for (const part of says) expect(stderr).toMatch(part)
 }
 
-describe('the command line', () => {
+describe.concurrent('the command line', () => {
   it.each([
     ['an unknown command', ['rnu', 'x'], 'Did you mean run?'],
     ['an unknown option', ['run', 'x', '--jsno'], 'Did you mean --json?'],
@@ -56,7 +57,7 @@ describe('the command line', () => {
   })
 })
 
-describe('the work directory', () => {
+describe.concurrent('the work directory', () => {
   it.each([
     ['nowhere', 'does not exist'],
     ['agents.json', 'is not a folder'],
@@ -66,7 +67,7 @@ describe('the work directory', () => {
   })
 })
 
-describe('the log', () => {
+describe.concurrent('the log', () => {
   it('of an unknown scheme', async () => {
     expectRefused(await run(...scripted, '--log', 'kafak://h:1'), 'Did you mean "kafka"', 'file:./run.db')
   })
@@ -116,7 +117,7 @@ describe('the log', () => {
   }
 })
 
-describe('the session', () => {
+describe.concurrent('the session', () => {
   it.each([
     ['show', []],
     ['events', []],
@@ -136,13 +137,14 @@ describe('the session', () => {
   })
 })
 
-describe('a session with an event of a newer version of the package', () => {
+describe.concurrent('a session with an event of a newer version of the package', () => {
   const newer = ["type = 'SessionTeleported'", 'version = 99']
 
   it.each(newer)('(%s) is not gone on with, only printed', async (change) => {
-    const log = ['--log', 'file:future.db']
+    const name = `${change.slice(0, 4)}.db`
+    const log = ['--log', `file:${name}`]
     const { sessionId } = await folder.json(['run', 'x', ...scripted, ...log])
-    const db = new DatabaseSync(folder.file('future.db'))
+    const db = new DatabaseSync(folder.file(name))
     db.exec(`UPDATE records SET ${change} WHERE type = 'SessionCompleted'`)
     db.close()
     const before = await folder.run(['events', sessionId, ...log])
@@ -155,15 +157,18 @@ describe('a session with an event of a newer version of the package', () => {
   })
 })
 
-describe('the executor module', () => {
+describe.concurrent('the executor module', () => {
+  let modules = 0
+  const module = (source: string) => folder.write(`agent-${++modules}.mjs`, source)
+
   it.each([
     ['that throws while it is loaded', 'throw new Error("no key")', 'no key'],
     ['of the wrong shape', 'export default { exeucte() {} }', 'not an AgentExecutor'],
     ['without a default export', 'export const x = 1', 'no default export'],
     ['that is not JavaScript', 'this is not a program', 'fails while it is loaded'],
   ])('%s', async (_, source, says) => {
-    folder.write('agent.mjs', source)
-    expectRefused(await run('--executor', 'agent.mjs', '--log', 'file:none.db'), 'agent.mjs', says)
+    const name = module(source)
+    expectRefused(await run('--executor', name, '--log', 'file:none.db'), name, says)
     expect(existsSync(folder.file('none.db'))).toBe(false)
   })
 
@@ -172,19 +177,20 @@ describe('the executor module', () => {
   })
 
   it('that answers garbage', async () => {
-    folder.write('agent.mjs', 'export default { execute: async () => 42 }')
-    await failsVisibly(['--executor', 'agent.mjs'], 'output')
+    await failsVisibly(['--executor', module('export default { execute: async () => 42 }')], 'output')
   })
 
   it('that throws when it is asked', async () => {
-    folder.write('agent.mjs', 'export default { execute() { throw new Error("quota used up") } }')
-    await failsVisibly(['--executor', 'agent.mjs'], 'quota used up')
+    await failsVisibly(
+      ['--executor', module('export default { execute() { throw new Error("quota used up") } }')],
+      'quota used up',
+    )
   })
 
   it('that breaks outside of a call leaves a session to resume', async () => {
     const late = 'setTimeout(() => { throw new Error("late") }, 100)'
-    folder.write('agent.mjs', `export default { execute: () => new Promise(() => { ${late} }) }`)
-    const { code, stderr } = await run('--executor', 'agent.mjs', '--session', 'broken', '--log', 'file:late.db')
+    const name = module(`export default { execute: () => new Promise(() => { ${late} }) }`)
+    const { code, stderr } = await run('--executor', name, '--session', 'broken', '--log', 'file:late.db')
     expect(code).toBe(1)
     expect(stderr).toContain('duolog: unexpected: late')
     const resumed = await folder.run(['resume', 'broken', ...scripted, '--log', 'file:late.db'])
@@ -192,7 +198,7 @@ describe('the executor module', () => {
   })
 })
 
-describe('the command that does the work', () => {
+describe.concurrent('the command that does the work', () => {
   it.each([
     ['that does not exist', 'no-such-program-anywhere', [], 'no-such-program-anywhere'],
     ['that exits 137', `node -e "process.exit(137)"`, [], '137'],
@@ -201,7 +207,7 @@ describe('the command that does the work', () => {
   ])('%s', (_, command, options, says) => failsVisibly(['--command', command, ...options], says))
 })
 
-describe('the script', () => {
+describe.concurrent('the script', () => {
   it('with an item that no plan has', async () => {
     const strange = script()
     folder.write('strange.json', { ...strange, items: { ...strange.items, thrid: { attempts: [{}] } } })
@@ -213,7 +219,6 @@ describe('the script', () => {
     ['that is not there', 'nowhere.json', 'there is no such file'],
     ['that is not JSON', 'broken.json', 'not JSON'],
   ])('%s', async (_, name, says) => {
-    folder.write('broken.json', '{ "plans": [')
     expectRefused(await run('--script', name, '--log', 'file:none.db'), name, says)
   })
 })
