@@ -41,7 +41,6 @@ const owners = {
   kafkajs: '^src/kafka/drivers/kafkajs[.]ts$',
   '@platformatic/kafka': '^src/kafka/drivers/platformatic[.]ts$',
   commander: '^src/cli/',
-  'yocto-spinner': '^src/cli/',
 }
 
 function ownerRule([name, file]) {

@@ -153,7 +153,9 @@ const FAULTS: readonly Fault[] = [
           const before = waiting
           const appended = before.then(() => appendToStream(stream, events, options))
           waiting = appended
-          setTimeout(() => (waiting = Promise.resolve()))
+          setTimeout(() => {
+            waiting = Promise.resolve()
+          })
           return appended
         },
       }

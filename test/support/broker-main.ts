@@ -8,6 +8,6 @@ const end = async () => {
   await broker.stop()
   process.exit(0)
 }
-process.once('SIGINT', end)
-process.once('SIGTERM', end)
+process.once('SIGINT', () => void end())
+process.once('SIGTERM', () => void end())
 setInterval(() => {}, 1 << 30)
