@@ -29,6 +29,7 @@ export { commandGate, type GateContext } from './agents/gates/command-gate.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
+export type { Spending } from './agents/session/budget.ts'
 export type { GateReport, SessionCommand } from './agents/session/commands.ts'
 export { nextActions, type SessionAction } from './agents/session/next-actions.ts'
 export {
@@ -40,6 +41,8 @@ export {
 } from './agents/session/schemas.ts'
 export { sessionEvents } from './agents/session/session-events.ts'
 export {
+  type Budget,
+  budgetSchema,
   gateSchema,
   type QualityGate,
   type SessionSettings,
@@ -58,7 +61,7 @@ export type {
   WorkItemState,
   WorkItemStatus,
 } from './agents/session/state.ts'
-export type { CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
+export type { BudgetView, CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
 export { sessionDecider } from './agents/session-log.ts'
 export {
   type Plan,

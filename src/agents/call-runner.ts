@@ -130,7 +130,7 @@ export class CallRunner {
     const { callId, epoch } = call
     const { owner, claimFor } = this
     try {
-      await this.#persist(sessionId, { ...report, callId, epoch, owner, claimFor } as SessionCommand)
+      await this.#persist(sessionId, { ...report, callId, epoch, owner, claimFor })
     } catch (error) {
       if (isDuologError(error, 'STORE_CLOSED')) throw error
       const reason = `its report could not be recorded: ${messageOf(error)}`

@@ -149,6 +149,11 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'resolve', callId, resolution })
   }
 
+  /** Gives a session that waits for money new limits; `resume` goes on. A limit may also be set on one that had none. */
+  async raiseBudget(sessionId: string, limits: SessionEventData['BudgetRaised']): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'raise-budget', limits })
+  }
+
   /**
    * A session as it is now.
    * @throws SESSION_NOT_FOUND

@@ -144,6 +144,7 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       agents.onWork = async (request, signal) => {
         signal.addEventListener('abort', () => aborted.resolve(request.callId))
         await other.cancel('s2', 'changed my mind')
+        signal.throwIfAborted()
         await new Promise((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
       }
       const view = await coordinator(store, { executor: agents }).run('build it', { sessionId: 's2' })

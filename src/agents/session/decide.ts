@@ -56,6 +56,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
       return addWorkItem(command, state)
     case 'update-workflow':
       return updateWorkflow(command, state)
+    case 'raise-budget':
+      return raiseBudget(command, state)
     case 'pause':
       return pause(command, state)
     case 'resume':
@@ -256,6 +258,14 @@ function updateWorkflow({ phase, note }: Command<'update-workflow'>, state: Sess
   refuseEnded(state)
   if (state.phase === phase) return []
   return [{ type: 'WorkflowStateUpdated', data: { phase, ...(note === undefined ? {} : { note }) } }]
+}
+
+function raiseBudget({ limits }: Command<'raise-budget'>, state: SessionState): readonly SessionEvent[] {
+  refuseEnded(state)
+  const budget: SessionEventData['BudgetRaised'] = state.settings.budget ?? {}
+  const names = ['maxUsd', 'maxCalls', 'maxTokens'] as const
+  const changed = names.filter((name) => limits[name] !== undefined && limits[name] !== budget[name])
+  return changed.length === 0 ? [] : [{ type: 'BudgetRaised', data: limits }]
 }
 
 function pause({ reason }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {

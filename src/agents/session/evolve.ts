@@ -1,6 +1,5 @@
-import { DuologError } from '../../core/errors.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
-import { settingsSchema } from './settings.ts'
+import { budgetSchema, settingsSchema } from './settings.ts'
 import {
   type CallState,
   failuresUpTo,
@@ -50,7 +49,7 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   WorkItemCreated: (state, data) => withItem(state, newWorkItem(data)),
   TaskAssigned: (state, { workItemId, attempt, callId }) =>
     changeItem(state, workItemId, (item) => ({ ...startAttempt(item, attempt), workCallId: callId })),
-  AgentCallReserved: (state, data) => linkCall(withCall(state, newCall(state, data)), data),
+  AgentCallReserved: (state, data) => linkCall(withCall(affordable(state, data), newCall(state, data)), data),
   AgentCallClaimed: (state, { callId, epoch, owner }) => ({
     ...changeCall(state, callId, { status: 'claimed', epoch, owner }),
     lastEpoch: epoch,
@@ -97,6 +96,8 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     changeItem(state, workItemId, (item) => ({ ...item, status: 'failed', reason })),
   WorkItemBlocked: (state, { workItemId, blockedBy }) =>
     changeItem(state, workItemId, (item) => ({ ...item, status: 'blocked', blockedBy })),
+  BudgetExceeded: (state, exceeded) => ({ ...state, budgetExceeded: exceeded }),
+  BudgetRaised: (state, limits) => withoutExceeded(raise(state, limits)),
   SessionPaused: (state, { reason }) => ({ ...state, status: 'paused', reason }),
   SessionResumed: (state, { owner }) => ({ ...goOn(state), owner }),
   SessionCompleted: (state) => ({ ...state, status: 'completed' }),
@@ -104,22 +105,9 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   SessionCancelled: (state, { reason }) => ({ ...state, status: 'cancelled', reason }),
 }
 
-/** @throws EVENT_VERSION_NEWER: to go on with half of a session's history would spoil it. Streams of others are passed over. */
 export function evolveSession(state: SessionState, event: SessionEvent): SessionState {
-  const known = Object.hasOwn(evolvers, event.type) && !isNewer(event)
-  if (known) return (evolvers[event.type] as Evolve<SessionEventName>)(state, event.data)
-  if (state.status === 'unborn') return state
-  throw new DuologError(
-    'EVENT_VERSION_NEWER',
-    `The session holds an event "${event.type}" of a newer version of duolog. Install that version; nothing was changed.`,
-  )
-}
-
-const EVENT_VERSION = 1
-
-/** A recorded event says the version of its schema; one that was just decided has none yet. */
-function isNewer(event: SessionEvent & { readonly version?: number }): boolean {
-  return (event.version ?? EVENT_VERSION) > EVENT_VERSION
+  const evolve = evolvers[event.type] as Evolve<SessionEventName> | undefined
+  return evolve === undefined ? state : evolve(state, event.data)
 }
 
 function newWorkItem({ workItemId, ...planned }: SessionEventData['WorkItemCreated']): WorkItemState {
@@ -169,6 +157,20 @@ function linkCall(state: SessionState, call: SessionEventData['AgentCallReserved
     if (purpose === 'review') return { ...item, status: 'reviewing', reviewCallId: callId }
     return { ...item, gateCallIds: new Map(item.gateCallIds).set(gateId ?? '', callId) }
   })
+}
+
+function raise(state: SessionState, limits: SessionEventData['BudgetRaised']): SessionState {
+  const budget = budgetSchema.parse({ ...state.settings.budget, ...definedOnly(limits) })
+  return { ...state, settings: { ...state.settings, budget } }
+}
+
+/** A paid call was reserved after all: a cheaper outcome made room for it. */
+function affordable(state: SessionState, { role }: SessionEventData['AgentCallReserved']): SessionState {
+  return role === 'gate' ? state : withoutExceeded(state)
+}
+
+function withoutExceeded({ budgetExceeded: _, ...state }: SessionState): SessionState {
+  return state
 }
 
 function goOn(state: SessionState): SessionState {

@@ -1,3 +1,4 @@
+import { reservationOf } from './budget.ts'
 import { evolveSession } from './evolve.ts'
 import { nextActions, type SessionAction } from './next-actions.ts'
 import type { SessionEvent } from './schemas.ts'
@@ -13,9 +14,11 @@ export function settle(state: SessionState): SessionEvent[] {
   const events: SessionEvent[] = []
   let current = state
   for (let actions = nextActions(current); actions.length > 0; actions = nextActions(current)) {
-    const performed = actions.flatMap((action) => perform(current, action))
-    current = performed.reduce(evolveSession, current)
-    events.push(...performed)
+    for (const action of actions) {
+      const performed = perform(current, action)
+      current = performed.reduce(evolveSession, current)
+      events.push(...performed)
+    }
   }
   return events
 }
@@ -46,6 +49,8 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
       return [failed(state, action.workItemId, action.reason)]
     case 'block-item':
       return [{ type: 'WorkItemBlocked', data: { workItemId: action.workItemId, blockedBy: [...action.blockedBy] } }]
+    case 'exceed-budget':
+      return [{ type: 'BudgetExceeded', data: action.exceeded }]
     case 'complete':
       return [
         ...phase(state, 'completion'),
@@ -123,6 +128,7 @@ function reserve(
   wanted: Wanted,
   again?: CallState,
 ): Extract<SessionEvent, { type: 'AgentCallReserved' }> {
+  const { purpose } = wanted
   const attemptOfCall = again === undefined ? 1 : again.try + 1
   const role = roleOf[wanted.purpose]
   const model = role === 'gate' ? undefined : state.settings.models[role]
@@ -137,6 +143,9 @@ function reserve(
       timeoutMs: timeoutOf(state, wanted),
       ...(again === undefined ? {} : { predecessor: again.callId }),
       ...(model === undefined ? {} : { model }),
+      ...(state.settings.budget === undefined || purpose === 'gate'
+        ? {}
+        : { reservedUsd: reservationOf(state, purpose) }),
       ...(resume === undefined ? {} : { resume }),
     },
   }

@@ -8,7 +8,7 @@ import { type CallState, callById, itemById, type SessionState } from './state.t
 /** What an executor is asked for one call, computed from the state alone (P1), so whoever claims it asks the same. */
 export function requestFor(sessionId: string, state: SessionState, call: CallState): AgentRequest {
   if (call.role === 'gate') throw new Error(`Call ${call.callId} is a gate; no agent is asked`)
-  const { callId, role, purpose, attempt, try: tryNumber, timeoutMs, workItemId, model, resume } = call
+  const { callId, role, purpose, attempt, try: tryNumber, timeoutMs, workItemId, model, resume, reservedUsd } = call
   const { allowedTools } = state.settings
   return {
     callId,
@@ -22,6 +22,7 @@ export function requestFor(sessionId: string, state: SessionState, call: CallSta
     ...question(state, call),
     ...(workItemId === undefined ? {} : { workItemId }),
     ...(model === undefined ? {} : { model }),
+    ...(state.settings.budget?.maxUsd === undefined || reservedUsd === undefined ? {} : { maxBudgetUsd: reservedUsd }),
     ...(resume === undefined ? {} : { resume }),
     ...(allowedTools === undefined ? {} : { allowedTools }),
   }

@@ -53,6 +53,8 @@ export const sessionEventData = {
     predecessor: callId.optional(),
     timeoutMs: z.int().positive(),
     model: z.string().optional(),
+    /** Held from the session's budget until the call has its outcome. */
+    reservedUsd: z.number().nonnegative().optional(),
     /** The executor's own session to go on with (policy 'resume'). */
     resume: z.string().optional(),
   }),
@@ -118,6 +120,20 @@ export const sessionEventData = {
   WorkItemAccepted: z.object({ workItemId, attempt, qualityScore: z.number().optional() }),
   WorkItemFailed: z.object({ workItemId, attempt: z.int().nonnegative(), reason: z.string() }),
   WorkItemBlocked: z.object({ workItemId, blockedBy: z.array(workItemId) }),
+  /** The next call does not fit: the session waits for money. What runs is finished. */
+  BudgetExceeded: z.object({
+    limit: z.enum(['usd', 'calls', 'tokens']),
+    max: z.number(),
+    spent: z.number(),
+    reserved: z.number(),
+    needed: z.number(),
+    purpose: z.enum(['plan', 'work', 'review']),
+  }),
+  BudgetRaised: z.object({
+    maxUsd: z.number().positive().optional(),
+    maxCalls: z.int().positive().optional(),
+    maxTokens: z.int().positive().optional(),
+  }),
   SessionPaused: z.object({ reason: z.string() }),
   SessionResumed: z.object({ owner: z.string() }),
   SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),

@@ -10,6 +10,23 @@ export const gateSchema = z.strictObject({
   timeoutMs: z.int().positive().default(120_000),
 })
 
+/** Limits that hold before a call is made: its reservation must fit beside what is spent and what is reserved. */
+export const budgetSchema = z.strictObject({
+  maxUsd: z.number().positive().optional(),
+  /** Calls of the Manager and the Worker together. */
+  maxCalls: z.int().positive().optional(),
+  /** Input and output tokens together; what one call will use is not known before, so the last one may pass it. */
+  maxTokens: z.int().positive().optional(),
+  /** What one call reserves, and the most an executor that keeps to `maxBudgetUsd` may spend on it. */
+  perCallUsd: z
+    .strictObject({
+      plan: z.number().nonnegative().default(0.5),
+      work: z.number().nonnegative().default(1),
+      review: z.number().nonnegative().default(0.5),
+    })
+    .default({ plan: 0.5, work: 1, review: 0.5 }),
+})
+
 /** The rules of a session and their defaults. */
 export const settingsSchema = z.strictObject({
   /** Work items between assignment and verdict at one time. */
@@ -25,6 +42,8 @@ export const settingsSchema = z.strictObject({
   /** A review below this score rejects, even when it approves; 0 leaves the verdict to the reviewer. */
   minQualityScore: z.number().min(0).max(1).default(0),
   gates: z.array(gateSchema).default([]),
+  /** Without one nothing is limited. */
+  budget: budgetSchema.optional(),
   models: z.strictObject({ manager: z.string().optional(), worker: z.string().optional() }).default({}),
   allowedTools: z.array(z.string()).optional(),
   timeoutsMs: z
@@ -40,6 +59,8 @@ export const settingsSchema = z.strictObject({
 
 /** A gate as recorded with its session. */
 export type QualityGate = z.infer<typeof gateSchema>
+/** A session's limits as recorded with it. */
+export type Budget = z.infer<typeof budgetSchema>
 /** A session's rules as recorded with it. */
 export type SessionSettings = z.infer<typeof settingsSchema>
 /** A session's rules as a caller writes them: everything has a default. */

@@ -25,6 +25,7 @@ export interface CallState {
   readonly resume?: string
   readonly model?: string
   readonly timeoutMs: number
+  readonly reservedUsd?: number
   readonly status: CallStatus
   /** Set by the claim; a report must carry it (P8). */
   readonly epoch: number
@@ -105,6 +106,8 @@ export interface SessionState {
   /** Counts claims over the whole session; the next claim gets the next number. */
   readonly lastEpoch: number
   readonly refusedReports: number
+  /** Set while the next call does not fit into the budget. */
+  readonly budgetExceeded?: SessionEventData['BudgetExceeded']
   readonly reason?: string
 }
 
@@ -130,9 +133,10 @@ export function openCalls(state: SessionState, is: (call: CallState) => boolean)
 export const isReserved = (call: CallState): boolean => call.status === 'reserved'
 export const isClaimed = (call: CallState): boolean => call.status === 'claimed'
 
-/** Nothing moves until a person has resolved a call in doubt. */
+/** Nothing moves until a person has resolved a call in doubt or raised the budget. */
 export function isWaiting(state: SessionState): boolean {
-  return !isEnded(state) && state.openCallIds.size > 0 && openCalls(state, isOpen).length === 0
+  const needsSomebody = state.openCallIds.size > 0 || state.budgetExceeded !== undefined
+  return !isEnded(state) && needsSomebody && openCalls(state, isOpen).length === 0
 }
 
 /** A call that completed but had to be asked again answered unusably: that counts like a failure. */

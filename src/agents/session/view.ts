@@ -1,3 +1,6 @@
+import { type Spending, spendingOf } from './budget.ts'
+import type { SessionEventData } from './schemas.ts'
+import type { Budget } from './settings.ts'
 import { type CallState, isEnded, isUnresolved, isWaiting, type SessionState, type WorkItemState } from './state.ts'
 
 /** A session as people and programs are shown it (`duolog show --json`). Plain JSON. */
@@ -14,7 +17,17 @@ export interface SessionView {
   readonly reason?: string
   readonly workItems: readonly WorkItemView[]
   readonly calls: readonly CallView[]
+  readonly budget?: BudgetView
   readonly totals: SessionTotals
+}
+
+/** A session's money as it is shown. */
+export interface BudgetView extends Spending {
+  readonly maxUsd?: number
+  readonly maxCalls?: number
+  readonly maxTokens?: number
+  /** Why the session waits for money. */
+  readonly exceeded?: SessionEventData['BudgetExceeded']
 }
 
 /** A work item as it is shown. */
@@ -76,7 +89,18 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, calls)),
     calls: calls.map(callView),
+    ...(state.settings.budget === undefined ? {} : { budget: budgetView(state, state.settings.budget) }),
     totals: totalsOf(state, calls),
+  }
+}
+
+function budgetView(state: SessionState, { maxUsd, maxCalls, maxTokens }: Budget): BudgetView {
+  return {
+    ...spendingOf(state),
+    ...(maxUsd === undefined ? {} : { maxUsd }),
+    ...(maxCalls === undefined ? {} : { maxCalls }),
+    ...(maxTokens === undefined ? {} : { maxTokens }),
+    ...(state.budgetExceeded === undefined ? {} : { exceeded: state.budgetExceeded }),
   }
 }
 
