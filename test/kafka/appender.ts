@@ -13,6 +13,8 @@ export interface AppenderTask {
   /** Idempotency keys, one append each; append number i goes to stream i modulo their count. */
   readonly keys: readonly string[]
   readonly concurrency: number
+  /** An owner to announce; the process then stays until it is killed. */
+  readonly announce?: string
   readonly killAt?: { readonly point: string; readonly time: number }
 }
 
@@ -36,6 +38,7 @@ async function main(task: AppenderTask): Promise<void> {
     { brokers: task.brokers.split(','), prefix: task.prefix },
     { topics: ONE_PARTITION },
   )
+  if (task.announce !== undefined) await store.presence.announce(task.announce)
   let next = 0
   const work = async () => {
     for (let i = next++; i < task.keys.length; i = next++) {
@@ -50,7 +53,7 @@ async function main(task: AppenderTask): Promise<void> {
     }
   }
   await Promise.all(Array.from({ length: task.concurrency }, work))
-  await store.close()
+  if (task.announce === undefined) await store.close()
 }
 
 if (process.argv[2] !== undefined) await main(JSON.parse(process.argv[2]))

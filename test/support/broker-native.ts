@@ -29,6 +29,7 @@ export interface NativeBrokerOptions {
 
 export interface NativeBroker {
   readonly address: string
+  readonly port: number
   readonly dir: string
   /** The Java process itself, for tests that kill or freeze it. */
   readonly pid: number
@@ -92,7 +93,7 @@ async function startIn(dir: string, classPath: string, options: NativeBrokerOpti
   )
   const pid = await firstLine(watchdog).then(Number)
   watchdog.unref()
-  const broker = { address: `127.0.0.1:${port}`, dir, pid, classPath, stop: stopper(watchdog) }
+  const broker = { address: `127.0.0.1:${port}`, port, dir, pid, classPath, stop: stopper(watchdog) }
   try {
     await ready(port, watchdog)
   } catch (error) {

@@ -63,7 +63,7 @@ export interface KafkaConnection {
 }
 
 const DEFAULT_LEASE_MS = 5000
-const CONNECT_TIMEOUT_MS = 8000
+const CONNECT_TIMEOUT_MS = 5000
 
 /**
  * Opens the log on a cluster. Missing topics are made with their default partition counts, unless `topics: 'require'`.
@@ -74,6 +74,16 @@ export async function openKafkaStore(connection: KafkaConnection, options: Store
   const { logger = silentLogger } = options
   const { connectKafkajs } = await import('../../kafka/drivers/kafkajs.ts')
   const driver = await connectKafkajs(driverOptions(connection, logger))
+  return openKafkaStoreOn(driver, connection, options)
+}
+
+/** The same on any driver; the store closes it. */
+export async function openKafkaStoreOn(
+  driver: KafkaDriver,
+  connection: KafkaConnection,
+  options: StoreOptions = {},
+): Promise<EventStore> {
+  const { logger = silentLogger } = options
   try {
     const topics = await StoreTopics.open({ driver, connection, options, logger })
     return new KafkaStore({ driver, topics, options, logger })

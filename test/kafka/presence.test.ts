@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest'
+import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { PresenceBoard } from '../../src/store/kafka/presence-board.ts'
+import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { numbered, startAppender } from './log-check.ts'
+
+function beat(timestampMs: number, owners: readonly string[], withdrawn: readonly string[] = []) {
+  return { timestampMs, value: Buffer.from(JSON.stringify({ owners, withdrawn })) }
+}
+
+function newBoard(): PresenceBoard {
+  return new PresenceBoard({ leaseMs: 5000, graceMs: 2000, gapMs: 3000 })
+}
+
+describe('PresenceBoard', () => {
+  it('an owner is alive for the lease time after it was heard, then dead', () => {
+    const board = newBoard()
+    board.take(beat(0, ['owner']))
+    for (let ms = 1000; ms <= 5000; ms += 1000) board.take(beat(ms, []))
+    expect(board.liveness('owner')).toBe('alive')
+    board.take(beat(6000, []))
+    expect(board.liveness('owner')).toBe('dead')
+  })
+
+  it('after a time in which nobody was heard, the living get a grace to be heard again', () => {
+    const board = newBoard()
+    board.take(beat(0, ['owner']))
+    board.take(beat(60_000, []))
+    expect(board.liveness('owner')).toBe('unknown')
+    board.take(beat(61_000, []))
+    expect(board.liveness('owner')).toBe('unknown')
+    board.take(beat(62_000, []))
+    expect(board.liveness('owner')).toBe('dead')
+  })
+
+  it('who withdrew is dead at once, and alive again when it comes back', () => {
+    const board = newBoard()
+    board.take(beat(0, ['owner']))
+    board.take(beat(10, [], ['owner']))
+    expect(board.liveness('owner')).toBe('dead')
+    board.take(beat(20, ['owner']))
+    expect(board.liveness('owner')).toBe('alive')
+  })
+
+  it('who was never heard is unknown until a lease was heard, or the whole history', () => {
+    const board = newBoard()
+    for (let ms = 0; ms <= 5000; ms += 1000) board.take(beat(ms, []))
+    expect(board.liveness('owner')).toBe('unknown')
+    board.take(beat(6000, []))
+    expect(board.liveness('owner')).toBe('dead')
+    const whole = newBoard()
+    whole.sawTheBeginning()
+    whole.take(beat(0, []))
+    expect(whole.liveness('owner')).toBe('dead')
+  })
+
+  it('a record by a stranger says nothing', () => {
+    const board = newBoard()
+    board.take(beat(0, ['owner']))
+    for (const value of [null, Buffer.from('{"owners":'), Buffer.from('[]'), Buffer.from('{"withdrawn":"owner"}')]) {
+      board.take({ timestampMs: 1, value })
+    }
+    expect(board.liveness('owner')).toBe('alive')
+  })
+})
+
+describeKafka('presence on a broker', () => {
+  it('an owner whose process was killed is alive for its lease, then dead; the living stay alive', async () => {
+    const prefix = uniquePrefix('presence')
+    const brokers = kafkaBrokers.split(',')
+    const store = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000 })
+    const living = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000 })
+    await living.presence.announce('living')
+    const task = { brokers: kafkaBrokers, prefix, streams: ['s'], keys: numbered('k', 1), concurrency: 1 }
+    const killed = startAppender({ ...task, announce: 'killed' })
+    await expect.poll(() => killed.acknowledged.length, { timeout: 30_000 }).toBe(1)
+    expect(await store.presence.liveness('killed')).toBe('alive')
+    killed.child.kill('SIGKILL')
+    await expect.poll(() => store.presence.liveness('killed'), { timeout: 30_000, interval: 200 }).toBe('dead')
+    expect(await store.presence.liveness('living')).toBe('alive')
+    await Promise.all([store.close(), living.close()])
+  })
+})

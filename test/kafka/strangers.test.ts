@@ -1,0 +1,97 @@
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { RecordedEvent } from '../../src/core/event.ts'
+import type { Logger } from '../../src/core/logger.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { ONE_PARTITION } from './appender.ts'
+import { plainClient, sendPlain } from './log-check.ts'
+
+const STREAM = 'session-1'
+
+function envelope(sequence: string): Record<string, string> {
+  return { ce_id: `forged-${sequence}`, ce_type: 'Forged', ce_sequence: sequence, ce_dataschema: 'duolog:Forged:1' }
+}
+
+const STRANGERS = [
+  { reason: 'it has no key', key: null, value: '{}' },
+  { reason: 'its value is null', key: STREAM, value: null, headers: envelope('2') },
+  { reason: 'it has no header ce_id', key: STREAM, value: '{}' },
+  { reason: 'its value is not JSON', key: STREAM, value: '{"half":', headers: envelope('2') },
+  {
+    reason: 'it claims to be event 7 of its stream, where event 2 is due',
+    key: STREAM,
+    value: '{}',
+    headers: envelope('7'),
+  },
+  {
+    reason: 'it claims to be event 1 of its stream, where event 2 is due',
+    key: STREAM,
+    value: '{}',
+    headers: envelope('1'),
+  },
+  { reason: 'it has no header ce_sequence with a stream position', key: STREAM, value: '{}', headers: envelope('two') },
+  {
+    reason: 'its header ce_dataschema does not end in a version',
+    key: STREAM,
+    value: '{}',
+    headers: { ...envelope('2'), ce_dataschema: 'duolog:Forged:latest' },
+  },
+]
+
+async function readAll(store: EventStore): Promise<readonly RecordedEvent[]> {
+  const events: RecordedEvent[] = []
+  for await (const event of store.readStream(STREAM)) events.push(event)
+  return events
+}
+
+describeKafka('records by strangers in the event topic', () => {
+  const prefix = uniquePrefix('strangers')
+  const brokers = kafkaBrokers.split(',')
+  const reports: string[] = []
+  const report = (fields: object) => void ('reason' in fields && reports.push(String(fields.reason)))
+  const logger: Logger = { debug() {}, info() {}, warn: report, error: report }
+  const open = () => openKafkaStore({ brokers, prefix }, { logger, topics: ONE_PARTITION })
+  let store: EventStore
+
+  beforeAll(async () => {
+    store = await open()
+    await store.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
+    const messages = STRANGERS.map(({ reason: _reason, ...message }) => ({ ...message, partition: 0 }))
+    await sendPlain(plainClient(kafkaBrokers), `${prefix}session.events`, messages)
+  })
+  afterAll(() => store.close())
+
+  it('P3 are skipped, each reported once with its reason, and the stream goes on as if they were not there', async () => {
+    const appended = await store.appendToStream(STREAM, [{ type: 'Mine', data: 2 }], { expectedStreamVersion: 1 })
+    expect(appended.currentStreamVersion).toBe(2)
+    const events = await readAll(store)
+    expect(events.map(({ streamPosition, data }) => [streamPosition, data])).toEqual([
+      [1, 1],
+      [2, 2],
+    ])
+    await readAll(store)
+    expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
+  })
+
+  it('P3 are skipped by consumers too, whose group comes past them', async () => {
+    const seen: unknown[] = []
+    const both = Promise.withResolvers<void>()
+    const consumer = store.consume({
+      group: 'reader',
+      topics: ['session.events'],
+      handler: async ({ data }) => {
+        if (seen.push(data) === 2) both.resolve()
+      },
+    })
+    await both.promise
+    await consumer.stop()
+    expect(seen).toEqual([1, 2])
+  })
+
+  it('P3 are skipped by a process that comes later', async () => {
+    const later = await open()
+    expect(await later.appendToStream(STREAM, [{ type: 'Mine', data: 3 }])).toMatchObject({ currentStreamVersion: 3 })
+    await later.close()
+  })
+})
