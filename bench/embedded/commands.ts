@@ -15,7 +15,7 @@ const decider: Decider<number, 'place', OrderPlaced> = {
 
 /** Load + decide + append on one stream again and again; returns commands per second. */
 export async function commandsPerSecond(store: EventStore, stream: string, commands: number): Promise<number> {
-  const handler = createCommandHandler({ store, decider })
+  const handler = createCommandHandler<number, 'place', OrderPlaced>({ store, decider })
   const { currentStreamVersion } = await handler.load(stream)
   const ms = await timed(async () => {
     for (let n = 0; n < commands; n++) await handler.handle(stream, 'place')
