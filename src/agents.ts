@@ -50,6 +50,7 @@ export {
   settingsSchema,
 } from './agents/session/settings.ts'
 export type {
+  ApprovalState,
   CallPurpose,
   CallRole,
   CallState,

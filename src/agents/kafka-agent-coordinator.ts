@@ -149,6 +149,15 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'resolve', callId, resolution })
   }
 
+  /** A person's answer to what a session asked for; the same answer twice is one. `resume` goes on. */
+  async answerApproval(
+    sessionId: string,
+    approvalId: string,
+    answer: { readonly approved: boolean; readonly reason?: string },
+  ): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'answer-approval', approvalId, ...answer })
+  }
+
   /** Gives a session that waits for money new limits; `resume` goes on. A limit may also be set on one that had none. */
   async raiseBudget(sessionId: string, limits: SessionEventData['BudgetRaised']): Promise<SessionView> {
     return this.#command(sessionId, { kind: 'raise-budget', limits })

@@ -60,6 +60,12 @@ type SessionRequest =
       readonly phase: SessionEventData['WorkflowStateUpdated']['phase']
       readonly note?: string
     }
+  | {
+      readonly kind: 'answer-approval'
+      readonly approvalId: string
+      readonly approved: boolean
+      readonly reason?: string
+    }
   | { readonly kind: 'raise-budget'; readonly limits: SessionEventData['BudgetRaised'] }
   | { readonly kind: 'pause'; readonly reason: string }
   /** Taken only from the owner the caller saw: of two who find a dead owner one goes on. */

@@ -4,7 +4,16 @@ import type { SessionCommand } from './commands.ts'
 import { evolveSession } from './evolve.ts'
 import { settle } from './perform.ts'
 import type { SessionEvent, SessionEventData } from './schemas.ts'
-import { type CallState, isClaimed, isEnded, isReserved, isUnresolved, openCalls, type SessionState } from './state.ts'
+import {
+  type CallState,
+  isClaimed,
+  isEnded,
+  isReserved,
+  isUnresolved,
+  openCalls,
+  pendingApprovals,
+  type SessionState,
+} from './state.ts'
 
 /*
  * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
@@ -56,6 +65,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
       return addWorkItem(command, state)
     case 'update-workflow':
       return updateWorkflow(command, state)
+    case 'answer-approval':
+      return answerApproval(command, state)
     case 'raise-budget':
       return raiseBudget(command, state)
     case 'pause':
@@ -258,6 +269,19 @@ function updateWorkflow({ phase, note }: Command<'update-workflow'>, state: Sess
   refuseEnded(state)
   if (state.phase === phase) return []
   return [{ type: 'WorkflowStateUpdated', data: { phase, ...(note === undefined ? {} : { note }) } }]
+}
+
+function answerApproval(command: Command<'answer-approval'>, state: SessionState): readonly SessionEvent[] {
+  const { approvalId, approved, reason } = command
+  const approval = state.approvals.get(approvalId)
+  if (approval === undefined) {
+    const pending = pendingApprovals(state).map((each) => `"${each.approvalId}"`)
+    const hint = pending.length === 0 ? 'It asks for none.' : `It asks for: ${pending.join(', ')}.`
+    throw new DuologError('APPROVAL_NOT_FOUND', `This session has not asked for the approval "${approvalId}". ${hint}`)
+  }
+  if (approval.status !== 'requested' || isEnded(state)) return []
+  if (!approved) return [{ type: 'ApprovalDenied', data: { approvalId, reason: reason ?? 'no reason given' } }]
+  return [{ type: 'ApprovalGiven', data: { approvalId, ...(reason === undefined ? {} : { reason }) } }]
 }
 
 function raiseBudget({ limits }: Command<'raise-budget'>, state: SessionState): readonly SessionEvent[] {

@@ -1,6 +1,7 @@
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
 import { budgetSchema, settingsSchema } from './settings.ts'
 import {
+  type ApprovalState,
   type CallState,
   failuresUpTo,
   isOpen,
@@ -29,6 +30,7 @@ export function initialSessionState(): SessionState {
     openCallIds: new Set(),
     lastEpoch: 0,
     refusedReports: 0,
+    approvals: new Map(),
   }
 }
 
@@ -98,6 +100,10 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     changeItem(state, workItemId, (item) => ({ ...item, status: 'blocked', blockedBy })),
   BudgetExceeded: (state, exceeded) => ({ ...state, budgetExceeded: exceeded }),
   BudgetRaised: (state, limits) => withoutExceeded(raise(state, limits)),
+  ApprovalRequested: (state, data) =>
+    withApproval(state, { ...definedOnly(data), status: 'requested' } as ApprovalState),
+  ApprovalGiven: (state, { approvalId, reason }) => answerApproval(state, approvalId, { status: 'given', reason }),
+  ApprovalDenied: (state, { approvalId, reason }) => answerApproval(state, approvalId, { status: 'denied', reason }),
   SessionPaused: (state, { reason }) => ({ ...state, status: 'paused', reason }),
   SessionResumed: (state, { owner }) => ({ ...goOn(state), owner }),
   SessionCompleted: (state) => ({ ...state, status: 'completed' }),
@@ -157,6 +163,20 @@ function linkCall(state: SessionState, call: SessionEventData['AgentCallReserved
     if (purpose === 'review') return { ...item, status: 'reviewing', reviewCallId: callId }
     return { ...item, gateCallIds: new Map(item.gateCallIds).set(gateId ?? '', callId) }
   })
+}
+
+function withApproval(state: SessionState, approval: ApprovalState): SessionState {
+  return { ...state, approvals: new Map(state.approvals).set(approval.approvalId, approval) }
+}
+
+function answerApproval(
+  state: SessionState,
+  approvalId: string,
+  { status, reason }: { status: 'given' | 'denied'; reason: string | undefined },
+): SessionState {
+  const approval = state.approvals.get(approvalId)
+  if (approval === undefined) throw new Error(`The log answers approval "${approvalId}", which was never requested`)
+  return withApproval(state, { ...approval, status, ...(reason === undefined ? {} : { reason }) })
 }
 
 function raise(state: SessionState, limits: SessionEventData['BudgetRaised']): SessionState {

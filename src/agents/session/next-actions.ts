@@ -1,3 +1,4 @@
+import { withApprovals } from './approvals.ts'
 import { withinBudget } from './budget.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { QualityGate } from './settings.ts'
@@ -30,6 +31,7 @@ export type SessionAction =
   | { readonly kind: 'revise'; readonly workItemId: string; readonly feedback: readonly string[] }
   | { readonly kind: 'fail-item'; readonly workItemId: string; readonly reason: string }
   | { readonly kind: 'block-item'; readonly workItemId: string; readonly blockedBy: readonly string[] }
+  | { readonly kind: 'request-approval'; readonly request: SessionEventData['ApprovalRequested'] }
   | { readonly kind: 'exceed-budget'; readonly exceeded: SessionEventData['BudgetExceeded'] }
   | { readonly kind: 'complete' }
   | { readonly kind: 'fail'; readonly reason: string }
@@ -37,7 +39,7 @@ export type SessionAction =
 /** What should happen next in a session, as a pure function (P1). Empty: wait for what is open, or it is over. */
 export function nextActions(state: SessionState): readonly SessionAction[] {
   if (state.status === 'unborn' || state.status === 'paused' || isEnded(state)) return []
-  return withinBudget(state, wanted(state))
+  return withinBudget(state, withApprovals(state, wanted(state)))
 }
 
 function wanted(state: SessionState): readonly SessionAction[] {

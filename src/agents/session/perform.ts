@@ -49,6 +49,8 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
       return [failed(state, action.workItemId, action.reason)]
     case 'block-item':
       return [{ type: 'WorkItemBlocked', data: { workItemId: action.workItemId, blockedBy: [...action.blockedBy] } }]
+    case 'request-approval':
+      return [{ type: 'ApprovalRequested', data: action.request }]
     case 'exceed-budget':
       return [{ type: 'BudgetExceeded', data: action.exceeded }]
     case 'complete':

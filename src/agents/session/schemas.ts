@@ -134,6 +134,16 @@ export const sessionEventData = {
     maxCalls: z.int().positive().optional(),
     maxTokens: z.int().positive().optional(),
   }),
+  /** A person has to answer before the session goes on with `subject`. */
+  ApprovalRequested: z.object({
+    approvalId: z.string().min(1),
+    subject: z.enum(['plan', 'work-item', 'completion']),
+    workItemId: workItemId.optional(),
+    /** What the person decides about, in words. */
+    input: z.string(),
+  }),
+  ApprovalGiven: z.object({ approvalId: z.string(), reason: z.string().optional() }),
+  ApprovalDenied: z.object({ approvalId: z.string(), reason: z.string() }),
   SessionPaused: z.object({ reason: z.string() }),
   SessionResumed: z.object({ owner: z.string() }),
   SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),

@@ -27,6 +27,16 @@ export const budgetSchema = z.strictObject({
     .default({ plan: 0.5, work: 1, review: 0.5 }),
 })
 
+/** What a person has to approve first. The process may end meanwhile; the answer is an event. */
+export const approvalsSchema = z.strictObject({
+  /** The plan, before any of its items is begun. */
+  plan: z.boolean().default(false),
+  /** Work items before their first attempt: all, or those with these ids. */
+  workItems: z.union([z.literal('all'), z.array(z.string())]).default([]),
+  /** The session's result, when all items are accepted. */
+  completion: z.boolean().default(false),
+})
+
 /** The rules of a session and their defaults. */
 export const settingsSchema = z.strictObject({
   /** Work items between assignment and verdict at one time. */
@@ -44,6 +54,7 @@ export const settingsSchema = z.strictObject({
   gates: z.array(gateSchema).default([]),
   /** Without one nothing is limited. */
   budget: budgetSchema.optional(),
+  approvals: approvalsSchema.default({ plan: false, workItems: [], completion: false }),
   models: z.strictObject({ manager: z.string().optional(), worker: z.string().optional() }).default({}),
   allowedTools: z.array(z.string()).optional(),
   timeoutsMs: z

@@ -43,6 +43,16 @@ export interface CallState {
 }
 
 /** Where a work item stands. */
+/** Something a person was asked to approve. */
+export interface ApprovalState {
+  readonly approvalId: string
+  readonly subject: 'plan' | 'work-item' | 'completion'
+  readonly workItemId?: string
+  readonly input: string
+  readonly status: 'requested' | 'given' | 'denied'
+  readonly reason?: string
+}
+
 export type WorkItemStatus = 'planned' | 'working' | 'checking' | 'reviewing' | 'accepted' | 'failed' | 'blocked'
 
 /** What a gate said about the current attempt. */
@@ -106,6 +116,8 @@ export interface SessionState {
   /** Counts claims over the whole session; the next claim gets the next number. */
   readonly lastEpoch: number
   readonly refusedReports: number
+  /** In the order of their requests. */
+  readonly approvals: ReadonlyMap<string, ApprovalState>
   /** Set while the next call does not fit into the budget. */
   readonly budgetExceeded?: SessionEventData['BudgetExceeded']
   readonly reason?: string
@@ -133,9 +145,14 @@ export function openCalls(state: SessionState, is: (call: CallState) => boolean)
 export const isReserved = (call: CallState): boolean => call.status === 'reserved'
 export const isClaimed = (call: CallState): boolean => call.status === 'claimed'
 
-/** Nothing moves until a person has resolved a call in doubt or raised the budget. */
+export function pendingApprovals(state: SessionState): ApprovalState[] {
+  return [...state.approvals.values()].filter(({ status }) => status === 'requested')
+}
+
+/** Nothing moves until a person has resolved a call in doubt, approved something, or raised the budget. */
 export function isWaiting(state: SessionState): boolean {
-  const needsSomebody = state.openCallIds.size > 0 || state.budgetExceeded !== undefined
+  const needsSomebody =
+    state.openCallIds.size > 0 || state.budgetExceeded !== undefined || pendingApprovals(state).length > 0
   return !isEnded(state) && needsSomebody && openCalls(state, isOpen).length === 0
 }
 

@@ -1,7 +1,15 @@
 import { type Spending, spendingOf } from './budget.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { Budget } from './settings.ts'
-import { type CallState, isEnded, isUnresolved, isWaiting, type SessionState, type WorkItemState } from './state.ts'
+import {
+  type ApprovalState,
+  type CallState,
+  isEnded,
+  isUnresolved,
+  isWaiting,
+  type SessionState,
+  type WorkItemState,
+} from './state.ts'
 
 /** A session as people and programs are shown it (`duolog show --json`). Plain JSON. */
 export interface SessionView {
@@ -17,6 +25,8 @@ export interface SessionView {
   readonly reason?: string
   readonly workItems: readonly WorkItemView[]
   readonly calls: readonly CallView[]
+  /** What a person was asked, with the answers. */
+  readonly approvals: readonly ApprovalState[]
   readonly budget?: BudgetView
   readonly totals: SessionTotals
 }
@@ -89,6 +99,7 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, calls)),
     calls: calls.map(callView),
+    approvals: [...state.approvals.values()],
     ...(state.settings.budget === undefined ? {} : { budget: budgetView(state, state.settings.budget) }),
     totals: totalsOf(state, calls),
   }
