@@ -5,18 +5,16 @@ import type { Verdict, Violation, ViolationKind } from './check.ts'
 import { type LogKind, Pool } from './children.ts'
 import type { Kill, RawLog, Undisturbed } from './evidence.ts'
 import { runSession, type SessionRan } from './run-session.ts'
-import { type PointsOf, type Scenario, scenarioOf } from './scenario.ts'
+import type { Scenario } from './scenario.ts'
 import { runUndisturbed, verifyLog } from './verify.ts'
 
 /* Many sessions, each killed and resumed to its end, two at a time; then everything they left behind is judged. */
 
 export interface CampaignOptions {
+  /** Names the sessions, and how to have them again. */
   readonly seed: string
-  /** Which runs, by number from 1. */
-  readonly runs: readonly number[]
+  readonly scenarios: readonly Scenario[]
   readonly log: ChaosLog
-  readonly points: PointsOf
-  readonly topicsPercent: number
   readonly parallel: number
   /** Leave the logs, journals and folders of the runs there. */
   readonly keep: boolean
@@ -62,7 +60,7 @@ export interface Report {
   readonly evidence?: string
 }
 
-interface Ran extends SessionRan {
+export interface Ran extends SessionRan {
   readonly scenario: Scenario
   readonly sessionId: string
   readonly logUrl: string
@@ -70,7 +68,7 @@ interface Ran extends SessionRan {
   readonly undisturbed: Undisturbed
 }
 
-export async function runCampaign(options: CampaignOptions): Promise<Report> {
+export async function runCampaign(options: CampaignOptions): Promise<{ report: Report; runs: readonly Judged[] }> {
   const startedAt = performance.now()
   const dir = await mkdtemp(join(tmpdir(), 'duolog-chaos-'))
   const ran = await runAll(options, dir)
@@ -79,22 +77,21 @@ export async function runCampaign(options: CampaignOptions): Promise<Report> {
   const report = reportOf(judged, options, performance.now() - startedAt)
   const keep = options.keep || report.failures.length > 0
   if (!keep) await rm(dir, { recursive: true, force: true })
-  return { ...report, ...(keep && { evidence: dir }) }
+  return { report: { ...report, ...(keep && { evidence: dir }) }, runs: judged }
 }
 
 async function runAll(options: CampaignOptions, dir: string): Promise<Ran[]> {
   const pool = new Pool(options.log.kind, options.parallel)
   const typical = { local: new Typical(200), topics: new Typical(500) }
-  const waiting = [...options.runs]
+  const waiting = [...options.scenarios]
   const ran: Ran[] = []
   const lane = async () => {
-    for (let run = waiting.shift(); run !== undefined; run = waiting.shift()) {
-      const scenario = scenarioOf({ ...options, run })
+    for (let scenario = waiting.shift(); scenario !== undefined; scenario = waiting.shift()) {
       const one = await runOne(scenario, { options, dir, pool, typicalMs: typical[scenario.mode].ms })
       typical[scenario.mode].note(one.tookMs / (one.kills.length + 1))
       ran.push(one)
-      if (one.problem !== undefined) options.onProgress(`run ${run}: ${one.problem.split('\n')[0]}`)
-      if (ran.length % 10 === 0) options.onProgress(progressOf(ran, options.runs.length))
+      if (one.problem !== undefined) options.onProgress(`run ${scenario.run}: ${one.problem.split('\n')[0]}`)
+      if (ran.length % 10 === 0) options.onProgress(progressOf(ran, options.scenarios.length))
     }
   }
   try {
@@ -141,7 +138,7 @@ class Typical {
   }
 }
 
-interface Judged extends Ran {
+export interface Judged extends Ran {
   readonly verdict: Verdict
 }
 

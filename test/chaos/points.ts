@@ -29,6 +29,22 @@ export const oneOfEverything: Pick<Scenario, 'script' | 'settings'> = {
   },
 }
 
+/** For every process and every point it reaches: one run that dies there the first time, and one the last. */
+export function everyPoint(points: PointsOf): Scenario[] {
+  const deaths = Object.entries(points).flatMap(([role, counts]) =>
+    Object.entries(counts).flatMap(([point, times]) =>
+      [...new Set([1, times])].map((nth) => ({ kind: 'point', role: role as Role, point, nth }) as const),
+    ),
+  )
+  return deaths.map((death, index) => dyingAt(death, index + 1))
+}
+
+function dyingAt(death: Scenario['deaths'][number], run: number): Scenario {
+  const mode = death.role === 'local' ? 'local' : 'topics'
+  const settings = { ...oneOfEverything.settings, dispatch: mode } as const
+  return { run, mode, script: oneOfEverything.script, settings, ownLog: true, deaths: [death] }
+}
+
 function item(id: string, ...dependencies: string[]) {
   return { id, title: id, description: `Do ${id}.`, acceptanceCriteria: ['done'], priority: 3, dependencies }
 }

@@ -63,7 +63,8 @@ function verdictOf(session: SessionToVerify, log: RawLog, readByUs: readonly str
   const appends = jsonLines<AcknowledgedAppend>(join(dir, 'appends.jsonl'))
   const journal = jsonLines<JournalLine>(join(dir, 'journal.jsonl'))
   const verdict = checkSession({ sessionId, undisturbed, log, appends, journal, kills })
-  const more = [...checkReadBack(log.events, readByUs), ...checkFiles(dir, undisturbed)]
+  const completed = log.events.some(({ type }) => type === 'SessionCompleted')
+  const more = [...checkReadBack(log.events, readByUs), ...(completed ? checkFiles(dir, undisturbed) : [])]
   return { ...verdict, violations: [...verdict.violations, ...more] }
 }
 

@@ -1,0 +1,31 @@
+import { beforeAll, expect, it } from 'vitest'
+import { describeKafka, kafkaBrokers } from '../support/kafka.ts'
+import { campaign, dieAtEach } from './campaigns.ts'
+import { kafkaLog } from './kafka-log.ts'
+import { everyPoint, listenForAllPoints } from './points.ts'
+import { type PointsOf, scenarioOf } from './scenario.ts'
+
+/* As chaos.test.ts, on a real broker. A dead process is known by its silence here, so every resume takes a lease. */
+
+describeKafka('a session on Kafka, killed with SIGKILL', () => {
+  const log = kafkaLog(kafkaBrokers)
+  let points: PointsOf
+  beforeAll(async () => {
+    points = await listenForAllPoints(log)
+  })
+
+  it('at every named point of its store', async () => {
+    const named = Object.keys(points.local).filter((name) => name.startsWith('kafka.'))
+    expect(named.length).toBeGreaterThan(3)
+    const local = Object.fromEntries(named.map((name) => [name, 1]))
+    await dieAtEach(log, 'kafka-points', everyPoint({ local, manager: {}, worker: {}, coordinator: {} }))
+  })
+
+  it('at random places, alone and with manager, worker and coordinator apart', async () => {
+    const seed = process.env.CHAOS_SEED ?? 'short'
+    const alone = [1, 2, 3, 4].map((run) => scenarioOf({ seed, run, points, topicsPercent: 0 }))
+    const apart = [5, 6].map((run) => scenarioOf({ seed, run, points, topicsPercent: 100 }))
+    const { report } = await campaign(log, seed, [...alone, ...apart])
+    expect(report.kills).toBeGreaterThan(3)
+  })
+})
