@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { EXIT } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { endQuietlyOnBrokenPipe } from './output.ts'
 import { createProgram } from './program.ts'
@@ -15,11 +16,16 @@ async function main(): Promise<void> {
   process.stdout.write('', () => process.exit())
 }
 
-/** From outside of any call, such as a timer in an executor module: the state is unknown, the log is whole. */
+/**
+ * From outside of any call, such as a timer in an executor module: the state is unknown, the log is whole. Where not
+ * even that can be said (a full disk behind stdout), silence.
+ */
 function endAfterUncaught(error: unknown): void {
-  void reportFailure(error, failureForm).then((code) => process.exit(code))
+  const end = () => process.exit(EXIT.failed)
+  process.once('uncaughtException', end)
+  reportFailure(error, failureForm).then(end, end)
 }
 
 endQuietlyOnBrokenPipe()
-process.on('uncaughtException', endAfterUncaught)
+process.once('uncaughtException', endAfterUncaught)
 void main()

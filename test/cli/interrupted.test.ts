@@ -59,6 +59,7 @@ describe('Ctrl-C', () => {
     folder.write('agents.json', script())
     const resumed = await folder.paste(command)
     expect(resumed).toMatchObject({ code: 0, stdout: expect.stringContaining('Session s1 completed') })
+    expect(resumed.stderr).toMatch(/^\d\d:\d\d:\d\d session resumed\n/)
     const view = await folder.json(['show', 's1'])
     expect(view.totals).toMatchObject({ accepted: 2, workerCalls: 3, inDoubtCalls: 0 })
     expect(folder.executions()).toEqual([...asked, 'work second', 'review second'])
@@ -117,6 +118,8 @@ describe('kill -9', () => {
 describe('cancel', () => {
   it('stops the process that runs the session', async () => {
     const run = await startAndReachSecond()
+    const followed = folder.start(['events', 's1', '--follow', '--json'])
+    running.push(followed)
     const cancelled = await folder.run(['cancel', 's1', '--reason', 'wrong branch', '--json'])
     expect(cancelled.code).toBe(0)
     expect(JSON.parse(cancelled.stdout)).toMatchObject({ status: 'cancelled', reason: 'wrong branch' })
@@ -125,6 +128,11 @@ describe('cancel', () => {
     expect(JSON.parse(stdout)).toMatchObject({ status: 'cancelled' })
     const view = await folder.json(['show', 's1'])
     expect(callNamed(view, 'work:second:1')?.status).toBe('cancelled')
+    const events = (await followed.ended).stdout.trim().split('\n')
+    expect(events.map((line) => (JSON.parse(line) as { type: string }).type).slice(-2)).toEqual([
+      'SessionCancelled',
+      'AgentCallCancelled',
+    ])
     expect(await folder.run(['resume', '--script', 'agents.json'])).toMatchObject({
       code: 2,
       stderr: expect.stringContaining('no unfinished session'),
