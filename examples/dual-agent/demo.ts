@@ -68,7 +68,7 @@ class Demo {
     const { store, crew, screen } = this.#parts
     const { sessionId, resume } = this.#options
     const startedAtMs = performance.now()
-    if (resume) screen.beginAgain()
+    if (resume) screen.beginAgain(await readSession(store, sessionId))
     else await this.#createSession()
     // The session exists before anybody serves it: its first task waits in the log.
     await Promise.all([this.#startCrew(), this.#followToTheEnd()])
@@ -112,7 +112,7 @@ class Demo {
     const { store, screen, signal } = this.#parts
     for await (const event of followSession(store, this.#options.sessionId, { signal })) {
       screen.see(event)
-      if (!this.#options.resume) await this.#act(event)
+      await this.#act(event)
       if (isEnding(event)) return
     }
     signal.throwIfAborted()
@@ -120,11 +120,11 @@ class Demo {
 
   /** No sleeping and hoping: the log says when the worker is in the middle of something. */
   async #act(event: SessionEvent): Promise<void> {
-    const { screen } = this.#parts
     const { type, data } = event
+    if (type === 'AgentCallInDoubt') this.#parts.screen.tellDoubt(data)
+    if (this.#options.resume) return
     if (type === 'TaskAssigned' && data.workItemId === FATAL_ITEM) this.#fatalCallId ??= data.callId
     if (type === 'AgentCallClaimed' && data.callId === this.#fatalCallId) await this.#killWorker(data.callId)
-    if (type === 'AgentCallInDoubt') screen.tellDoubt(data)
   }
 
   async #killWorker(callId: string): Promise<void> {

@@ -1,5 +1,5 @@
 import type { RecordedEvent } from 'duolog'
-import { LiveTree, type SessionEvent, type SessionEventData, SessionTree } from 'duolog/agents'
+import { LiveTree, type SessionEvent, type SessionEventData, SessionTree, type SessionView } from 'duolog/agents'
 import { line, narrate } from './narrate.ts'
 import type { Options } from './options.ts'
 import type { TestResult } from './project-tests.ts'
@@ -29,8 +29,9 @@ export class Screen {
     this.say('')
   }
 
-  beginAgain(): void {
-    this.say(`Going on with ${this.#options.sessionId}; what happened so far comes from its log.`)
+  beginAgain({ sessionId, status, version }: SessionView): void {
+    this.say(`Going on with ${sessionId} (${status}, ${version} events so far), in its folder and from its log.`)
+    this.say('')
   }
 
   say(text: string): void {

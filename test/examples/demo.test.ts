@@ -54,10 +54,14 @@ describe('npm run demo', () => {
     expect(run.stderr).toContain('Usage')
   })
 
-  it('says in one line that a log cannot be opened', () => {
-    const run = npmRunDemo(freshFolder(), '--log', 'kafak://localhost')
+  it.each([
+    ['a log cannot be opened', ['--log', 'kafak://localhost'], /cannot be opened by "kafak:"/],
+    ['there is no such session', ['--resume', 'demo-1', '--log', 'file:FOLDER/log.db'], /no session "demo-1"/],
+  ])('says that %s, without a stack trace', (_, args, message) => {
+    const folder = freshFolder()
+    const run = npmRunDemo(folder, ...args.map((arg) => arg.replace('FOLDER', folder)))
     expect(run).toMatchObject({ exitCode: 1, stdout: '' })
-    expect(run.stderr).toMatch(/cannot be opened by "kafak:"/)
+    expect(run.stderr).toMatch(message)
     expect(run.stderr).not.toMatch(/\n\s+at /)
   })
 
