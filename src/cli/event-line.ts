@@ -32,6 +32,9 @@ const describe: Describe = {
   AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
   AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,
+  BudgetExceeded: ({ limit, max, needed, purpose }) =>
+    `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`,
+  BudgetRaised: () => 'budget raised',
   SessionPaused: ({ reason }) => `session paused: ${reason}`,
   SessionResumed: () => 'session resumed',
   SessionCompleted: () => 'session completed',

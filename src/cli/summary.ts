@@ -54,12 +54,27 @@ function goOnWith({ dispatch }: SessionView, { executor, script, command }: GoOn
 }
 
 function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
-  const calls = callsInDoubt(view)
-  const decisions = calls.map((call) => `  ${resolveCommand(view.sessionId, call.callId, flags)}`)
-  const inDoubt = `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`
   return [
-    ...(calls.length > 0 ? [inDoubt, ...decisions] : []),
+    ...doubtLines(view, flags),
+    ...moneyLines(view),
     goOnWith(view, flags).replace('Go', 'Then go'),
     `  ${resumeCommand(view.sessionId, flags)}`,
+  ]
+}
+
+function doubtLines(view: SessionView, flags: GoOnFlags): string[] {
+  const calls = callsInDoubt(view)
+  if (calls.length === 0) return []
+  return [
+    `Nobody knows what became of ${plural(calls.length, 'call')}. Decide with --retry, --resume or --fail:`,
+    ...calls.map((call) => `  ${resolveCommand(view.sessionId, call.callId, flags)}`),
+  ]
+}
+
+function moneyLines({ budget }: SessionView): string[] {
+  if (budget?.exceeded === undefined) return []
+  const { limit, max, spent, reserved, needed, purpose } = budget.exceeded
+  return [
+    `The budget does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held.`,
   ]
 }
