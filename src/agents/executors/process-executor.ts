@@ -11,7 +11,6 @@
  *
  * The last result counts, and only with exit code 0. Lines that are not JSON or of another type are passed over.
  */
-import { realpath } from 'node:fs/promises'
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { DuologError } from '../../core/errors.ts'
@@ -27,6 +26,7 @@ import { createRedactor, type Redact } from '../redact.ts'
 import { headAndTail } from './captured-text.ts'
 import { LineReader } from './json-lines.ts'
 import { inheritedEnvironment, requestEnvironment } from './process-environment.ts'
+import { runIdentityOf } from './run-identity.ts'
 import { describeEnd, describeNotStarted, type ProcessEnd, runProcess } from './run-process.ts'
 
 /** Options of {@link processExecutor}. */
@@ -110,7 +110,7 @@ async function execute(options: Configured, request: AgentRequest, context: Agen
     stdin: request.prompt,
     signal: context.signal,
     onStdout: options.output === 'text' ? ignore : (chunk) => protocol.lines.add(chunk),
-    identity: await identityOf(request),
+    identity: await runIdentityOf(request),
     ...(killGraceMs === undefined ? {} : { killGraceMs }),
     ...(maxCaptureChars === undefined ? {} : { maxCaptureChars }),
     ...(maxOutputBytes === undefined ? {} : { maxOutputBytes }),
@@ -128,11 +128,6 @@ async function execute(options: Configured, request: AgentRequest, context: Agen
 }
 
 const ignore = () => undefined
-
-async function identityOf({ sessionId, workDir, purpose, workItemId }: AgentRequest) {
-  const real = await realpath(workDir).catch(() => workDir)
-  return { sessionId, workDir: real, key: [purpose, workItemId].join('/') }
-}
 
 function textResult(options: Configured, end: ProcessEnd): AgentResult {
   refuseFailure(options, end)

@@ -42,7 +42,6 @@ export interface CallState {
   readonly error?: { readonly code: string; readonly message: string }
 }
 
-/** Where a work item stands. */
 /** Something a person was asked to approve. */
 export interface ApprovalState {
   readonly approvalId: string
@@ -53,6 +52,7 @@ export interface ApprovalState {
   readonly reason?: string
 }
 
+/** Where a work item stands. */
 export type WorkItemStatus = 'planned' | 'working' | 'checking' | 'reviewing' | 'accepted' | 'failed' | 'blocked'
 
 /** What a gate said about the current attempt. */
