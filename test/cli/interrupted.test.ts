@@ -1,3 +1,4 @@
+import { once } from 'node:events'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionView } from '../../src/agents/session/view.ts'
@@ -120,6 +121,7 @@ describe('cancel', () => {
     const run = await startAndReachSecond()
     const followed = folder.start(['events', 's1', '--follow', '--json'])
     running.push(followed)
+    await once(followed.child.stdout!, 'data')
     const cancelled = await folder.run(['cancel', 's1', '--reason', 'wrong branch', '--json'])
     expect(cancelled.code).toBe(0)
     expect(JSON.parse(cancelled.stdout)).toMatchObject({ status: 'cancelled', reason: 'wrong branch' })
