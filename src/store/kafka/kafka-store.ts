@@ -1,7 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
 import { type Logger, silentLogger } from '../../core/logger.ts'
-import type { DriverOptions, KafkaDriver, SaslOptions } from '../../kafka/driver.ts'
+import type { DriverOptions, KafkaDriver } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
 import {
   checkConsumeOptions,
@@ -29,6 +29,7 @@ import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
 import { CheckpointGuard } from './checkpoint-guard.ts'
+import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
@@ -44,23 +45,7 @@ import { StoreTopics } from './store-topics.ts'
  * kafka-consumer.ts. docs/internals/kafka.md tells the whole protocol.
  */
 
-/** Which cluster, and how its names are. What `kafka://…` URLs say. */
-export interface KafkaConnection {
-  /** `host:port`, at least one. */
-  readonly brokers: readonly string[]
-  /** `create` (default): missing topics are made, and said so; `require`: they are an error. */
-  readonly topics?: 'create' | 'require' | undefined
-  /** Of the topics it makes. Default: the broker's own. */
-  readonly replicationFactor?: number | undefined
-  /** Stands before the name of every topic, group and transactional id. Default: none. */
-  readonly prefix?: string | undefined
-  /** Default: duolog. */
-  readonly clientId?: string | undefined
-  readonly ssl?: boolean | undefined
-  readonly sasl?: SaslOptions['mechanism'] | undefined
-  readonly username?: string | undefined
-  readonly password?: string | undefined
-}
+export type { KafkaConnection }
 
 const DEFAULT_LEASE_MS = 5000
 const CONNECT_TIMEOUT_MS = 5000

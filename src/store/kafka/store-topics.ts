@@ -4,7 +4,7 @@ import type { KafkaDriver, NewTopic, TopicDescription } from '../../kafka/driver
 import { checkEventTopic, EVENT_TOPIC_CONFIG, ensureTopics, PRESENCE_TOPIC_CONFIG } from '../../kafka/topics.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { type TopicLayout, topicLayout } from '../topic-layout.ts'
-import type { KafkaConnection } from './kafka-store.ts'
+import type { KafkaConnection } from './connection.ts'
 import { type Names, namesOf, PRESENCE_TOPIC } from './names.ts'
 
 /*

@@ -1,0 +1,19 @@
+import type { SaslOptions } from '../../kafka/driver.ts'
+
+/** Which cluster, and how its names are. What `kafka://…` URLs say. */
+export interface KafkaConnection {
+  /** `host:port`, at least one. */
+  readonly brokers: readonly string[]
+  /** `create` (default): missing topics are made, and said so; `require`: they are an error. */
+  readonly topics?: 'create' | 'require' | undefined
+  /** Of the topics it makes. Default: the broker's own. */
+  readonly replicationFactor?: number | undefined
+  /** Stands before the name of every topic, group and transactional id. Default: none. */
+  readonly prefix?: string | undefined
+  /** Default: duolog. */
+  readonly clientId?: string | undefined
+  readonly ssl?: boolean | undefined
+  readonly sasl?: SaslOptions['mechanism'] | undefined
+  readonly username?: string | undefined
+  readonly password?: string | undefined
+}
