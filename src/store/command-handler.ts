@@ -12,7 +12,8 @@ import { LruCache } from './lru-cache.ts'
 
 /** How commands of one kind of stream are handled. */
 export interface CommandHandlerOptions<State, Command, E extends AnyEvent> {
-  readonly store: EventStore<E>
+  /** One with a catalogue of these events, or one that takes any. */
+  readonly store: EventStore<E> | EventStore
   readonly decider: Decider<State, Command, E>
   /** Decisions per command before the conflict reaches the caller. Default 10. */
   readonly maxAttempts?: number
@@ -62,7 +63,8 @@ const DEFAULT_CACHED_STREAMS = 1_000
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { store, decider, maxAttempts = DEFAULT_ATTEMPTS } = options
+  const { decider, maxAttempts = DEFAULT_ATTEMPTS } = options
+  const store = options.store as EventStore<E>
   const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
 
   async function load(stream: string): Promise<LoadedStream<State>> {

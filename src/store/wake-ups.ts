@@ -51,6 +51,12 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return never.after(never.generation, { signal, timeoutMs: ms })
 }
 
+/** Resolves when `done` settles or after `ms` milliseconds, whichever comes first; leaves no timer behind. */
+export async function settledWithin(ms: number, done: Promise<void> | undefined): Promise<void> {
+  const over = new AbortController()
+  await Promise.race([done, pause(ms, over.signal)]).finally(() => over.abort())
+}
+
 interface VersionWaiter {
   readonly version: number
   settle(outcome: { readonly version: number } | { readonly error: DuologError }): void

@@ -3,7 +3,7 @@ import type { Logger } from '../../core/logger.ts'
 import type { Checkpoint, ConsumeOptions } from '../event-store.ts'
 import { type LoopEnd, type PartitionSource, runPartition } from '../partition-loop.ts'
 import type { TopicLayout } from '../topic-layout.ts'
-import { pause } from '../wake-ups.ts'
+import { pause, settledWithin } from '../wake-ups.ts'
 import type { MemoryPartition } from './memory-partition.ts'
 
 /*
@@ -171,7 +171,7 @@ export class MemoryMember {
     const running = this.#running.get(place)
     this.#running.delete(place)
     running?.abort.abort()
-    await Promise.race([running?.done, pause(this.#options.leaseMs)])
+    await settledWithin(this.#options.leaseMs, running?.done)
   }
 
   stop(): Promise<void> {

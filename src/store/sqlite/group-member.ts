@@ -3,7 +3,7 @@ import { reach } from '../../core/reach.ts'
 import type { ConsumeOptions, Consumer } from '../event-store.ts'
 import { type LoopEnd, type PartitionSource, runPartition } from '../partition-loop.ts'
 import { systemClock, systemRandom } from '../system.ts'
-import { pause } from '../wake-ups.ts'
+import { pause, settledWithin } from '../wake-ups.ts'
 import { assignPartitions } from './assign-partitions.ts'
 import type { Claimed, GroupPartitionRow } from './group-table.ts'
 import type { LogFile } from './log-file.ts'
@@ -127,7 +127,7 @@ export class GroupMember implements Consumer {
 
   async #giveBack(running: Running): Promise<void> {
     running.abort.abort()
-    await Promise.race([running.done, pause(this.#log.leaseMs)])
+    await settledWithin(this.#log.leaseMs, running.done)
     this.#running.delete(keyOf(running))
     reach('file.group.releasing')
     await this.#log.transact(() => {
