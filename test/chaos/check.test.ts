@@ -163,6 +163,13 @@ describe('the judge of a chaos run', () => {
     expect(found(evidence(good, { journal: journal.filter(({ purpose }) => purpose !== 'review') }))).toEqual([
       'unrecorded: the log says call review:a:1 completed; its execution never came to an end',
     ])
+    const said = (outcome: string) =>
+      good.map(([type, data]): Fact => [type === 'AgentCallInDoubt' ? outcome : type, data])
+    expect(found(evidence(said('AgentCallCancelled')))).toEqual([
+      'unrecorded: the log says call work:a:1 cancelled; its execution never came to an end',
+    ])
+    const stopped = [...journal, { ...firstWork, phase: 'end', outcome: 'failed' } as const]
+    expect(found(evidence(said('AgentCallCancelled'), { journal: stopped }))).toEqual([])
     expect(found(evidence(without('AgentCallClaimed plan:1')))).toEqual(
       expect.arrayContaining(['unrecorded: call plan:1 is completed, and nobody had claimed it']),
     )

@@ -232,13 +232,22 @@ function checkStart({ callId, pid }: JournalLine, call: Call | undefined): Viola
   return [violation('unrecorded', `call ${callId} was executed by process ${pid}; ${claim.pid} had claimed it`)]
 }
 
+/** How an execution must have ended for its call to have this outcome; nobody knows how one in doubt ended. */
+const endsOf = {
+  completed: ['done'],
+  failed: ['failed'],
+  cancelled: ['failed', 'done'],
+} as const satisfies Partial<Record<Outcome, readonly JournalLine['outcome'][]>>
+
 function checkAnswered(call: Call, journal: readonly JournalLine[]): Violation[] {
   const outcome = outcomeOf(call)
-  const wanted = outcome === 'completed' ? 'done' : outcome === 'failed' ? 'failed' : undefined
-  if (call.role === 'gate' || wanted === undefined) return []
-  const ends = journal.filter(({ callId, phase }) => callId === call.callId && phase === 'end')
-  if (ends.some((end) => end.outcome === wanted)) return []
-  const really = ends.length === 0 ? 'never came to an end' : `ended as ${ends.map((end) => end.outcome).join(', ')}`
+  const lines = journal.filter(({ callId }) => callId === call.callId)
+  const neverBegun = outcome === 'cancelled' && lines.length === 0
+  if (call.role === 'gate' || outcome === undefined || outcome === 'in-doubt' || neverBegun) return []
+  const possible: readonly JournalLine['outcome'][] = endsOf[outcome]
+  const ends = lines.filter(({ phase }) => phase === 'end').map((end) => end.outcome)
+  if (ends.some((end) => possible.includes(end))) return []
+  const really = ends.length === 0 ? 'never came to an end' : `ended as ${ends.join(', ')}`
   return [violation('unrecorded', `the log says call ${call.callId} ${outcome}; its execution ${really}`)]
 }
 
