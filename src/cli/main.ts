@@ -3,6 +3,7 @@ import { EXIT } from './exit-codes.ts'
 import { reportFailure } from './failure.ts'
 import { endQuietlyOnBrokenPipe } from './output.ts'
 import { createProgram } from './program.ts'
+import { hideSqliteWarning } from './quiet-warnings.ts'
 
 const failureForm = { json: process.argv.includes('--json') }
 
@@ -27,5 +28,6 @@ function endAfterUncaught(error: unknown): void {
 }
 
 endQuietlyOnBrokenPipe()
+hideSqliteWarning()
 process.once('uncaughtException', endAfterUncaught)
 void main()

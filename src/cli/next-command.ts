@@ -28,6 +28,14 @@ export function resolveCommand(sessionId: string, callId: string, flags: GoOnFla
   return commandLine(['resolve', sessionId, callId, '--retry', ...logArgs(flags)])
 }
 
+export function raiseCommand(sessionId: string, flags: GoOnFlags): string {
+  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--usd'])} AMOUNT`
+}
+
+export function approveCommand(sessionId: string, approvalId: string, flags: GoOnFlags): string {
+  return commandLine(['approve', sessionId, approvalId, ...logArgs(flags)])
+}
+
 /** What nobody knows the outcome of, and nobody has decided on. */
 export function callsInDoubt(view: SessionView): SessionView['calls'] {
   return view.calls.filter((call) => call.status === 'in-doubt' && call.resolution === undefined)

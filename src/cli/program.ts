@@ -1,5 +1,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../agents/version.ts'
+import { addApprovalCommands } from './commands/approvals.ts'
+import { addBudgetCommand } from './commands/budget.ts'
 import { addCancelCommand } from './commands/cancel.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addResolveCommand } from './commands/resolve.ts'
@@ -34,6 +36,8 @@ export function createProgram(): Command {
   addEventsCommand(program)
   addCancelCommand(program)
   addResolveCommand(program)
+  addApprovalCommands(program)
+  addBudgetCommand(program)
   addServiceCommands(program)
   return program
 }

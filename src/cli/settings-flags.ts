@@ -12,12 +12,14 @@ export interface SettingsFlags {
   readonly callTimeout?: number
   readonly inDoubt?: 'retry' | 'resume' | 'ask'
   readonly dispatch?: 'local' | 'topics'
+  readonly budgetUsd?: number
+  readonly approve?: readonly string[]
 }
 
 const SECOND_MS = 1000
 
 export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
-  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch } = flags
+  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, budgetUsd, approve } = flags
   return {
     ...(gate && { gates: [...gate] }),
     ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
@@ -25,6 +27,18 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
     ...(callTimeout !== undefined && { timeoutsMs: sameTimeout(callTimeout * SECOND_MS) }),
     ...(inDoubt && { inDoubt }),
     ...(dispatch && { dispatch }),
+    ...(budgetUsd !== undefined && { budget: { maxUsd: budgetUsd } }),
+    ...(approve && { approvals: approvalsOf(approve) }),
+  }
+}
+
+/** `plan`, `completion`, `items` (all of them), or the id of a work item. */
+function approvalsOf(names: readonly string[]): NonNullable<SessionSettingsInput['approvals']> {
+  const ids = names.filter((name) => !['plan', 'completion', 'items'].includes(name))
+  return {
+    plan: names.includes('plan'),
+    completion: names.includes('completion'),
+    workItems: names.includes('items') ? 'all' : ids,
   }
 }
 

@@ -1,9 +1,11 @@
 import type { SessionView } from '../agents/session/view.ts'
 import { isEnded } from './ended.ts'
 import {
+  approveCommand,
   callsInDoubt,
   followCommand,
   type GoOnFlags,
+  raiseCommand,
   resolveCommand,
   resumeCommand,
   showCommand,
@@ -56,7 +58,8 @@ function goOnWith({ dispatch }: SessionView, { executor, script, command }: GoOn
 function waitingLines(view: SessionView, flags: GoOnFlags): string[] {
   return [
     ...doubtLines(view, flags),
-    ...moneyLines(view),
+    ...moneyLines(view, flags),
+    ...approvalLines(view, flags),
     goOnWith(view, flags).replace('Go', 'Then go'),
     `  ${resumeCommand(view.sessionId, flags)}`,
   ]
@@ -71,10 +74,19 @@ function doubtLines(view: SessionView, flags: GoOnFlags): string[] {
   ]
 }
 
-function moneyLines({ budget }: SessionView): string[] {
+function moneyLines({ budget, sessionId }: SessionView, flags: GoOnFlags): string[] {
   if (budget?.exceeded === undefined) return []
   const { limit, max, spent, reserved, needed, purpose } = budget.exceeded
   return [
-    `The budget does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held.`,
+    `The budget does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`,
+    `  ${raiseCommand(sessionId, flags)}`,
   ]
+}
+
+function approvalLines({ approvals, sessionId }: SessionView, flags: GoOnFlags): string[] {
+  const pending = approvals.filter(({ status }) => status === 'requested')
+  return pending.flatMap(({ approvalId, input }) => [
+    `A person has to approve "${approvalId}": ${plainLine(input.replaceAll('\n', ' · '))}`,
+    `  ${approveCommand(sessionId, approvalId, flags)}`,
+  ])
 }

@@ -1,10 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it } from 'vitest'
 import { initialSessionState } from '../../src/agents/session/evolve.ts'
 import { type SessionView, sessionView } from '../../src/agents/session/view.ts'
 import { shortData } from '../../src/cli/event-data.ts'
 import { eventLine } from '../../src/cli/event-line.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { DEFAULT_LOG } from '../../src/cli/log-flags.ts'
+import { hideSqliteWarning } from '../../src/cli/quiet-warnings.ts'
 import { collectGate } from '../../src/cli/settings-flags.ts'
 import { splitCommand } from '../../src/cli/split-command.ts'
 import { goOnLines } from '../../src/cli/summary.ts'
@@ -82,6 +83,22 @@ describe('the exit code of a session', () => {
     ['running', true, EXIT.interrupted],
   ] as const)('%s, interrupted: %s', (status, interrupted, code) => {
     expect(exitCodeOf({ status }, interrupted)).toBe(code)
+  })
+})
+
+describe('warnings of Node', () => {
+  const original = process.emitWarning
+  afterEach(() => {
+    process.emitWarning = original
+  })
+
+  it('are passed on, but for the one about SQLite', () => {
+    const heard: unknown[][] = []
+    process.emitWarning = ((...args: unknown[]) => heard.push(args)) as typeof process.emitWarning
+    hideSqliteWarning()
+    process.emitWarning('SQLite is an experimental feature and might change at any time', 'ExperimentalWarning')
+    process.emitWarning('something else', 'DeprecationWarning')
+    expect(heard).toEqual([['something else', 'DeprecationWarning']])
   })
 })
 

@@ -9,6 +9,7 @@ import { runSession, withCoordinator } from '../run-session.ts'
 import { collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { existingWorkDir } from '../work-dir.ts'
+import { amount } from './budget.ts'
 
 type RunFlags = LogFlags & ExecutorFlags & SettingsFlags & { readonly workdir: string; readonly session?: string }
 
@@ -47,6 +48,8 @@ function addSettingsFlags(command: Command): Command {
     .option('--max-concurrent <n>', 'work items at one time (default: 2)', wholeNumber(1))
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
+    .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
+    .option('--approve <what...>', 'a person approves first: plan, items, completion, or ids of work items')
     .addOption(
       new Option('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)').choices([
         'retry',

@@ -1,0 +1,62 @@
+import type { Command } from 'commander'
+import { KafkaAgentCoordinator } from '../../agents/kafka-agent-coordinator.ts'
+import { listApprovals, type RequestedApproval } from '../../agents/read-sessions.ts'
+import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { printJson, printLines } from '../output.ts'
+import { wantsColor } from '../render/paint.ts'
+import { type Column, table } from '../render/table.ts'
+import { printOutcome } from '../run-session.ts'
+
+type AnswerFlags = LogFlags & { readonly reason?: string }
+
+const EXAMPLES = `
+Examples:
+  duolog approvals
+  duolog approve SESSION plan
+  duolog deny SESSION work:parser --reason "not before the release"`
+
+/** `duolog approvals`, `duolog approve`, `duolog deny`. */
+export function addApprovalCommands(program: Command): void {
+  const command = program.command('approvals').description('list what sessions wait for a person to approve')
+  addLogFlags(command, 'a list of approvals')
+    .addHelpText('after', EXAMPLES)
+    .action((flags: LogFlags) => withLog(flags.log, async (store) => print(await listApprovals(store), flags)))
+  addAnswerCommand(program, { name: 'approve', approved: true, about: 'let a session go on with what it asked for' })
+  addAnswerCommand(program, { name: 'deny', approved: false, about: 'refuse what a session asked for' })
+}
+
+interface Answer {
+  readonly name: string
+  readonly approved: boolean
+  readonly about: string
+}
+
+function addAnswerCommand(program: Command, { name, approved, about }: Answer): void {
+  const command = program
+    .command(name)
+    .description(`${about}; duolog resume goes on`)
+    .argument('<session>', 'its id')
+    .argument('<approval>', 'id of the approval, from duolog approvals')
+    .option('--reason <text>', 'is recorded')
+  addLogFlags(command, 'the session')
+    .addHelpText('after', EXAMPLES)
+    .action(async (session: string, approval: string, flags: AnswerFlags) => {
+      await withLog(flags.log, async (store) => {
+        const answer = { approved, ...(flags.reason !== undefined && { reason: flags.reason }) }
+        const view = await new KafkaAgentCoordinator({ store }).answerApproval(session, approval, answer)
+        await printOutcome(view, flags)
+      })
+    })
+}
+
+const columns: readonly Column<RequestedApproval>[] = [
+  { header: 'session', value: ({ sessionId }) => sessionId },
+  { header: 'approval', value: ({ approvalId }) => approvalId },
+  { header: 'about', value: ({ input }) => input.replaceAll('\n', ' · '), maxWidth: 80 },
+]
+
+function print(approvals: readonly RequestedApproval[], flags: LogFlags): Promise<void> {
+  if (flags.json) return printJson(approvals)
+  if (approvals.length === 0) return printLines(['No session waits for an approval.'])
+  return printLines(table(approvals, columns, { color: wantsColor(process.stdout) }))
+}
