@@ -2,7 +2,7 @@ import { DuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { evolveSession, initialSessionState } from './session/evolve.ts'
 import { isSession, sessionStore } from './session/session-events.ts'
-import type { SessionState } from './session/state.ts'
+import type { ApprovalState, SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 
 /** A session in a list. */
@@ -51,6 +51,24 @@ export async function listSessions(store: EventStore): Promise<SessionSummary[]>
     summaries.push({ sessionId, status, version, task, totals, owner, lastEventAt, ...(reason && { reason }) })
   }
   return summaries.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
+}
+
+/** What a session waits for a person to approve. */
+export interface RequestedApproval extends ApprovalState {
+  readonly sessionId: string
+}
+
+/** Every approval that some session of the log still waits for. */
+export async function listApprovals(store: EventStore): Promise<RequestedApproval[]> {
+  const sessions = await listSessions(store)
+  const views = await Promise.all(sessions.filter(isUnended).map(({ sessionId }) => readSession(store, sessionId)))
+  return views.flatMap(({ sessionId, approvals }) =>
+    approvals.filter(({ status }) => status === 'requested').map((approval) => ({ ...approval, sessionId })),
+  )
+}
+
+function isUnended({ status }: SessionSummary): boolean {
+  return status !== 'completed' && status !== 'failed' && status !== 'cancelled'
 }
 
 async function foldUpTo(
