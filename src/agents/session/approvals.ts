@@ -1,4 +1,4 @@
-import type { SessionAction } from './next-actions.ts'
+import type { SessionAction } from './actions.ts'
 import type { SessionEventData } from './schemas.ts'
 import { itemById, type SessionState } from './state.ts'
 

@@ -1,6 +1,7 @@
+import type { SessionAction } from './actions.ts'
 import { reservationOf } from './budget.ts'
 import { evolveSession } from './evolve.ts'
-import { nextActions, type SessionAction } from './next-actions.ts'
+import { nextActions } from './next-actions.ts'
 import type { SessionEvent } from './schemas.ts'
 import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
 
