@@ -30,8 +30,9 @@ export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
 export type { Spending } from './agents/session/budget.ts'
-export type { GateReport, SessionCommand } from './agents/session/commands.ts'
-export { nextActions, type SessionAction } from './agents/session/next-actions.ts'
+export type { ClaimFor, GateReport, SessionCommand, SessionRequest } from './agents/session/commands.ts'
+export type { SessionAction } from './agents/session/actions.ts'
+export { nextActions } from './agents/session/next-actions.ts'
 export {
   type SessionEvent,
   type SessionEventData,

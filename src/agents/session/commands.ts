@@ -27,7 +27,8 @@ export interface ClaimFor {
 /** What may be asked of a session. The same command twice yields no events the second time. */
 export type SessionCommand = SessionRequest & { readonly claimFor?: ClaimFor }
 
-type SessionRequest =
+/** What is asked, without who would make the calls. */
+export type SessionRequest =
   | {
       readonly kind: 'create'
       readonly task: string
