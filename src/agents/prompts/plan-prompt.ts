@@ -1,7 +1,5 @@
 import { bullets } from './bullets.ts'
 
-export const PLAN_PROMPT_VERSION = 1
-
 export interface PlanPromptInput {
   readonly task: string
   readonly maxWorkItems: number

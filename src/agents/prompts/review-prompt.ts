@@ -1,7 +1,5 @@
 import { bullets } from './bullets.ts'
 
-export const REVIEW_PROMPT_VERSION = 1
-
 export interface ReviewPromptInput {
   readonly title: string
   readonly description: string

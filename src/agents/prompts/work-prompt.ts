@@ -1,7 +1,5 @@
 import { bullets } from './bullets.ts'
 
-export const WORK_PROMPT_VERSION = 1
-
 export interface WorkPromptInput {
   readonly task: string
   readonly title: string

@@ -153,9 +153,9 @@ export const sessionEventData = {
 
 /** The data of each event of a session, by its name. */
 export type SessionEventData = { [Name in keyof typeof sessionEventData]: z.infer<(typeof sessionEventData)[Name]> }
-/** Names of the events of a session. */
 /** New limits of a session's budget. */
 export type BudgetRaised = SessionEventData['BudgetRaised']
+/** Names of the events of a session. */
 export type SessionEventName = keyof SessionEventData
 /** Everything that can happen to a session. */
 export type SessionEvent = {

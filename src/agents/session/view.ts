@@ -5,7 +5,6 @@ import {
   type ApprovalState,
   type CallState,
   isEnded,
-  isUnresolved,
   isWaiting,
   type SessionState,
   type WorkItemState,
@@ -177,9 +176,4 @@ function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTota
 /** Micro-dollars while adding, so that ten calls of 0.1 cost 1. */
 function costOf(calls: readonly CallState[]): number {
   return calls.reduce((sum, call) => sum + Math.round(call.costUsd * 1e6), 0) / 1e6
-}
-
-/** What a person still has to answer. */
-export function unresolvedCalls(state: SessionState): CallState[] {
-  return [...state.openCallIds].map((id) => state.calls.get(id)!).filter(isUnresolved)
 }
