@@ -33,6 +33,16 @@ describe('PresenceBoard', () => {
     expect(board.liveness('owner')).toBe('dead')
   })
 
+  it('who was heard only before anybody watched is unknown: it may have been killed since', () => {
+    const board = newBoard()
+    board.take(beat(0, ['killed', 'living']))
+    board.beginWatching()
+    expect(board.liveness('killed')).toBe('unknown')
+    for (let ms = 1000; ms <= 6000; ms += 1000) board.take(beat(ms, ['living']))
+    expect(board.liveness('living')).toBe('alive')
+    expect(board.liveness('killed')).toBe('dead')
+  })
+
   it('who withdrew is dead at once, and alive again when it comes back', () => {
     const board = newBoard()
     board.take(beat(0, ['owner']))
@@ -74,10 +84,10 @@ describeKafka('presence on a broker', () => {
     const task = { brokers: kafkaBrokers, prefix, streams: ['s'], keys: numbered('k', 1), concurrency: 1 }
     const killed = startAppender({ ...task, announce: 'killed' })
     await expect.poll(() => killed.acknowledged.length, { timeout: 30_000 }).toBe(1)
-    expect(await store.presence.liveness('killed')).toBe('alive')
+    await expect.poll(() => store.presence.liveness('killed'), { timeout: 30_000 }).toBe('alive')
     killed.child.kill('SIGKILL')
     await expect.poll(() => store.presence.liveness('killed'), { timeout: 30_000, interval: 200 }).toBe('dead')
-    expect(await store.presence.liveness('living')).toBe('alive')
+    await expect.poll(() => store.presence.liveness('living'), { timeout: 30_000 }).toBe('alive')
     await Promise.all([store.close(), living.close()])
   })
 })

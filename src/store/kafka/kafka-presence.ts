@@ -121,6 +121,7 @@ export class KafkaPresence implements Presence {
     this.#reader ??= driver.openReader()
     this.#position ??= await this.#firstPosition(end)
     while (this.#position < end) this.#position = await this.#read(this.#reader, this.#position)
+    this.#board.beginWatching()
   }
 
   async #firstPosition(end: number): Promise<number> {

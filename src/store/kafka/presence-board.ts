@@ -24,6 +24,7 @@ export class PresenceBoard {
   /** Since when there was no gap in what was heard, of anybody. */
   #steadySinceMs = 0
   #complete = false
+  #watchedSinceMs: number | undefined
 
   constructor(options: BoardOptions) {
     this.#options = options
@@ -32,6 +33,14 @@ export class PresenceBoard {
   /** The history was read from its first record: who is not in it was never there. */
   sawTheBeginning(): void {
     this.#complete = true
+  }
+
+  /**
+   * What was heard so far is history: an owner that beat a second ago may have been killed since. Only a beat that comes
+   * from now on shows that it lives.
+   */
+  beginWatching(): void {
+    this.#watchedSinceMs ??= this.#nowMs
   }
 
   take({ timestampMs, value }: Pick<FetchedRecord, 'timestampMs' | 'value'>): void {
@@ -50,7 +59,9 @@ export class PresenceBoard {
     if (this.#withdrawn.has(owner)) return 'dead'
     const heardMs = this.#lastHeard.get(owner)
     if (heardMs === undefined) return this.#neverHeard()
-    if (this.#nowMs - heardMs <= this.#options.leaseMs) return 'alive'
+    if (this.#nowMs - heardMs <= this.#options.leaseMs) {
+      return heardMs > (this.#watchedSinceMs ?? Number.NEGATIVE_INFINITY) ? 'alive' : 'unknown'
+    }
     return this.#isSteady() ? 'dead' : 'unknown'
   }
 
