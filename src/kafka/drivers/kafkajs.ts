@@ -19,11 +19,17 @@ type Kafkajs = typeof import('kafkajs')
 const RETRY = { initialRetryTime: 10, factor: 0, multiplier: 2, maxRetryTime: 100, retries: 3 }
 const CONNECTION_TIMEOUT_MS = 3000
 const REQUEST_TIMEOUT_MS = 15_000
+/**
+ * A fetch waits for records for a moment only. kafkajs takes requests on a connection that is just closing and then
+ * never answers them, so this is also how long a reader may stall when its broker dies.
+ */
+const FETCH_TIMEOUT_MS = 4000
 
 /** @throws BROKER_UNREACHABLE naming the addresses, after `connectTimeoutMs` at the latest. */
 export async function connectKafkajs(options: DriverOptions): Promise<KafkaDriver> {
   const kafkajs = await load()
-  const newCluster = clusterFactory(kafkajs, options)
+  const newCluster = clusterFactory(kafkajs, options, REQUEST_TIMEOUT_MS)
+  const newReading = clusterFactory(kafkajs, options, FETCH_TIMEOUT_MS)
   const cluster = newCluster()
   await connect(cluster, options)
   const admin = new KafkajsAdmin(cluster)
@@ -33,7 +39,7 @@ export async function connectKafkajs(options: DriverOptions): Promise<KafkaDrive
     createTopics: (topics) => admin.create(topics),
     offsetOf: (place, end) => admin.offsetOf(place, end),
     produce: (records) => admin.produce(records),
-    openReader: () => new KafkajsReader(newCluster()),
+    openReader: () => new KafkajsReader(newReading()),
     openWriter: (writer) => new KafkajsWriter(newCluster(), writer),
     openMember: (member) => {
       const partitionsOf = (topic: string) => admin.partitionsOf(topic)
@@ -87,12 +93,12 @@ function unreachable(brokers: readonly string[], cause: unknown): DuologError {
 }
 
 /** kafkajs's own factory of cluster objects, kept under a symbol of its client. */
-function clusterFactory(kafkajs: Kafkajs, options: DriverOptions): () => LowCluster {
+function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout: number): () => LowCluster {
   const config: KafkaConfig = {
     brokers: [...options.brokers],
     clientId: options.clientId,
     connectionTimeout: CONNECTION_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+    requestTimeout,
     retry: RETRY,
     ssl: options.ssl ?? false,
     ...(options.sasl !== undefined && { sasl: options.sasl as SASLOptions }),

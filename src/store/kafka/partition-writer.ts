@@ -25,7 +25,7 @@ import { wasCommitted } from './resolve-doubt.ts'
  *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
  */
 
-const APPEND_TIMEOUT_MS = 30_000
+const APPEND_TIMEOUT_MS = 60_000
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2000
 const TROUBLES_BEFORE_GIVING_UP = 6
