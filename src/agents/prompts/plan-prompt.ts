@@ -1,5 +1,8 @@
 import { bullets } from './bullets.ts'
 
+/** Raise it when the wording changes; it is recorded with each call. */
+export const PLAN_PROMPT_VERSION = 1
+
 export interface PlanPromptInput {
   readonly task: string
   readonly maxWorkItems: number

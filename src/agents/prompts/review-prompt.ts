@@ -1,5 +1,8 @@
 import { bullets } from './bullets.ts'
 
+/** Raise it when the wording changes; it is recorded with each call. */
+export const REVIEW_PROMPT_VERSION = 1
+
 export interface ReviewPromptInput {
   readonly title: string
   readonly description: string

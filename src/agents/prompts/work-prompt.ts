@@ -1,5 +1,8 @@
 import { bullets } from './bullets.ts'
 
+/** Raise it when the wording changes; it is recorded with each call. */
+export const WORK_PROMPT_VERSION = 1
+
 export interface WorkPromptInput {
   readonly task: string
   readonly title: string

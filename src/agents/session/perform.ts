@@ -1,3 +1,6 @@
+import { PLAN_PROMPT_VERSION } from '../prompts/plan-prompt.ts'
+import { REVIEW_PROMPT_VERSION } from '../prompts/review-prompt.ts'
+import { WORK_PROMPT_VERSION } from '../prompts/work-prompt.ts'
 import type { SessionAction } from './actions.ts'
 import { reservationOf } from './budget.ts'
 import { evolveSession } from './evolve.ts'
@@ -125,6 +128,8 @@ interface Wanted {
 
 const roleOf = { plan: 'manager', review: 'manager', work: 'worker', gate: 'gate' } as const
 
+const promptVersions = { plan: PLAN_PROMPT_VERSION, work: WORK_PROMPT_VERSION, review: REVIEW_PROMPT_VERSION }
+
 /** Deterministic: whoever performs the same action reserves the same call. */
 function reserve(
   state: SessionState,
@@ -146,6 +151,7 @@ function reserve(
       timeoutMs: timeoutOf(state, wanted),
       ...(again === undefined ? {} : { predecessor: again.callId }),
       ...(model === undefined ? {} : { model }),
+      ...(purpose === 'gate' ? {} : { promptVersion: promptVersions[purpose] }),
       ...(state.settings.budget === undefined || purpose === 'gate'
         ? {}
         : { reservedUsd: reservationOf(state, purpose) }),

@@ -53,6 +53,8 @@ export const sessionEventData = {
     predecessor: callId.optional(),
     timeoutMs: z.int().positive(),
     model: z.string().optional(),
+    /** Which wording the agent is asked with. */
+    promptVersion: z.int().positive().optional(),
     /** Held from the session's budget until the call has its outcome. */
     reservedUsd: z.number().nonnegative().optional(),
     /** The executor's own session to go on with (policy 'resume'). */
