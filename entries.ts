@@ -6,6 +6,7 @@
 export const libraryEntries = {
   index: 'src/index.ts',
   kafka: 'src/kafka.ts',
+  processing: 'src/processing.ts',
   agents: 'src/agents.ts',
   testing: 'src/testing.ts',
 } as const

@@ -1,0 +1,157 @@
+import { isDuologError } from '../core/errors.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { reach } from '../core/reach.ts'
+import type { Consumer, ConsumerContext, EventStore, PartitionPosition } from '../store/event-store.ts'
+import { checkpointFenced } from './checkpoint-fenced.ts'
+import {
+  type PendingMessage,
+  type Projected,
+  type Projection,
+  type ProjectionFailedError,
+  project,
+} from './projection.ts'
+import type { ViewBuild, ViewStore } from './view-store.ts'
+
+/*
+ * Keeps one build of a view up to date: gathers messages per partition and applies them in one transaction with the
+ * checkpoint, when there are many or when there are no more at the moment.
+ *
+ * P6 What is in hand was not acknowledged to anybody: it is read again from the view's own checkpoint.
+ */
+
+export interface BuildFeedOptions<Row, E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly projection: Projection<Row, E>
+  readonly views: ViewStore
+  readonly build: ViewBuild
+  readonly maxBatchMessages: number
+  readonly poison: 'wait' | 'skip'
+  readonly onError: (error: unknown) => void
+  readonly onSkipped: (message: Projected, error: unknown) => void
+  /** After everything there was in a partition is applied. */
+  readonly onCaughtUp: () => Promise<void>
+  /** The build is gone: another one took its place. */
+  readonly onGone: () => void
+}
+
+interface Hand<E extends AnyEvent> {
+  readonly topic: string
+  readonly partition: number
+  /** The stored checkpoint. */
+  from: number | undefined
+  pending: PendingMessage<E>[]
+  blocked: boolean
+}
+
+export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
+  readonly ready: Promise<void>
+  readonly build: ViewBuild
+  readonly #options: BuildFeedOptions<Row, E>
+  readonly #hands = new Map<string, Hand<E>>()
+  readonly #consumer: Consumer
+
+  constructor(options: BuildFeedOptions<Row, E>) {
+    this.#options = options
+    this.build = options.build
+    const { store, projection, views, onError } = options
+    const { name, version, generation } = options.build
+    this.#consumer = store.consume({
+      group: `projection.${name}.v${version}.${generation}.${views.id}`,
+      topics: projection.topics,
+      checkpoints: {
+        load: (topic, partition) => this.#load(topic, partition),
+        caughtUp: (position) => this.#caughtUp(position),
+      },
+      handler: (message, context) => this.#take(message, { offset: message.offset, event: message }, context),
+      unreadable: (error, message, context) => this.#unreadable(error, message, context),
+      onError,
+    })
+    this.ready = this.#consumer.ready
+  }
+
+  stop(): Promise<void> {
+    return this.#consumer.stop()
+  }
+
+  async #load(topic: string, partition: number): Promise<number | undefined> {
+    const { views, build, onGone } = this.#options
+    const known = [await views.live(build.name), await views.unfinished(build.name, build.version)]
+    if (!known.some((other) => other?.generation === build.generation)) {
+      onGone()
+      throw checkpointFenced('view that was replaced', { topic, partition })
+    }
+    const stored = await views.checkpoints(build)
+    const from = stored.find((place) => place.topic === topic && place.partition === partition)?.offset
+    this.#hands.set(keyOf({ topic, partition }), { topic, partition, from, pending: [], blocked: false })
+    return from
+  }
+
+  async #take(place: Projected, pending: PendingMessage<E>, { signal }: ConsumerContext): Promise<void> {
+    const hand = this.#hand(place)
+    const last = hand.pending[hand.pending.length - 1]
+    // It comes again when what was in hand could not be stored.
+    if (pending.offset > (last?.offset ?? (hand.from ?? 0) - 1)) hand.pending.push(pending)
+    const enough = hand.blocked || hand.pending.length >= this.#options.maxBatchMessages
+    if (enough && !signal.aborted) await this.#store(hand, pending.offset + 1)
+  }
+
+  async #unreadable(error: unknown, message: Projected, context: ConsumerContext): Promise<void> {
+    if (this.#options.poison === 'wait') throw error
+    this.#options.onSkipped(message, error)
+    await this.#take(message, { offset: message.offset }, context)
+  }
+
+  async #caughtUp(position: PartitionPosition): Promise<void> {
+    const hand = this.#hand(position)
+    await this.#store(hand, position.offset)
+    await this.#options.onCaughtUp()
+  }
+
+  /** Applies what is in hand and moves the checkpoint to `to`. */
+  async #store(hand: Hand<E>, to: number): Promise<void> {
+    for (;;) {
+      try {
+        await this.#apply(hand, hand.pending, Math.max(to, hand.from ?? 0))
+        hand.blocked = false
+        return
+      } catch (error) {
+        if (!isDuologError(error, 'PROJECTION_FAILED')) throw error
+        await this.#meetPoison(hand, error as ProjectionFailedError)
+      }
+    }
+  }
+
+  /** What came before it is stored; then it is passed over, or everything behind it waits. */
+  async #meetPoison(hand: Hand<E>, error: ProjectionFailedError): Promise<void> {
+    const { poison, onSkipped } = this.#options
+    const before = hand.pending.filter(({ offset }) => offset < error.offset)
+    await this.#apply(hand, before, Math.max(error.offset, hand.from ?? 0))
+    hand.blocked = poison === 'wait'
+    if (hand.blocked) throw error
+    const [bad, ...rest] = hand.pending
+    if (bad?.event !== undefined) onSkipped(bad.event, error)
+    hand.pending = [{ offset: error.offset }, ...rest]
+  }
+
+  async #apply(hand: Hand<E>, messages: readonly PendingMessage<E>[], to: number): Promise<void> {
+    const { views, build, projection } = this.#options
+    const { topic, partition, from } = hand
+    if (to !== from) {
+      reach('projection.apply.begin')
+      const rows = (read: (key: string) => unknown) => project(projection, messages, read)
+      await views.apply(build, { topic, partition, from, to, rows })
+    }
+    hand.from = to
+    hand.pending = hand.pending.filter(({ offset }) => offset >= to)
+  }
+
+  #hand(place: { readonly topic: string; readonly partition: number }): Hand<E> {
+    const hand = this.#hands.get(keyOf(place))
+    if (hand === undefined) throw checkpointFenced('view', place)
+    return hand
+  }
+}
+
+function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+  return `${topic}/${partition}`
+}

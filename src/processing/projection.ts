@@ -1,0 +1,116 @@
+import { DuologError } from '../core/errors.ts'
+import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+
+/*
+ * A projection as data: from messages to rows, each row a fold over the messages with its key.
+ *
+ * P1 `key`, `evolve` and the handlers are pure: a row is the same however often it is computed again.
+ */
+
+/** What a projection reads: an event of a stream, or a message of another topic. */
+export type Projected<E extends AnyEvent = AnyEvent> = RecordedEvent<E> | RecordedMessage<E>
+
+/** What happens to a row at one type of event; nothing returned: the row is deleted. */
+export type RowHandlers<Row, E extends AnyEvent> = {
+  readonly [Type in E['type']]?: (row: Row, event: Projected<Extract<E, { readonly type: Type }>>) => Row | undefined
+}
+
+interface ProjectionSpec<Row, E extends AnyEvent> {
+  /** Names its rows in a view store and its consumer group. */
+  readonly name: string
+  /** From 1; raise it when rows are computed differently: they are rebuilt beside the old ones. Default 1. */
+  readonly version?: number
+  /** Default: the event topic `session.events`. */
+  readonly topics?: readonly string[]
+  /** The row a message belongs to; nothing: it does not concern this view. Default: the message's key (the stream). */
+  readonly key?: (event: Projected<E>) => string | undefined
+  readonly initialState: () => Row
+}
+
+/** What {@link defineProjection} takes: one `evolve` for every message, or handlers by type (others are passed over). */
+export type ProjectionOptions<Row, E extends AnyEvent> = ProjectionSpec<Row, E> &
+  (
+    | { readonly evolve: (row: Row, event: Projected<E>) => Row | undefined; readonly handlers?: never }
+    | { readonly handlers: RowHandlers<Row, E>; readonly evolve?: never }
+  )
+
+/** A view's definition; see {@link defineProjection}. Run it with `startProjection`. */
+export interface Projection<Row, E extends AnyEvent = AnyEvent> {
+  readonly name: string
+  readonly version: number
+  readonly topics: readonly string[]
+  readonly key: (event: Projected<E>) => string | undefined
+  readonly initialState: () => Row
+  /** The row after the event; nothing: there is none any more. Must not change the row it was given. */
+  readonly evolve: (row: Row, event: Projected<E>) => Row | undefined
+}
+
+/**
+ * Defines a view: rows of JSON, each a pure fold over the messages with its key (P1).
+ *
+ * @throws INVALID_ARGUMENT naming the field.
+ */
+export function defineProjection<Row, E extends AnyEvent = AnyEvent>(
+  options: ProjectionOptions<Row, E>,
+): Projection<Row, E> {
+  const { name, version = 1, topics = [DEFAULT_EVENT_TOPIC], initialState } = options
+  checkName('The name of a projection', name)
+  checkInteger(`The version of projection "${name}"`, version, 1)
+  if (topics.length === 0) throw invalidArgument(`topics of projection "${name}" must name at least one topic.`)
+  const { key = (event: Projected<E>) => event.key } = options
+  if (options.evolve !== undefined) return { name, version, topics, key, initialState, evolve: options.evolve }
+  const handlers: Readonly<Record<string, unknown>> = options.handlers
+  const handled = (event: Projected<E>) => (Object.hasOwn(handlers, event.type) ? key(event) : undefined)
+  const evolve = (row: Row, event: Projected<E>) => (handlers[event.type] as Projection<Row, E>['evolve'])(row, event)
+  return { name, version, topics, key: handled, initialState, evolve }
+}
+
+/** A message on its way into a view; without `event` it only moves the checkpoint. */
+export interface PendingMessage<E extends AnyEvent> {
+  readonly offset: number
+  readonly event?: Projected<E>
+}
+
+/** Which rows change, and to what; nothing: the row is deleted. */
+export type RowChanges = ReadonlyMap<string, unknown>
+
+/** The rows after some messages. `read` gives a row as stored. @throws PROJECTION_FAILED with the offset it failed at. */
+export function project<Row, E extends AnyEvent>(
+  projection: Projection<Row, E>,
+  pending: readonly PendingMessage<E>[],
+  read: (key: string) => unknown,
+): RowChanges {
+  const changes = new Map<string, unknown>()
+  const rowOf = (key: string) => (changes.has(key) ? changes.get(key) : read(key))
+  for (const { event } of pending) {
+    if (event === undefined) continue
+    try {
+      const key = projection.key(event)
+      if (key === undefined) continue
+      changes.set(key, projection.evolve((rowOf(key) ?? projection.initialState()) as Row, event))
+    } catch (error) {
+      throw new ProjectionFailedError(projection.name, event, error)
+    }
+  }
+  return changes
+}
+
+/** A projection's function threw; the partition waits, or the message is passed over (`poison`). */
+export class ProjectionFailedError extends DuologError {
+  override readonly name = 'ProjectionFailedError'
+  readonly offset: number
+
+  constructor(projection: string, message: Projected, cause: unknown) {
+    const { type, topic, partition, offset, key } = message
+    super(
+      'PROJECTION_FAILED',
+      `Projection "${projection}" failed at ${type} of "${key}" (offset ${offset} of partition ${partition} of "${topic}"): ` +
+        `${cause instanceof Error ? cause.message : String(cause)}. Mend the projection and start it again, or pass such ` +
+        "messages over with poison: 'skip'.",
+      { cause },
+    )
+    this.offset = offset
+  }
+}

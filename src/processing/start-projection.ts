@@ -1,0 +1,301 @@
+import { DuologError } from '../core/errors.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { type Logger, silentLogger } from '../core/logger.ts'
+import { invalidArgument } from '../store/check-arguments.ts'
+import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
+import { WakeUps } from '../store/wake-ups.ts'
+import { BuildFeed } from './build-feed.ts'
+import { memoryViews } from './memory-views.ts'
+import type { Projected, Projection } from './projection.ts'
+import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
+
+/*
+ * A projection at work: which build is kept up to date, which is read, when one takes the other's place.
+ */
+
+/** What {@link startProjection} takes. */
+export interface StartProjectionOptions<Row, E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly projection: Projection<Row, E>
+  /** Default: `memoryViews()`. It is yours to close, after the projection. */
+  readonly views?: ViewStore
+  /** Messages applied in one transaction at most. Default 500. */
+  readonly maxBatchMessages?: number
+  /**
+   * A message at which the projection throws, or that the catalogue cannot read. `wait` (default): its partition waits
+   * and `onError` hears of it again and again; `skip`: it is passed over and `onSkipped` hears of it.
+   */
+  readonly poison?: 'wait' | 'skip'
+  readonly onSkipped?: (message: Projected, error: unknown) => void
+  readonly onError?: (error: unknown) => void
+  readonly logger?: Logger
+}
+
+/** An append's answer, an event, or a place in a stream: what a reader wants to see applied. */
+export type WaitTarget =
+  | Pick<Appended, 'stream' | 'currentStreamVersion'>
+  | { readonly topic: string; readonly partition: number; readonly offset: number }
+
+/** How long to wait. */
+export interface WaitForOptions {
+  /** Milliseconds. Default 30,000. */
+  readonly timeoutMs?: number
+  readonly signal?: AbortSignal
+}
+
+/** How far a projection is. */
+export interface ProjectionStatus {
+  readonly live: ViewBuild
+  /** By partition: how many offsets the live build is behind the log's end. On Kafka markers of transactions count too. */
+  readonly lag: readonly PartitionPosition[]
+  /** The build beside it, if there is one: offsets applied, and how many there were when asked. */
+  readonly building?: ViewBuild & { readonly applied: number; readonly end: number }
+}
+
+/** A running projection; every read sees the live build. */
+export interface RunningProjection<Row> {
+  /** Resolves when this instance has its share of the partitions. Rejects with CHECKPOINT_AHEAD, INVALID_ARGUMENT. */
+  readonly ready: Promise<void>
+  /** The row with this key. `after`: waits until that is applied, so that a writer reads what it wrote. */
+  get(key: string, options?: WaitForOptions & { readonly after?: WaitTarget }): Promise<Row | undefined>
+  list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
+  /** Resolves when it is applied in the live build. @throws TIMEOUT, ABORTED */
+  waitFor(target: WaitTarget, options?: WaitForOptions): Promise<void>
+  /** Builds the view again from the log's beginning, beside the live one; resolves when it has taken its place. */
+  rebuild(): Promise<void>
+  status(): Promise<ProjectionStatus>
+  /** Stops following; what was applied stays. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Runs a projection: every message is applied exactly once to the rows of its view store, also across kill -9, since
+ * rows and checkpoint are one transaction there. Instances on one view store share the partitions.
+ *
+ * A version other than the live one is built beside it and takes its place when it has caught up; a lower one is refused.
+ */
+export function startProjection<Row, E extends AnyEvent>(
+  options: StartProjectionOptions<Row, E>,
+): RunningProjection<Row> {
+  return new Runner(options)
+}
+
+const DEFAULT_BATCH_MESSAGES = 500
+const DEFAULT_WAIT_MS = 30_000
+
+class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
+  readonly ready: Promise<void>
+  readonly #options: StartProjectionOptions<Row, E>
+  readonly #views: ViewStore
+  readonly #logger: Logger
+  readonly #stopping = new AbortController()
+  readonly #swapped = new WakeUps()
+  #live: BuildFeed<Row, E> | undefined
+  #building: BuildFeed<Row, E> | undefined
+  #target: readonly PartitionPosition[] = []
+
+  constructor(options: StartProjectionOptions<Row, E>) {
+    this.#options = options
+    this.#views = options.views ?? memoryViews()
+    this.#logger = options.logger ?? silentLogger
+    this.ready = this.#follow()
+    this.ready.catch(() => {}) // whoever awaits it hears of it
+  }
+
+  async get(key: string, options: WaitForOptions & { readonly after?: WaitTarget } = {}): Promise<Row | undefined> {
+    if (options.after !== undefined) await this.waitFor(options.after, options)
+    return (await this.#views.get(await this.#liveBuild(), key)) as Row | undefined
+  }
+
+  async list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]> {
+    return (await this.#views.list(await this.#liveBuild(), options)) as readonly ViewRow<Row>[]
+  }
+
+  async waitFor(target: WaitTarget, options: WaitForOptions = {}): Promise<void> {
+    const { timeoutMs = DEFAULT_WAIT_MS } = options
+    const late = AbortSignal.timeout(timeoutMs)
+    const signal = AbortSignal.any([late, this.#stopping.signal, ...(options.signal ? [options.signal] : [])])
+    const place = await this.#placeOf(target)
+    if (place === undefined) return
+    for (;;) {
+      const seen = this.#views.generation
+      if (await this.#isApplied(place)) return
+      if (signal.aborted) throw this.#gaveUp(late.aborted, timeoutMs)
+      await this.#views.changed(seen, signal)
+    }
+  }
+
+  async rebuild(): Promise<void> {
+    await this.ready
+    const { name, version } = this.#options.projection
+    const build = await this.#views.createBuild(name, version)
+    await this.#startBuilding(build)
+    for (;;) {
+      const seen = this.#swapped.generation
+      if ((await this.#liveBuild()).generation >= build.generation) return
+      if (this.#stopping.signal.aborted) throw this.#gaveUp(false, 0)
+      await this.#swapped.after(seen, { signal: this.#stopping.signal })
+    }
+  }
+
+  async status(): Promise<ProjectionStatus> {
+    const ends = await this.#ends()
+    const live = await this.#liveBuild()
+    const applied = await this.#views.checkpoints(live)
+    const lag = ends.map((end) => ({ ...end, offset: Math.max(0, end.offset - offsetIn(applied, end)) }))
+    if (this.#building === undefined) return { live, lag }
+    const built = await this.#views.checkpoints(this.#building.build)
+    return { live, lag, building: { ...this.#building.build, applied: sum(built), end: sum(ends) } }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort()
+    await this.ready.catch(() => {})
+    await Promise.all([this.#live?.stop(), this.#building?.stop()])
+  }
+
+  /** Takes up the build that is live for this version, or builds one. */
+  async #follow(): Promise<void> {
+    const { name, version } = this.#options.projection
+    const live = await this.#views.openLive(name, version)
+    if (live.version > version) throw tooOld(name, version, live.version)
+    if (live.version < version) {
+      const unfinished = await this.#views.unfinished(name, version)
+      return this.#startBuilding(unfinished ?? (await this.#views.createBuild(name, version)))
+    }
+    await this.#checkNotAhead(live)
+    if (this.#stopping.signal.aborted) return
+    this.#live = this.#feed(live)
+    await this.#live.ready
+  }
+
+  async #startBuilding(build: ViewBuild): Promise<void> {
+    this.#target = await this.#ends()
+    if (this.#stopping.signal.aborted) return
+    this.#building = this.#feed(build)
+    await this.#building.ready
+  }
+
+  #feed(build: ViewBuild): BuildFeed<Row, E> {
+    const { store, projection, maxBatchMessages = DEFAULT_BATCH_MESSAGES, poison = 'wait' } = this.#options
+    const feed: BuildFeed<Row, E> = new BuildFeed({
+      store,
+      projection,
+      views: this.#views,
+      build,
+      maxBatchMessages,
+      poison,
+      onError: (error) => this.#report(error),
+      onSkipped: (message, error) => this.#skipped(message, error),
+      onCaughtUp: async () => {
+        if (feed === this.#building) await this.#tryToSwap(feed)
+      },
+      onGone: () => void this.#replaced(feed).catch((error: unknown) => this.#report(error)),
+    })
+    return feed
+  }
+
+  /** Once it is where the log ended when it began, the live one stands still until it has been overtaken. */
+  async #tryToSwap(feed: BuildFeed<Row, E>): Promise<void> {
+    const built = await this.#views.checkpoints(feed.build)
+    if (this.#target.some((end) => offsetIn(built, end) < end.offset)) return
+    await this.#live?.stop()
+    if (feed !== this.#building || !(await this.#views.promote(feed.build))) return
+    this.#live = feed
+    this.#building = undefined
+    this.#logger.info({ ...feed.build }, 'A view was rebuilt and took its place')
+    this.#swapped.wakeAll()
+  }
+
+  /** Another instance swapped: go on with what is live now. */
+  async #replaced(feed: BuildFeed<Row, E>): Promise<void> {
+    if (feed !== this.#live && feed !== this.#building) return
+    this.#live = undefined
+    this.#building = undefined
+    await feed.stop()
+    if (!this.#stopping.signal.aborted) await this.#follow()
+    this.#swapped.wakeAll()
+  }
+
+  async #checkNotAhead(build: ViewBuild): Promise<void> {
+    const stored = await this.#views.checkpoints(build)
+    const ahead = (await this.#ends()).find((end) => offsetIn(stored, end) > end.offset)
+    if (ahead !== undefined) throw aheadOfLog(build.name, ahead, offsetIn(stored, ahead))
+  }
+
+  async #ends(): Promise<readonly PartitionPosition[]> {
+    const { store, projection } = this.#options
+    return (await Promise.all(projection.topics.map((topic) => store.partitionEnds(topic)))).flat()
+  }
+
+  async #liveBuild(): Promise<ViewBuild> {
+    const live = await this.#views.live(this.#options.projection.name)
+    if (live !== undefined) return live
+    await this.ready
+    return this.#liveBuild()
+  }
+
+  async #isApplied(place: PartitionPosition): Promise<boolean> {
+    return offsetIn(await this.#views.checkpoints(await this.#liveBuild()), place) > place.offset
+  }
+
+  async #placeOf(target: WaitTarget): Promise<PartitionPosition | undefined> {
+    const { store, projection } = this.#options
+    if ('offset' in target) return followed(projection, target)
+    const { stream, currentStreamVersion: version } = target
+    if (version === 0) return undefined
+    for await (const event of store.readStream(stream, { from: version, to: version }))
+      return followed(projection, event)
+    throw invalidArgument(`after: stream "${stream}" has no event ${version}.`)
+  }
+
+  #gaveUp(late: boolean, timeoutMs: number): DuologError {
+    const { name } = this.#options.projection
+    if (late) return new DuologError('TIMEOUT', `Projection "${name}" was not that far after ${timeoutMs} ms.`)
+    return new DuologError('ABORTED', `Waiting for projection "${name}" was given up by its signal, or it was stopped.`)
+  }
+
+  #skipped(message: Projected, error: unknown): void {
+    const { topic, partition, offset, type } = message
+    this.#logger.warn({ err: error, topic, partition, offset, type }, 'A projection passed over a message')
+    this.#options.onSkipped?.(message, error)
+  }
+
+  #report(error: unknown): void {
+    this.#logger.error({ err: error, projection: this.#options.projection.name }, 'A projection does not get on')
+    this.#options.onError?.(error)
+  }
+}
+
+type Place = Omit<PartitionPosition, 'offset'>
+
+function offsetIn(positions: readonly PartitionPosition[], { topic, partition }: Place): number {
+  return positions.find((place) => place.topic === topic && place.partition === partition)?.offset ?? 0
+}
+
+function sum(positions: readonly PartitionPosition[]): number {
+  return positions.reduce((total, { offset }) => total + offset, 0)
+}
+
+function followed<Row, E extends AnyEvent>(
+  projection: Projection<Row, E>,
+  place: PartitionPosition,
+): PartitionPosition {
+  if (projection.topics.includes(place.topic)) return place
+  throw invalidArgument(`Projection "${projection.name}" does not read topic "${place.topic}".`)
+}
+
+function tooOld(name: string, version: number, live: number): DuologError {
+  return invalidArgument(
+    `The view "${name}" is at version ${live}, this program computes version ${version}: run a newer program, or raise ` +
+      'the version to go back to what it computes.',
+  )
+}
+
+function aheadOfLog(name: string, { topic, partition, offset }: PartitionPosition, stored: number): DuologError {
+  return new DuologError(
+    'CHECKPOINT_AHEAD',
+    `The view "${name}" has applied partition ${partition} of "${topic}" up to ${stored}, but the log ends at ${offset}: ` +
+      'it is another log, or the topic was made again. Open the right log, or give the view a new place.',
+  )
+}

@@ -1,0 +1,177 @@
+import { join } from 'node:path'
+import { describe, expect, it } from 'vitest'
+import { isDuologError } from '../../src/core/errors.ts'
+import type { Event } from '../../src/core/event.ts'
+import { memoryViews } from '../../src/processing/memory-views.ts'
+import { defineProjection } from '../../src/processing/projection.ts'
+import { sqliteViews } from '../../src/processing/sqlite-views.ts'
+import { startProjection } from '../../src/processing/start-projection.ts'
+import type { ViewStore } from '../../src/processing/view-store.ts'
+import { type LogKind, until, workbench } from './logs.ts'
+
+export type Counted = Event<'Added', { n: number }> | Event<'Cleared', Record<string, never>>
+
+interface Row {
+  count: number
+  sum: number
+}
+
+export const counts = (version = 1) =>
+  defineProjection<Row, Counted>({
+    name: 'counts',
+    version,
+    initialState: () => ({ count: 0, sum: 0 }),
+    handlers: {
+      Added: (row, { data }) => ({ count: row.count + 1, sum: row.sum + data.n * version }),
+      Cleared: () => undefined,
+    },
+  })
+
+const added = (n: number): Counted => ({ type: 'Added', data: { n } })
+
+export function projectionSuite(log: LogKind): void {
+  const bench = workbench()
+  const viewKinds: [string, () => Promise<ViewStore>][] = [
+    ['memory views', async () => memoryViews()],
+    ['sqlite views', () => sqliteViews(join(bench.folder(), 'views.db'))],
+  ]
+
+  describe.each(viewKinds)(`projections: ${log.name}, %s`, (_, openViews) => {
+    async function setUp() {
+      const folder = bench.folder()
+      const store = await bench.open<Counted>(log.newUrl(folder))
+      const views = await openViews()
+      bench.later(() => views.close())
+      const start = (version = 1, more: object = {}) =>
+        bench.running(startProjection({ store, projection: counts(version), views, ...more }))
+      return { store, views, start }
+    }
+
+    it('a writer reads what it wrote', async () => {
+      const { store, start } = await setUp()
+      const view = start()
+      const appended = await store.appendToStream('a', [added(1), added(2)])
+      expect(await view.get('a', { after: appended })).toEqual({ count: 2, sum: 3 })
+      expect(await view.get('b')).toBeUndefined()
+      const cleared = await store.appendToStream('a', [{ type: 'Cleared', data: {} }])
+      expect(await view.get('a', { after: cleared })).toBeUndefined()
+    })
+
+    it('goes on where it stopped and applies nothing twice', async () => {
+      const { store, start } = await setUp()
+      const first = start()
+      await first.waitFor(await store.appendToStream('a', [added(1)]))
+      await first.stop()
+      const last = await store.appendToStream('a', [added(1)])
+      expect(await start().get('a', { after: last })).toEqual({ count: 2, sum: 2 })
+    })
+
+    it('instances on one view store share the partitions, each message applied once', async () => {
+      const { store, start } = await setUp()
+      const [one, two] = [start(), start()]
+      await Promise.all([one.ready, two.ready])
+      const streams = Array.from({ length: 20 }, (_, n) => `s${n}`)
+      for (let round = 0; round < 3; round++) {
+        const appended = await Promise.all(streams.map((stream) => store.appendToStream(stream, [added(1)])))
+        await Promise.all(appended.map((each) => two.waitFor(each)))
+        if (round === 1) await one.stop()
+      }
+      expect((await two.list()).map(({ row }) => row.count)).toEqual(streams.map(() => 3))
+    })
+
+    it('a new version is built beside the old one and takes its place; readers never see half of it', async () => {
+      const { store, start, views } = await setUp()
+      const old = start(1)
+      const streams = Array.from({ length: 10 }, (_, n) => `s${n}`)
+      const appended = await Promise.all(streams.map((stream) => store.appendToStream(stream, [added(1)])))
+      await Promise.all(appended.map((each) => old.waitFor(each)))
+      await old.stop()
+      const next = start(2)
+      const seen = new Set<string>()
+      await until(async () => {
+        const rows = await next.list()
+        seen.add(rows.map(({ row }) => row.sum).join())
+        return (await next.status()).live.version === 2
+      })
+      seen.add((await next.list()).map(({ row }) => row.sum).join())
+      expect([...seen].sort()).toEqual([streams.map(() => 1).join(), streams.map(() => 2).join()])
+      expect(await views.unfinished('counts', 2)).toBeUndefined()
+      await expect(start(1).ready).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    })
+
+    it('is rebuilt while events flow: nothing is lost, no reader goes back', async () => {
+      const { store, start } = await setUp()
+      const view = start()
+      await view.waitFor(await store.appendToStream('a', [added(1)]))
+      const before = (await view.status()).live.generation
+      let stop = false
+      const readBack: number[] = []
+      const writer = (async () => {
+        for (let n = 2; !stop; n++) {
+          const appended = await store.appendToStream('a', [added(1)])
+          await new Promise(setImmediate)
+          readBack.push((await view.get('a', { after: appended }))?.count ?? 0, n)
+        }
+      })()
+      await view.rebuild()
+      expect((await view.status()).live.generation).toBeGreaterThan(before)
+      await until(() => readBack.length > 4)
+      stop = true
+      await writer
+      for (let i = 0; i < readBack.length; i += 2) expect(readBack[i]).toBe(readBack[i + 1])
+    })
+
+    it('P6 poison: what came before is applied, the partition waits, and is told of', async () => {
+      const { store, start, views } = await setUp()
+      const poisoned = { ...counts(), evolve: failAt(13) }
+      const heard: unknown[] = []
+      const last = await store.appendToStream('a', [added(1), added(13), added(2)])
+      const waiting = start(1, { projection: poisoned, onError: (error: unknown) => heard.push(error) })
+      await until(() => heard.length > 1)
+      expect(heard.every((error) => isDuologError(error, 'PROJECTION_FAILED'))).toBe(true)
+      expect(await waiting.get('a')).toEqual({ count: 1, sum: 1 })
+      await waiting.stop()
+      const skipped: unknown[] = []
+      const onSkipped = ({ data }: { data: unknown }) => skipped.push(data)
+      const going = bench.running(startProjection({ store, projection: poisoned, views, poison: 'skip', onSkipped }))
+      expect(await going.get('a', { after: last })).toEqual({ count: 2, sum: 3 })
+      expect(skipped).toEqual([{ n: 13 }])
+    })
+
+    it('a view that is ahead of the log is refused: it is of another log', async () => {
+      const { store, views, start } = await setUp()
+      await start().waitFor(await store.appendToStream('a', [added(1)]))
+      const other = await bench.open<Counted>(log.newUrl(bench.folder()))
+      const wrong = bench.running(startProjection({ store: other, projection: counts(), views }))
+      await expect(wrong.ready).rejects.toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+    })
+
+    it('V1 V2 a change that does not begin at the checkpoint changes nothing', async () => {
+      const { views } = await setUp()
+      const build = await views.createBuild('v', 1)
+      const change = { topic: 't', partition: 0, from: undefined, to: 5, rows: () => new Map([['k', 1]]) }
+      await views.apply(build, change)
+      const stale = { ...change, rows: () => new Map([['k', 2]]) }
+      await expect(views.apply(build, stale)).rejects.toMatchObject({ code: 'CHECKPOINT_FENCED' })
+      const failing = {
+        ...change,
+        from: 5,
+        to: 9,
+        rows: () => {
+          throw new Error('no')
+        },
+      }
+      await expect(views.apply(build, failing)).rejects.toThrow('no')
+      expect(await views.get(build, 'k')).toBe(1)
+      expect(await views.checkpoints(build)).toEqual([{ topic: 't', partition: 0, offset: 5 }])
+    })
+  })
+}
+
+function failAt(n: number) {
+  const { evolve } = counts()
+  return (...[row, event]: Parameters<typeof evolve>) => {
+    if (event.type === 'Added' && event.data.n === n) throw new Error(`cannot add ${n}`)
+    return evolve(row, event)
+  }
+}
