@@ -84,3 +84,14 @@ export function compile(project: string, compilation: Compilation): Promise<Outc
   writeFileSync(join(project, file), JSON.stringify({ compilerOptions, include: ['*.ts'] }))
   return tryRun(process.execPath, ['node_modules/typescript/bin/tsc', '-p', file], project)
 }
+
+/** The oldest Node that `engines` promises to work on, from the registry. */
+export async function installOldestNode(folder: string): Promise<string> {
+  const oldest = /\d+\.\d+/.exec(manifest.engines.node)?.[0]
+  const platform = process.platform === 'win32' ? 'win' : process.platform
+  const name = `node-${platform}-${process.arch}`
+  const project = mkdtempSync(join(folder, 'node-'))
+  writeFileSync(join(project, 'package.json'), '{ "private": true }')
+  await mustRun('npm', ['install', '--no-audit', '--no-fund', '--prefer-offline', `${name}@${oldest}.0`], project)
+  return join(project, 'node_modules', name, 'bin/node')
+}

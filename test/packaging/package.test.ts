@@ -1,7 +1,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { compile, install, pack, repository, temporaryFolder, tryRun } from './installed.ts'
+import { compile, install, installOldestNode, pack, repository, temporaryFolder, tryRun } from './installed.ts'
 
 /*
  * The package as a stranger gets it: packed, installed from the tarball, compiled with library declarations checked,
@@ -10,9 +10,11 @@ import { compile, install, pack, repository, temporaryFolder, tryRun } from './i
 
 const folder = temporaryFolder()
 let tarball: string
+let oldestNode: string
 
 beforeAll(async () => {
   tarball = await pack(folder.path)
+  oldestNode = await installOldestNode(folder.path)
 })
 afterAll(() => folder.remove())
 
@@ -60,6 +62,9 @@ describe('a CommonJS project with TypeScript 5.4 and classic resolution', () => 
     expect(compiled.ok, compiled.output).toBe(true)
     const ran = await tryRun(process.execPath, [`${compilation.outDir}/main.js`, `${compilation.outDir}.db`], project)
     expect(ran.output.trim().split('\n')).toEqual(['cjs ok'])
+    // With a warning that SQLite is experimental there.
+    const oldest = await tryRun(oldestNode, [`${compilation.outDir}/main.js`, `${compilation.outDir}.old.db`], project)
+    expect(oldest, oldest.output).toMatchObject({ ok: true, output: expect.stringContaining('cjs ok') })
   })
 
   it('loads an ESM executor with the CommonJS build alone, as a bundler or jest would take it', async () => {
@@ -92,5 +97,8 @@ describe('an ESM project with the newest TypeScript', () => {
     expect(existsSync(join(project, compilation.outDir, 'main.js'))).toBe(true)
     const ran = await tryRun(process.execPath, [`${compilation.outDir}/main.js`, `${compilation.outDir}.db`], project)
     expect(ran.output.trim().split('\n')).toEqual(['esm ok'])
+    // With a warning that SQLite is experimental there.
+    const oldest = await tryRun(oldestNode, [`${compilation.outDir}/main.js`, `${compilation.outDir}.old.db`], project)
+    expect(oldest, oldest.output).toMatchObject({ ok: true, output: expect.stringContaining('esm ok') })
   })
 })
