@@ -1,2 +1,5 @@
 export { murmur2, partitionOf } from './core/murmur2.ts'
+export { EventPartitioner } from './kafka/event-partitioner.ts'
+export { EVENT_TOPIC_CONFIG, PRESENCE_TOPIC_CONFIG } from './kafka/topics.ts'
 export { type KafkaConnection, openKafkaStore } from './store/kafka/kafka-store.ts'
+export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'

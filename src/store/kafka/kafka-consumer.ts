@@ -25,7 +25,8 @@ import { decodeRecord } from './record-codec.ts'
  * P9 However long a handler takes, heartbeats and polling go on beside it.
  */
 
-const SESSION_TIMEOUT_MS = 10_000
+/** The least a broker grants by default; a shorter one is refused. */
+const LEAST_SESSION_TIMEOUT_MS = 6_000
 const REBALANCE_TIMEOUT_MS = 60_000
 const RESTART_PAUSE_MS = 100
 const LAST_ATTEMPTS = 3
@@ -34,6 +35,8 @@ export interface ConsumerTools {
   readonly driver: KafkaDriver
   readonly names: Names
   readonly logger: Logger
+  /** How long an owner may be silent; a dead member's partitions are free after twice that. */
+  readonly leaseMs: number
   readonly guard: CheckpointGuard
   /** The replica's view of a partition of the event topic. */
   readonly eventLog: (partition: number) => PartitionLog
@@ -72,7 +75,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   async #start(): Promise<void> {
-    const { driver, names, prepared } = this.#tools
+    const { driver, names, prepared, leaseMs } = this.#tools
     await prepared
     if (this.#stopping.signal.aborted) return
     this.#feed = new PartitionFeed(driver)
@@ -80,7 +83,7 @@ export class KafkaConsumer implements Consumer {
     this.#member = driver.openMember({
       group: names.physical(this.#options.group),
       topics: this.#options.topics.map(names.physical),
-      sessionTimeoutMs: SESSION_TIMEOUT_MS,
+      sessionTimeoutMs: Math.max(LEAST_SESSION_TIMEOUT_MS, 2 * leaseMs),
       rebalanceTimeoutMs: REBALANCE_TIMEOUT_MS,
       onAssigned: (places) => this.#assigned(places, first.resolve),
       onRevoked: () => this.#revoke(),

@@ -101,6 +101,7 @@ class KafkaStore implements EventStore {
   readonly #prepare: PrepareContext
   readonly #partitions: EventPartitions
   readonly #tail: EventTail
+  readonly #leaseMs: number
   readonly #heartbeats: KafkaPresence
   readonly #waiters = new VersionWaiters()
   readonly #consumers = new Set<KafkaConsumer>()
@@ -123,6 +124,7 @@ class KafkaStore implements EventStore {
       guard: this.#guard,
     })
     this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
+    this.#leaseMs = leaseMs
     this.#heartbeats = new KafkaPresence({ driver, topic: this.#names.presenceTopic, leaseMs, logger })
     this.presence = {
       announce: (owner) => this.#whileOpen(() => this.#heartbeats.announce(checkedOwner(owner))),
@@ -209,6 +211,7 @@ class KafkaStore implements EventStore {
       driver: this.#driver,
       names: this.#names,
       logger: this.#logger,
+      leaseMs: this.#leaseMs,
       guard: this.#guard,
       eventLog: (partition) => this.#partitions.log(partition),
       prepared: this.#topics.ensure(options.topics),
