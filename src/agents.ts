@@ -18,6 +18,7 @@ export {
   ExecutorFailedError,
   type PaidFor,
 } from './agents/executor.ts'
+export { type ClaudeExecutorOptions, claudeExecutor } from './agents/executors/claude-executor.ts'
 export { type LoadExecutorOptions, loadExecutorModule } from './agents/executors/executor-module.ts'
 export { type GuardOptions, guardedExecutor } from './agents/executors/guarded-executor.ts'
 export { type JournalEntry, journaledExecutor } from './agents/executors/journal.ts'
@@ -29,9 +30,9 @@ export { commandGate, type GateContext } from './agents/gates/command-gate.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
+export type { SessionAction } from './agents/session/actions.ts'
 export type { Spending } from './agents/session/budget.ts'
 export type { ClaimFor, GateReport, SessionCommand, SessionRequest } from './agents/session/commands.ts'
-export type { SessionAction } from './agents/session/actions.ts'
 export { nextActions } from './agents/session/next-actions.ts'
 export {
   type SessionEvent,
