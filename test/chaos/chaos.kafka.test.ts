@@ -1,4 +1,4 @@
-import { beforeAll, expect, it } from 'vitest'
+import { beforeAll, expect, it, vi } from 'vitest'
 import { describeKafka, kafkaBrokers } from '../support/kafka.ts'
 import { campaign, dieAtEach } from './campaigns.ts'
 import { kafkaLog } from './kafka-log.ts'
@@ -6,6 +6,9 @@ import { everyPoint, listenForAllPoints } from './points.ts'
 import { type PointsOf, scenarioOf } from './scenario.ts'
 
 /* As chaos.test.ts, on a real broker. A dead process is known by its silence here, so every resume takes a lease. */
+
+/** Many processes, on cores that may be busy. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 })
 
 describeKafka('a session on Kafka, killed with SIGKILL', () => {
   const log = kafkaLog(kafkaBrokers)

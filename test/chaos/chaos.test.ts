@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { campaign, dieAtEach } from './campaigns.ts'
 import { fileLog } from './file-log.ts'
 import { everyPoint, listenForAllPoints } from './points.ts'
@@ -8,6 +8,9 @@ import { type PointsOf, scenarioOf } from './scenario.ts'
  * P7 across real deaths: whatever process of a session is killed, wherever it is, the session goes on to the same end and
  * nothing is lost, or done twice without the log saying so. The long form is `npm run chaos`.
  */
+
+/** Many processes, on cores that may be busy. */
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 120_000 })
 
 let points: PointsOf
 beforeAll(async () => {

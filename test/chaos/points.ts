@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ChaosLog } from './campaign.ts'
-import { Pool } from './children.ts'
+import { type Child, Pool } from './children.ts'
 import type { PointsOf, Role, Scenario } from './scenario.ts'
 
 /* Which named points a process reaches when nobody disturbs it: found by listening, not by a list somebody keeps. */
@@ -77,12 +77,24 @@ async function listenForPoints(log: ChaosLog, mode: Scenario['mode'], dir: strin
     for (const [role, child] of crew) {
       child.do({ role, logUrl, leaseMs: log.leaseMs, sessionId: 'undisturbed', settings, dir })
     }
-    const ended = await crew.at(-1)![1].told('ended')
-    if (ended?.status !== 'completed') throw new Error(`Undisturbed, the session ended as ${ended?.status}`)
-    for (const [, child] of crew) child.finish()
-    const heard = crew.map(async ([role, child]) => [role, (await child.told('reached'))?.points ?? {}] as const)
-    return { local: {}, coordinator: {}, manager: {}, worker: {}, ...Object.fromEntries(await Promise.all(heard)) }
+    // Whoever never ends is ended, so that every wait below comes to an end.
+    const patience = setTimeout(() => void pool.close(), log.patienceMs)
+    const heard = await hear(crew).finally(() => clearTimeout(patience))
+    return { local: {}, coordinator: {}, manager: {}, worker: {}, ...Object.fromEntries(heard) }
   } finally {
     await pool.close()
   }
+}
+
+async function hear(crew: readonly (readonly [Role, Child])[]) {
+  const ended = await crew.at(-1)![1].told('ended')
+  if (ended?.status !== 'completed') throw new Error(`Undisturbed, the session ended as ${ended?.status ?? 'nothing'}`)
+  for (const [, child] of crew) child.finish()
+  return Promise.all(
+    crew.map(async ([role, child]) => {
+      const reached = await child.told('reached')
+      if (reached === undefined) throw new Error(`Undisturbed, the ${role} process did not close`)
+      return [role, reached.points] as const
+    }),
+  )
 }
