@@ -1,4 +1,20 @@
 export { memoryViews } from './processing/memory-views.ts'
+export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
+export { type ProcessEvent, processEvents } from './processing/process-events.ts'
+export {
+  type Compensation,
+  defineProcessManager,
+  defineSaga,
+  type ProcessAction,
+  type ProcessManager,
+  type ProcessManagerOptions,
+  type ProcessMessage,
+  type ProcessProgress,
+  type ProcessStatus,
+  type ProcessStep,
+  type StepStatus,
+} from './processing/process-manager.ts'
+export type { CompensationState, ProcessState } from './processing/process-state.ts'
 export {
   defineProjection,
   type Projected,
@@ -9,10 +25,15 @@ export {
 } from './processing/projection.ts'
 export { sqliteViews } from './processing/sqlite-views.ts'
 export {
+  type RunningProcessManager,
+  type StartProcessManagerOptions,
+  startProcessManager,
+} from './processing/start-process-manager.ts'
+export {
   type ProjectionStatus,
   type RunningProjection,
-  startProjection,
   type StartProjectionOptions,
+  startProjection,
   type WaitForOptions,
   type WaitTarget,
 } from './processing/start-projection.ts'

@@ -1,0 +1,123 @@
+import type { AnyEvent } from '../core/event.ts'
+import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+import type { Projected } from './projection.ts'
+
+/*
+ * A process manager as data: what it hears, what it asks others to do, what follows, and how it is undone.
+ *
+ * P1 `correlate`, `evolve`, `nextActions` and the commands are pure.
+ */
+
+/** A message to whoever does the work: a command. It leaves in the append that decided it (P2). */
+export interface ProcessMessage {
+  readonly topic: string
+  /** Default: the process's correlation id. */
+  readonly key?: string
+  readonly type: string
+  readonly data: unknown
+}
+
+/** How a step is undone. Whoever does it must be content when there is nothing to undo: a step in doubt is undone, too. */
+export interface Compensation<State> {
+  readonly command: (state: State) => ProcessMessage
+  /** Types of events that say it is undone. */
+  readonly doneBy: readonly string[]
+  /** Types of events that say it could not be undone this time. */
+  readonly failedBy?: readonly string[]
+  /** No answer for so long counts as a failed attempt. Default 30,000. */
+  readonly timeoutMs?: number
+  /** Default 3. */
+  readonly maxAttempts?: number
+  /** Pause before the second attempt; doubles with each. Default 1,000. */
+  readonly retryAfterMs?: number
+}
+
+/** Something somebody else does: asked for by a command, answered by an event. */
+export interface ProcessStep<State> {
+  readonly command: (state: State) => ProcessMessage
+  /** Types of events that say it is done. */
+  readonly doneBy: readonly string[]
+  readonly failedBy?: readonly string[]
+  /** No answer for so long: it is timed out, which is in doubt. Default: waits for ever. */
+  readonly timeoutMs?: number
+  readonly compensation?: Compensation<State>
+}
+
+/**
+ * What should happen by now. The same action again is nothing new: a step starts once, a message with an id leaves
+ * once, a timer with an id runs once at a time. So `nextActions` may simply say what the state asks for.
+ */
+export type ProcessAction<Step extends string = string> =
+  | { readonly kind: 'start'; readonly step: Step }
+  | { readonly kind: 'send'; readonly id: string; readonly message: ProcessMessage }
+  /** Fires once; known to `nextActions` as `timers[timer] === 'fired'`. */
+  | { readonly kind: 'schedule'; readonly timer: string; readonly afterMs: number }
+  | { readonly kind: 'cancel'; readonly timer: string }
+  /** Undoes the steps that were done or are in doubt, the last one first. No action is asked for any more. */
+  | { readonly kind: 'compensate'; readonly reason: string }
+  | { readonly kind: 'complete' }
+
+/** Where a step is; `timed-out` is in doubt: it may have been done. */
+export type StepStatus = 'started' | 'completed' | 'failed' | 'timed-out' | 'compensated' | 'compensation-failed'
+
+/** The end states are the last three. */
+export type ProcessStatus = 'running' | 'compensating' | 'completed' | 'compensated' | 'partly-compensated'
+
+/** What `nextActions` sees of the process beside its own state. */
+export interface ProcessProgress {
+  readonly status: ProcessStatus
+  /** Those that were started, by name. */
+  readonly steps: Readonly<Record<string, StepStatus>>
+  /** Timers of `schedule`, by name. */
+  readonly timers: Readonly<Record<string, 'pending' | 'fired' | 'cancelled'>>
+}
+
+/** What {@link defineProcessManager} takes. */
+export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends string> {
+  /** Names its streams (`NAME:CORRELATIONID`) and its consumer group. */
+  readonly name: string
+  /** What it listens to. Default: the event topic `session.events`. */
+  readonly topics?: readonly string[]
+  /** Which process an event belongs to; nothing: none. The first event of a process begins it. */
+  readonly correlate: (event: Projected<E>) => string | undefined
+  readonly initialState: () => State
+  readonly evolve: (state: State, event: E) => State
+  readonly steps: Readonly<Record<Step, ProcessStep<State>>>
+  readonly nextActions: (state: State, progress: ProcessProgress) => readonly ProcessAction<Step>[]
+}
+
+/** A process manager's definition; run it with `startProcessManager`. */
+export interface ProcessManager<State, E extends AnyEvent = AnyEvent>
+  extends Omit<ProcessManagerOptions<State, E, string>, 'topics'> {
+  readonly topics: readonly string[]
+}
+
+/**
+ * Defines a process manager: it hears events, asks for steps, waits with timers, and undoes what was done.
+ *
+ * @throws INVALID_ARGUMENT naming the field.
+ */
+export function defineProcessManager<State, E extends AnyEvent, const Step extends string>(
+  options: ProcessManagerOptions<State, E, Step>,
+): ProcessManager<State, E> {
+  checkName('The name of a process manager', options.name)
+  if (options.name.includes(':')) throw invalidArgument('The name of a process manager must not contain ":".')
+  for (const [name, step] of Object.entries<ProcessStep<State>>(options.steps)) checkStep(name, step)
+  const nextActions = options.nextActions as ProcessManager<State, E>['nextActions']
+  return { ...options, topics: options.topics ?? [DEFAULT_EVENT_TOPIC], nextActions }
+}
+
+/** The same under the name by which others know it. */
+export const defineSaga = defineProcessManager
+
+function checkStep<State>(name: string, { doneBy, timeoutMs, compensation }: ProcessStep<State>): void {
+  if (doneBy.length === 0) throw invalidArgument(`doneBy of step "${name}" must name at least one event.`)
+  if (timeoutMs !== undefined) checkInteger(`timeoutMs of step "${name}"`, timeoutMs, 1)
+  if (compensation === undefined) return
+  const of = `of the compensation of step "${name}"`
+  if (compensation.doneBy.length === 0) throw invalidArgument(`doneBy ${of} must name at least one event.`)
+  if (compensation.maxAttempts !== undefined) checkInteger(`maxAttempts ${of}`, compensation.maxAttempts, 1)
+  if (compensation.timeoutMs !== undefined) checkInteger(`timeoutMs ${of}`, compensation.timeoutMs, 1)
+  if (compensation.retryAfterMs !== undefined) checkInteger(`retryAfterMs ${of}`, compensation.retryAfterMs, 0)
+}

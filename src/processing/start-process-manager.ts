@@ -1,0 +1,150 @@
+import type { Clock } from '../core/clock.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { type Logger, silentLogger } from '../core/logger.ts'
+import { reach } from '../core/reach.ts'
+import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
+import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
+import { type ProcessEvent, processEventNames } from './process-events.ts'
+import type { ProcessManager } from './process-manager.ts'
+import type { ProcessState } from './process-state.ts'
+import type { Projected } from './projection.ts'
+import type { PendingTimer } from './timer-index.ts'
+import { TimerService } from './timer-service.ts'
+
+/*
+ * A process manager at work.
+ *
+ * P2 What a process heard, what it decided, the messages that follow and the consumer's checkpoint are one append.
+ * P5 An event's id is the append's idempotency key: a process hears it once, whatever is delivered again.
+ */
+
+/** What {@link startProcessManager} takes. */
+export interface StartProcessManagerOptions<State, E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly manager: ProcessManager<State, E>
+  /** The topic the store keeps events in. Default `session.events`. */
+  readonly eventTopic?: string
+  /** What timers go by. Default: the system's. */
+  readonly clock?: Clock
+  readonly onError?: (error: unknown) => void
+  readonly logger?: Logger
+}
+
+/** A running process manager. */
+export interface RunningProcessManager<State> {
+  /** Resolves when this instance has its share of the partitions. */
+  readonly ready: Promise<void>
+  /** A process as it is now. */
+  load(correlationId: string): Promise<ProcessState<State>>
+  /** Timers this instance keeps an eye on. */
+  readonly pendingTimers: number
+  /** Stops listening; timers go on with the other instances, or at the next start. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Runs a process manager. Exactly once, also across kill -9 and takeovers: each event is heard once by its process, each
+ * message leaves once, each timer fires once; late timers fire at once. Instances share the work.
+ *
+ * Every start reads the event topic once, from its beginning, for the pending timers; they are kept in memory.
+ */
+export function startProcessManager<State, E extends AnyEvent>(
+  options: StartProcessManagerOptions<State, E>,
+): RunningProcessManager<State> {
+  return new Runner(options)
+}
+
+class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> {
+  readonly ready: Promise<void>
+  readonly #options: StartProcessManagerOptions<State, E>
+  readonly #handler: CommandHandler<ProcessState<State>, ProcessCommand, ProcessEvent>
+  readonly #clock: Clock
+  readonly #consumer: Consumer
+  readonly #timers: TimerService<E>
+
+  constructor(options: StartProcessManagerOptions<State, E>) {
+    const { store, manager, eventTopic = DEFAULT_EVENT_TOPIC } = options
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    // The store's own type says which events users append; these are ours.
+    this.#handler = createCommandHandler({
+      store: store as unknown as EventStore<ProcessEvent>,
+      decider: processDecider(manager),
+    })
+    const onError = (error: unknown) => this.#report(error)
+    this.#consumer = store.consume({
+      group: `process.${manager.name}`,
+      topics: manager.topics,
+      handler: (message, context) => this.#hear(message, context),
+      onError,
+    })
+    this.#timers = new TimerService({
+      store,
+      group: `process.${manager.name}.timers`,
+      eventTopic,
+      prefix: `${manager.name}:`,
+      clock: this.#clock,
+      fire: (timer) => this.#fire(timer),
+      onError,
+    })
+    this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
+    this.ready.catch(() => {}) // whoever awaits it hears of it
+  }
+
+  get pendingTimers(): number {
+    return this.#timers.pendingCount
+  }
+
+  async load(correlationId: string): Promise<ProcessState<State>> {
+    return (await this.#handler.load(this.#streamOf(correlationId))).state
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([this.#consumer.stop(), this.#timers.stop()])
+  }
+
+  async #hear(message: Projected<E>, { checkpoint }: ConsumerContext): Promise<void> {
+    if (processEventNames.has(message.type)) return
+    const correlationId = this.#options.manager.correlate(message)
+    if (correlationId === undefined) return
+    const { eventId, type, data } = message
+    const stream = this.#streamOf(correlationId)
+    const command: ProcessCommand = { kind: 'observe', event: { eventId, type, data }, nowMs: this.#clock.now() }
+    reach('process.observe.begin')
+    await this.#handler.handle(stream, command, {
+      idempotencyKey: `observe:${eventId}`,
+      checkpoint,
+      correlationId,
+      causationId: eventId,
+      outgoing: messagesOf(this.#options.manager, { stream, correlationId }),
+    })
+    reach('process.observe.done')
+  }
+
+  async #fire({ stream, timer }: PendingTimer): Promise<void> {
+    const correlationId = stream.slice(this.#streamOf('').length)
+    reach('process.fire.begin')
+    await this.#handler.handle(
+      stream,
+      { kind: 'timer', timer, nowMs: this.#clock.now() },
+      {
+        correlationId,
+        outgoing: messagesOf(this.#options.manager, { stream, correlationId }),
+      },
+    )
+    reach('process.fire.done')
+  }
+
+  #streamOf(correlationId: string): string {
+    return `${this.#options.manager.name}:${correlationId}`
+  }
+
+  #report(error: unknown): void {
+    const { logger = silentLogger, manager, onError } = this.#options
+    logger.error({ err: error, process: manager.name }, 'A process manager does not get on')
+    onError?.(error)
+  }
+}

@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest'
+import { fold } from '../../src/core/decider.ts'
+import { type ProcessCommand, processDecider } from '../../src/processing/process-decider.ts'
+import type { ProcessEvent } from '../../src/processing/process-events.ts'
+import { defineProcessManager } from '../../src/processing/process-manager.ts'
+import { TimerIndex } from '../../src/processing/timer-index.ts'
+import { DeciderSpecification } from '../../src/testing/decider-specification.ts'
+import { fulfilment } from './shop.ts'
+
+const decider = processDecider(fulfilment)
+const given = DeciderSpecification.for(decider)
+let ids = 0
+const observe = (type: string, nowMs = 0): ProcessCommand => {
+  return { kind: 'observe', event: { eventId: `e${ids++}`, type, data: { order: 'o1' } }, nowMs }
+}
+const fire = (timer: string, nowMs: number): ProcessCommand => ({ kind: 'timer', timer, nowMs })
+
+/** All events after these commands. */
+function after(...commands: ProcessCommand[]): ProcessEvent[] {
+  const history: ProcessEvent[] = []
+  for (const command of commands)
+    history.push(...decider.decide(command, fold(decider, decider.initialState(), history)))
+  return history
+}
+const stateAfter = (...commands: ProcessCommand[]) => fold(decider, decider.initialState(), after(...commands))
+const names = (events: readonly ProcessEvent[]) =>
+  events.map(({ type, data }) =>
+    'step' in data ? `${type} ${data.step}` : 'timer' in data ? `${type} ${data.timer}` : type,
+  )
+
+describe('a process as a decider (P1)', () => {
+  it('what was heard and what follows are one decision', () => {
+    const placed = observe('OrderPlaced')
+    given([])
+      .when(placed)
+      .then([
+        {
+          type: 'ProcessObserved',
+          data: { ...('event' in placed ? placed.event : { eventId: '', type: '' }) } as never,
+        },
+        { type: 'StepStarted', data: { step: 'stock' } },
+      ])
+  })
+
+  it('goes from step to step to its end, and hears nothing after it', () => {
+    const road = ['OrderPlaced', 'StockReserved', 'PaymentTaken', 'OrderShipped'].map((type) => observe(type))
+    expect(names(after(...road))).toEqual([
+      'ProcessObserved',
+      'StepStarted stock',
+      'ProcessObserved',
+      'StepCompleted stock',
+      'StepStarted payment',
+      'TimerScheduled step/payment',
+      'ProcessObserved',
+      'StepCompleted payment',
+      'TimerCancelled step/payment',
+      'StepStarted shipping',
+      'ProcessObserved',
+      'StepCompleted shipping',
+      'ProcessCompleted',
+    ])
+    given(after(...road))
+      .when(observe('PaymentRefused'))
+      .thenNothingHappened()
+  })
+
+  it('a timer fires once, and not before it is due', () => {
+    const begun = [observe('OrderPlaced'), observe('StockReserved', 100)]
+    given(after(...begun))
+      .when(fire('step/payment', 1099))
+      .thenNothingHappened()
+    const fired = after(...begun, fire('step/payment', 1100))
+    expect(names(fired)).toContain('StepTimedOut payment')
+    given(fired).when(fire('step/payment', 9999)).thenNothingHappened()
+  })
+
+  it('undoes what is done or in doubt, the last one first, one after the other', () => {
+    const timedOut = [observe('OrderPlaced'), observe('StockReserved'), fire('step/payment', 1000)]
+    expect(stateAfter(...timedOut).compensation).toMatchObject({ queue: ['payment', 'stock'], attempts: 1 })
+    expect(names(after(...timedOut)).slice(-2)).toEqual([
+      'CompensationRequested payment',
+      'TimerScheduled answer/payment',
+    ])
+    const refunded = [...timedOut, observe('PaymentRefunded', 2000)]
+    expect(stateAfter(...refunded).compensation).toMatchObject({ queue: ['stock'], attempts: 1 })
+    const done = stateAfter(...refunded, observe('StockReleased', 3000))
+    expect(done).toMatchObject({
+      status: 'compensated',
+      steps: { payment: 'compensated', stock: 'compensated' },
+      pending: {},
+    })
+  })
+
+  it('what failed for certain needs no undoing', () => {
+    const refused = stateAfter(observe('OrderPlaced'), observe('StockReserved'), observe('PaymentRefused'))
+    expect(refused.compensation?.queue).toEqual(['stock'])
+  })
+
+  it('a compensation is tried again after a pause, then given up; what is left is said', () => {
+    const road = [observe('OrderPlaced'), observe('StockReserved'), observe('PaymentRefused', 10)]
+    const waiting = stateAfter(...road, observe('ReleaseRefused', 20))
+    expect(waiting.pending).toEqual({ 'retry/stock': 120 })
+    const again = [...road, observe('ReleaseRefused', 20), fire('retry/stock', 120)]
+    expect(stateAfter(...again).compensation).toMatchObject({ queue: ['stock'], attempts: 2 })
+    const gaveUp = stateAfter(...again, fire('answer/stock', 5120))
+    expect(gaveUp).toMatchObject({ status: 'partly-compensated', compensation: { left: ['stock'] }, pending: {} })
+    expect(after(...again, fire('answer/stock', 5120)).at(-1)).toEqual({
+      type: 'ProcessCompensated',
+      data: { left: ['stock'] },
+    })
+  })
+
+  it('a definition that never has enough is refused by name', () => {
+    let n = 0
+    const endless = defineProcessManager({
+      ...fulfilment,
+      nextActions: () => [{ kind: 'schedule', timer: `t${n++}`, afterMs: 1 }],
+    })
+    const decide = () => processDecider(endless).decide(observe('OrderPlaced'), processDecider(endless).initialState())
+    expect(decide).toThrow(/asked for something new/)
+  })
+})
+
+describe('the timer index', () => {
+  it('gives what is due in order, not what was cancelled, and stays small', () => {
+    const index = new TimerIndex()
+    const dues = Array.from({ length: 1000 }, (_, n) => (n * 7919) % 1000)
+    dues.forEach((dueAtMs, n) => {
+      index.add({ stream: `s${n}`, timer: 't', dueAtMs })
+    })
+    for (let n = 0; n < 900; n++) index.remove({ stream: `s${n}`, timer: 't' })
+    expect(index.size).toBe(100)
+    const due = index.takeDue(500, 1000).map(({ dueAtMs }) => dueAtMs)
+    expect(due).toEqual(
+      dues
+        .slice(900)
+        .filter((ms) => ms <= 500)
+        .sort((a, b) => a - b),
+    )
+    expect(index.size).toBe(100 - due.length)
+  })
+})

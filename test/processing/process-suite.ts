@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
+import type { AnyEvent } from '../../src/core/event.ts'
+import { processEvents } from '../../src/processing/process-events.ts'
+import { startProcessManager } from '../../src/processing/start-process-manager.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { type LogKind, until, workbench } from './logs.ts'
+import { COMMANDS, fulfilment, type ShopEvent } from './shop.ts'
+
+const ANSWERS: Readonly<Record<string, string>> = {
+  ReserveStock: 'StockReserved',
+  TakePayment: 'PaymentTaken',
+  ShipOrder: 'OrderShipped',
+  RefundPayment: 'PaymentRefunded',
+  ReleaseStock: 'StockReleased',
+}
+
+export function processSuite(log: LogKind): void {
+  const bench = workbench()
+
+  describe(`process managers: ${log.name}`, () => {
+    /** `answers: false` for a command that stays without answer. */
+    async function setUp(silent: readonly string[] = []) {
+      const url = log.newUrl(bench.folder())
+      const store = await bench.open<ShopEvent>(url)
+      const clock = virtualClock()
+      const heard: string[] = []
+      const consumer = store.consume({
+        group: 'shop',
+        topics: [COMMANDS],
+        handler: async ({ type, key, eventId }, { checkpoint }) => {
+          heard.push(`${type} ${key}`)
+          if (silent.includes(type)) return
+          const answer = { type: ANSWERS[type], data: { order: key } } as ShopEvent
+          await store.appendToStream(key, [answer], { idempotencyKey: eventId, checkpoint })
+        },
+      })
+      bench.running(consumer)
+      const start = (on: EventStore<ShopEvent> = store) =>
+        bench.running(startProcessManager({ store: on, manager: fulfilment, clock }))
+      const place = (order: string) => store.appendToStream(order, [{ type: 'OrderPlaced', data: { order } }])
+      return { url, store, clock, heard, start, place }
+    }
+
+    it('drives a process to its end; every command leaves once', async () => {
+      const { heard, start, place } = await setUp()
+      const manager = start()
+      await place('o1')
+      await until(async () => (await manager.load('o1')).status === 'completed')
+      expect(heard).toEqual(['ReserveStock o1', 'TakePayment o1', 'ShipOrder o1'])
+    })
+
+    it('timers survive: late ones fire at once after a restart, each once, also with two instances', async () => {
+      const { store, clock, heard, start, place } = await setUp(['TakePayment'])
+      const first = start()
+      const orders = Array.from({ length: 12 }, (_, n) => `o${n}`)
+      await Promise.all(orders.map(place))
+      await until(() => heard.filter((line) => line.startsWith('TakePayment')).length === orders.length)
+      await first.stop()
+      clock.advance(60_000)
+      const [one] = [start(), start()]
+      for (const order of orders) await until(async () => (await one.load(order)).status === 'compensated')
+      for (const order of orders) {
+        const types: string[] = []
+        for await (const { type } of store.readStream<AnyEvent & ShopEvent>(`fulfilment:${order}`)) types.push(type)
+        expect(types.filter((type) => type === 'TimerFired')).toHaveLength(1)
+        const undone = heard.filter((line) => line.endsWith(` ${order}`)).slice(2)
+        expect(undone).toEqual([`RefundPayment ${order}`, `ReleaseStock ${order}`])
+      }
+    })
+
+    it('a timer that was cancelled does not fire', async () => {
+      const { clock, start, place } = await setUp()
+      const manager = start()
+      await place('o1')
+      await until(async () => (await manager.load('o1')).status === 'completed')
+      clock.advance(60_000)
+      await place('o2')
+      await until(async () => (await manager.load('o2')).status === 'completed')
+      expect((await manager.load('o1')).status).toBe('completed')
+      expect(manager.pendingTimers).toBe(0)
+    })
+
+    it('P5 an event that is delivered again is heard once', async () => {
+      const { store, start, place } = await setUp()
+      const manager = start()
+      await place('o1')
+      await until(async () => (await manager.load('o1')).status === 'completed')
+      const before: unknown[] = []
+      for await (const event of store.readStream('fulfilment:o1')) before.push(event)
+      await manager.stop()
+      // As if its checkpoint had never been: another group reads it all again.
+      const again = { ...fulfilment, name: 'fulfilment' }
+      const second = bench.running(startProcessManager({ store: asAnotherGroup(store), manager: again }))
+      await second.ready
+      await place('o2')
+      await until(async () => (await second.load('o2')).status === 'completed')
+      const now: unknown[] = []
+      for await (const event of store.readStream('fulfilment:o1')) now.push(event)
+      expect(now).toEqual(before)
+    })
+
+    it('works with a catalogue that has its events', async () => {
+      const { url } = await setUp()
+      const order = z.object({ order: z.string() })
+      const names = ['OrderPlaced', ...Object.values(ANSWERS)]
+      const catalogue = defineCatalogue([...processEvents, ...names.map((name) => defineEvent({ name, data: order }))])
+      const typed = await bench.open(url, catalogue)
+      const manager = bench.running(
+        startProcessManager({ store: typed as unknown as EventStore<ShopEvent>, manager: fulfilment }),
+      )
+      await typed.appendToStream('o1', [{ type: 'OrderPlaced', data: { order: 'o1' } }])
+      await until(async () => (await manager.load('o1')).status === 'completed')
+    })
+  })
+}
+
+function asAnotherGroup(store: EventStore<ShopEvent>): EventStore<ShopEvent> {
+  return Object.assign(Object.create(store), {
+    consume: (options: Parameters<typeof store.consume>[0]) =>
+      store.consume({ ...options, group: `${options.group}.again` }),
+    appendToStream: store.appendToStream.bind(store),
+    aggregateStream: store.aggregateStream.bind(store),
+    readStream: store.readStream.bind(store),
+    partitionEnds: store.partitionEnds.bind(store),
+  })
+}
