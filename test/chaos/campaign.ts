@@ -53,8 +53,8 @@ export interface Report {
   readonly inDoubt: number
   readonly doubtsOfLiving: number
   readonly executions: number
-  /** From a kill to the session's next event: the median of the runs' longest waits, and the longest of all. */
-  readonly resumeMs: { readonly median: number; readonly longest: number }
+  /** From a kill to the session's next event: the median of the runs' longest waits, the longest of all, and whose. */
+  readonly resumeMs: { readonly median: number; readonly longest: number; readonly longestRun?: number }
   readonly tookMs: number
   readonly failures: readonly Failure[]
   readonly evidence?: string
@@ -184,9 +184,13 @@ function reportOf(judged: readonly Judged[], { log, seed }: CampaignOptions, too
 }
 
 function resumes(judged: readonly Judged[]): Report['resumeMs'] {
-  const waits = judged.filter(({ kills }) => kills.length > 0).map(({ verdict }) => verdict.longestResumeMs)
-  waits.sort((a, b) => a - b)
-  return { median: waits[Math.floor(waits.length / 2)] ?? 0, longest: waits.at(-1) ?? 0 }
+  const waits = judged
+    .filter(({ kills }) => kills.length > 0)
+    .map(({ scenario, verdict }) => ({ run: scenario.run, ms: verdict.longestResumeMs }))
+    .sort((a, b) => a.ms - b.ms)
+  const longest = waits.at(-1)
+  if (longest === undefined) return { median: 0, longest: 0 }
+  return { median: waits[Math.floor(waits.length / 2)]?.ms ?? 0, longest: longest.ms, longestRun: longest.run }
 }
 
 function counted(kills: readonly Kill[], name: (kill: Kill) => string): Record<string, number> {
