@@ -1,4 +1,5 @@
 export type { GateRunner } from './agents/call-runner.ts'
+export { cassetteFromSession } from './agents/cassette-from-session.ts'
 export type {
   AgentResponse,
   KafkaAgentCoordinatorOptions,
@@ -18,11 +19,26 @@ export {
   ExecutorFailedError,
   type PaidFor,
 } from './agents/executor.ts'
+export {
+  type Cassette,
+  cassetteOf,
+  cassetteSchema,
+  type RecordedRequest,
+  type Recording,
+} from './agents/executors/cassette.ts'
 export { type ClaudeExecutorOptions, claudeExecutor } from './agents/executors/claude-executor.ts'
 export { type LoadExecutorOptions, loadExecutorModule } from './agents/executors/executor-module.ts'
 export { type GuardOptions, guardedExecutor } from './agents/executors/guarded-executor.ts'
+export {
+  fromExecuteWithSDK,
+  type HostCallOptions,
+  type HostCallResult,
+  type HostExecutor,
+} from './agents/executors/host-executor.ts'
 export { type JournalEntry, journaledExecutor } from './agents/executors/journal.ts'
 export { type ProcessExecutorOptions, processExecutor } from './agents/executors/process-executor.ts'
+export { type RecordingOptions, recordingExecutor } from './agents/executors/recording-executor.ts'
+export { replayExecutor } from './agents/executors/replay-executor.ts'
 export { type ScriptInput, scriptSchema } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
 export { followSession } from './agents/follow-session.ts'

@@ -45,7 +45,8 @@ function logArgs({ log }: GoOnFlags): string[] {
   return log === DEFAULT_LOG ? [] : ['--log', log]
 }
 
-function executorArgs({ executor, script, command }: ExecutorFlags): string[] {
+function executorArgs({ executor, script, command, replay }: ExecutorFlags): string[] {
+  if (replay !== undefined) return ['--replay', replay]
   if (executor !== undefined) return ['--executor', executor]
   if (script !== undefined) return ['--script', script]
   return command === undefined ? [] : ['--command', command.map(quoted).join(' ')]

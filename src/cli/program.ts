@@ -3,6 +3,7 @@ import { VERSION } from '../agents/version.ts'
 import { addApprovalCommands } from './commands/approvals.ts'
 import { addBudgetCommand } from './commands/budget.ts'
 import { addCancelCommand } from './commands/cancel.ts'
+import { addCassetteCommand } from './commands/cassette.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addResolveCommand } from './commands/resolve.ts'
 import { addResumeCommand } from './commands/resume.ts'
@@ -34,6 +35,7 @@ export function createProgram(): Command {
   addSessionsCommand(program)
   addShowCommand(program)
   addEventsCommand(program)
+  addCassetteCommand(program)
   addCancelCommand(program)
   addResolveCommand(program)
   addApprovalCommands(program)

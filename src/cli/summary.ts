@@ -50,8 +50,8 @@ export function goOnLines(view: SessionView, flags: GoOnFlags): string[] {
   return [goOnWith(view, flags), `  ${resumeCommand(sessionId, flags)}`]
 }
 
-function goOnWith({ dispatch }: SessionView, { executor, script, command }: GoOnFlags): string {
-  const complete = dispatch === 'topics' || (executor ?? script ?? command) !== undefined
+function goOnWith({ dispatch }: SessionView, { executor, script, command, replay }: GoOnFlags): string {
+  const complete = dispatch === 'topics' || (executor ?? script ?? command ?? replay) !== undefined
   return complete ? 'Go on with:' : 'Go on with (and who does the work: --script, --command or --executor):'
 }
 

@@ -41,6 +41,8 @@ export type DuologErrorCode =
   | 'EXECUTOR_INVALID'
   | 'EXECUTOR_FAILED'
   | 'SCRIPT_INVALID'
+  | 'CASSETTE_INVALID'
+  | 'CASSETTE_MISS'
   | 'WORKDIR_INVALID'
 
 /** What a caller may do about it: give up, try at once, or try after a while. */

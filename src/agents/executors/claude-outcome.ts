@@ -105,7 +105,9 @@ export function errorOf(
   if (advice === undefined) return failed(text, retryOf(kind, options.retry), options.paidFor)
   const message = `${text}. ${advice}.`
   const isPaid = (options.paidFor.costUsd ?? 0) > 0
-  return isPaid ? new ExecutorFailedError(message, { paidFor: options.paidFor }) : new DuologError('EXECUTOR_INVALID', message)
+  return isPaid
+    ? new ExecutorFailedError(message, { paidFor: options.paidFor })
+    : new DuologError('EXECUTOR_INVALID', message)
 }
 
 function retryOf(kind: ClaudeErrorKind, whenLimited: RetryAdvice): RetryAdvice {

@@ -67,7 +67,7 @@ function addSettingsFlags(command: Command): Command {
 
 function run(task: string, flags: RunFlags): Promise<ExitCode> {
   if (flags.dispatch !== 'topics') return withExecutor(flags, (executor) => start(task, flags, executor))
-  if (flags.executor ?? flags.script ?? flags.command) {
+  if (flags.executor ?? flags.script ?? flags.command ?? flags.replay) {
     throw new DuologError(
       'INVALID_ARGUMENT',
       'With --dispatch topics the executor belongs to the services: duolog manager and duolog worker take it.',

@@ -13,7 +13,7 @@ const base = { session_id: 's', uuid: 'u', modelUsage: {}, usage: {}, total_cost
 
 function outcome(...sent: readonly object[]) {
   const messages = new ClaudeMessages('/work', contextOf(), () => undefined)
-  for (const message of sent) messages.read({ ...base, ...message } as Parameters<typeof messages.read>[0])
+  for (const message of sent) messages.read({ ...base, ...message } as unknown as Parameters<typeof messages.read>[0])
   return () => resultOf(requestIn('/work'), messages, NOW_MS)
 }
 
@@ -56,7 +56,9 @@ describe('an end that is no success', () => {
 
   it('keeps what it cost when a person has to mend it', async () => {
     const [said, ended] = apiError('billing_error', 'Credit balance is too low')
-    const modelUsage = { m: { costUSD: 2, inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4 } }
+    const modelUsage = {
+      m: { costUSD: 2, inputTokens: 1, outputTokens: 2, cacheReadInputTokens: 3, cacheCreationInputTokens: 4 },
+    }
     const error = await errorOf(outcome(said!, { ...ended, modelUsage }))
     expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry: 'never', paidFor: { costUsd: 2 } })
   })

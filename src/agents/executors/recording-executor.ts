@@ -1,0 +1,45 @@
+import { isDuologError } from '../../core/errors.ts'
+import { type AgentExecutor, paidForOf } from '../executor.ts'
+import { createRedactor, type Redact } from '../redact.ts'
+import { type Recording, recordingOf } from './cassette.ts'
+
+/** Options of {@link recordingExecutor}. */
+export interface RecordingOptions {
+  /** Default: `createRedactor()`. */
+  readonly redact?: Redact
+}
+
+/**
+ * Passes every call on and hands its recording to `sink` before it answers; `cassetteOf(recordings)` makes the file of
+ * them. Failed calls are recorded, too; stopped ones are not, they have no answer. A sink that fails fails the call.
+ */
+export function recordingExecutor(
+  executor: AgentExecutor,
+  sink: (recording: Recording) => unknown,
+  options: RecordingOptions = {},
+): AgentExecutor {
+  const redact = options.redact ?? createRedactor()
+  return {
+    async execute(request, context) {
+      try {
+        const result = await executor.execute(request, context)
+        await sink(recordingOf(request, { result: result as RecordedResult }, redact))
+        return result
+      } catch (error) {
+        const failure = context.signal.aborted ? undefined : failureOf(error)
+        if (failure !== undefined) await sink(recordingOf(request, { error: failure }, redact))
+        throw error
+      }
+    },
+    close: async () => executor.close?.(),
+  }
+}
+
+type RecordedResult = Extract<Recording['outcome'], { result: unknown }>['result']
+type RecordedError = Extract<Recording['outcome'], { error: unknown }>['error']
+
+function failureOf(error: unknown): RecordedError | undefined {
+  if (!isDuologError(error)) return { code: 'EXECUTOR_FAILED', message: String(error), retry: { afterMs: 1_000 } }
+  const { code, message, retry } = error
+  return code === 'ABORTED' ? undefined : { code, message, retry, paidFor: paidForOf(error) }
+}

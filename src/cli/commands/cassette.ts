@@ -1,0 +1,21 @@
+import type { Command } from 'commander'
+import { cassetteFromSession } from '../../agents/cassette-from-session.ts'
+import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { printJson } from '../output.ts'
+
+const EXAMPLES = `
+Examples:
+  duolog cassette 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11 > session.cassette.json
+  duolog run "The same task" --replay session.cassette.json`
+
+export function addCassetteCommand(program: Command): void {
+  const command = program
+    .command('cassette')
+    .description("print a session's calls as a cassette that --replay answers from, secrets redacted")
+    .argument('<session>', 'its id')
+  addLogFlags(command, 'the cassette, which is JSON anyway')
+    .addHelpText('after', EXAMPLES)
+    .action((session: string, flags: LogFlags) =>
+      withLog(flags.log, async (store) => printJson(await cassetteFromSession(store, session))),
+    )
+}
