@@ -1,3 +1,21 @@
+export {
+  type DeadLetter,
+  type DeadLetterEvent,
+  type DeadLetterStatus,
+  deadLetterEvents,
+} from './processing/dead-letter.ts'
+export {
+  type DeadLetterEntry,
+  type DeadLetterFilter,
+  discardDeadLetters,
+  listDeadLetters,
+  listDeadLetterTopics,
+  type RedriveOptions,
+  redriveDeadLetters,
+  type Settled,
+  type SettleOptions,
+  showDeadLetter,
+} from './processing/dead-letters.ts'
 export { memoryViews } from './processing/memory-views.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
 export { type ProcessEvent, processEvents } from './processing/process-events.ts'
@@ -23,12 +41,20 @@ export {
   type RowChanges,
   type RowHandlers,
 } from './processing/projection.ts'
+export type { RetryPolicy } from './processing/retry-policy.ts'
 export { sqliteViews } from './processing/sqlite-views.ts'
 export {
   type RunningProcessManager,
   type StartProcessManagerOptions,
   startProcessManager,
 } from './processing/start-process-manager.ts'
+export {
+  type Outcome,
+  type Processor,
+  type ProcessorContext,
+  type ProcessorOptions,
+  startProcessor,
+} from './processing/start-processor.ts'
 export {
   type ProjectionStatus,
   type RunningProjection,

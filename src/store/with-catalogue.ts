@@ -53,8 +53,15 @@ async function* readStream<E extends AnyEvent, T extends E>(
 function withStoredOutgoing(catalogue: Catalogue, options: AppendOptions): AppendOptions {
   if (!Array.isArray(options.outgoing)) return options
   const store = (message: OutgoingMessage, index: number) =>
-    catalogue.definitions.has(message?.type) ? catalogue.toStored(message, `outgoing[${index}]`) : message
+    catalogue.definitions.has(message?.type) && !isDeadLetter(message)
+      ? catalogue.toStored(message, `outgoing[${index}]`)
+      : message
   return { ...options, outgoing: options.outgoing.map(store) }
+}
+
+/** A dead letter is what was read, fit or not: perhaps it was put aside because it is not. */
+function isDeadLetter(message: OutgoingMessage): boolean {
+  return message.headers?.['kafka_dlt-original-topic'] !== undefined
 }
 
 function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options: ConsumeOptions<E>): ConsumeOptions {

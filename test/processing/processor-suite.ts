@@ -1,0 +1,192 @@
+import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
+import type { Event } from '../../src/core/event.ts'
+import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
+import {
+  discardDeadLetters,
+  listDeadLetters,
+  listDeadLetterTopics,
+  redriveDeadLetters,
+  showDeadLetter,
+} from '../../src/processing/dead-letters.ts'
+import type { Projected } from '../../src/processing/projection.ts'
+import { type ProcessorOptions, startProcessor } from '../../src/processing/start-processor.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { type LogKind, until, workbench } from './logs.ts'
+
+type Job = Event<'Job', { n: number }>
+const TOPIC = 'jobs'
+const EVENTS = 'session.events'
+const retry = { maxAttempts: 2, firstPauseMs: 1 }
+const job = (n: number): Job => ({ type: 'Job', data: { n } })
+
+export function processorSuite(log: LogKind): void {
+  const bench = workbench()
+
+  describe(`processors: ${log.name}`, () => {
+    async function setUp() {
+      const store = await bench.open<Job>(log.newUrl(bench.folder()))
+      const send = (key: string, ...ns: number[]) =>
+        store.appendToStream('sender', [], { outgoing: ns.map((n) => ({ ...job(n), topic: TOPIC, key })) })
+      const start = (options: Omit<ProcessorOptions<Job>, 'store' | 'group'>) =>
+        bench.running(startProcessor({ store, group: 'workers', retry, ...options }))
+      return { store: store as EventStore<Job> & EventStore, send, start }
+    }
+
+    it('an outcome is a value: done, retryAfter, deadLetter', async () => {
+      const { store, send, start } = await setUp()
+      const seen: [number, number][] = []
+      const handler: ProcessorOptions<Job>['handler'] = async ({ data: { n } }, { attempt }) => {
+        seen.push([n, attempt])
+        if (n === 1 && attempt === 1) return { kind: 'retryAfter', afterMs: 1 }
+        if (n === 2) return { kind: 'deadLetter', reason: 'no 2' }
+        return n === 3 ? { kind: 'done' } : undefined
+      }
+      await send('k', 1, 2, 3, 4)
+      start({ topics: [TOPIC], handler })
+      await until(() => seen.length === 5)
+      expect(seen).toEqual([
+        [1, 1],
+        [1, 2],
+        [2, 1],
+        [3, 1],
+        [4, 1],
+      ])
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([
+        { data: { n: 2 }, reason: 'no 2', attempts: 1, key: 'k' },
+      ])
+    })
+
+    it('stop: the processor ends and the message is not done', async () => {
+      const { send, start } = await setUp()
+      await send('k', 1)
+      const processor = start({ topics: [TOPIC], handler: async () => ({ kind: 'stop', reason: 'enough' }) })
+      expect(await processor.stopped).toBe('enough')
+      const seen: number[] = []
+      start({ topics: [TOPIC], handler: async ({ data }) => void seen.push(data.n) })
+      await until(() => seen.length > 0)
+      expect(seen).toEqual([1])
+    })
+
+    it('poison is tried, put aside with its headers, and what follows goes on; redriven, it is handled once', async () => {
+      const { store, send, start } = await setUp()
+      let broken = true
+      const seen: number[] = []
+      const copies: Projected[] = []
+      bench.running(
+        store.consume({ group: 'copies', topics: [`${TOPIC}.dlq`], handler: async (copy) => void copies.push(copy) }),
+      )
+      const headers = { tenant: 'blue' }
+      const message = { ...job(7), topic: TOPIC, key: 'k', headers, eventId: 'job-7', correlationId: 'c' }
+      await store.appendToStream('sender', [], { outgoing: [message] })
+      await send('k', 8)
+      const handler: ProcessorOptions<Job>['handler'] = async ({ data: { n } }) => {
+        if (n === 7 && broken) throw new TypeError('cannot do 7')
+        seen.push(n)
+      }
+      start({ topics: [TOPIC], handler })
+      await until(() => seen.includes(8) && copies.length === 1)
+      const [letter] = await listDeadLetters(store, TOPIC)
+      expect(letter).toMatchObject({
+        eventId: 'job-7',
+        headers,
+        attempts: 2,
+        error: 'TypeError',
+        reason: 'cannot do 7',
+      })
+      expect(copies[0]).toMatchObject({ data: { n: 7 }, key: 'k', eventId: 'job-7', correlationId: 'c' })
+      expect(copies[0]?.headers).toMatchObject({
+        tenant: 'blue',
+        'kafka_dlt-original-topic': TOPIC,
+        'kafka_dlt-original-offset': String(letter?.offset),
+        'kafka_dlt-exception-message': 'cannot do 7',
+      })
+      broken = false
+      const dry = await redriveDeadLetters(store, TOPIC, { by: 'test', dryRun: true })
+      expect(dry.settled).toHaveLength(1)
+      const both = await Promise.all(['a', 'b'].map((by) => redriveDeadLetters(store, TOPIC, { by })))
+      expect(both.flatMap(({ settled }) => settled)).toHaveLength(1)
+      await until(() => seen.includes(7))
+      await send('k', 9)
+      await until(() => seen.includes(9))
+      expect(seen.filter((n) => n === 7)).toEqual([7])
+      expect(await showDeadLetter(store, TOPIC, letter?.id ?? '')).toMatchObject({ status: 'redriven' })
+    })
+
+    it('an event is redriven to its group only, as the fact it is; failing again it is counted, and not for ever', async () => {
+      const { store, start } = await setUp()
+      const seen: Projected<Job>[] = []
+      await store.appendToStream('s', [job(1), job(2)])
+      start({
+        handler: async (event) => {
+          seen.push(event)
+          if (event.data.n === 2) throw new Error('never')
+        },
+      })
+      const open = () => listDeadLetters(store, EVENTS)
+      await until(async () => (await open()).length === 1)
+      await redriveDeadLetters(store, EVENTS, { by: 'test' })
+      await until(async () => (await open()).some(({ redrives }) => redrives === 1))
+      expect(seen.at(-1)).toMatchObject({ stream: 's', streamPosition: 2, topic: EVENTS })
+      const again = await redriveDeadLetters(store, EVENTS, { by: 'test', maxRedrives: 1 })
+      expect(again).toMatchObject({ settled: [], refused: [{ reason: 'it was redriven 1 times already' }] })
+      expect(await listDeadLetterTopics(store)).toEqual([EVENTS])
+    })
+
+    it("a key's order is kept: a later letter waits for an earlier one", async () => {
+      const { store, send, start } = await setUp()
+      let broken = true
+      const seen: string[] = []
+      start({
+        topics: [TOPIC],
+        handler: async ({ data: { n }, key }) => {
+          if (broken) throw new Error('no')
+          seen.push(`${key}${n}`)
+        },
+      })
+      await send('a', 1, 2, 3)
+      await send('b', 1)
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 4)
+      const [first, second] = await listDeadLetters(store, TOPIC, { key: 'a' })
+      const ids = [second?.id ?? '']
+      const { refused } = await redriveDeadLetters(store, TOPIC, { by: 'test', filter: { ids } })
+      expect(refused[0]?.reason).toContain(first?.id)
+      await discardDeadLetters(store, TOPIC, { by: 'test', reason: 'obsolete', filter: { ids: [first?.id ?? ''] } })
+      broken = false
+      expect((await redriveDeadLetters(store, TOPIC, { by: 'test' })).settled).toHaveLength(3)
+      await until(() => seen.length === 3)
+      expect(seen.filter((line) => line.startsWith('a'))).toEqual(['a2', 'a3'])
+    })
+
+    it('bad handlers: one that never returns, one that returns nonsense', async () => {
+      const { store, send, start } = await setUp()
+      await send('k', 1, 2)
+      const handler = (async ({ data: { n } }: { data: { n: number } }) =>
+        n === 1 ? new Promise(() => {}) : 'fine') as unknown as ProcessorOptions<Job>['handler']
+      start({ topics: [TOPIC], handler, timeoutMs: 20 })
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 2)
+      const reasons = (await listDeadLetters(store, TOPIC)).map(({ reason, error }) => `${error}: ${reason}`)
+      expect(reasons[0]).toContain('longer than 20 ms')
+      expect(reasons[1]).toContain('INVALID_ARGUMENT')
+    })
+
+    it('what the catalogue cannot read: put aside, the partition goes on', async () => {
+      const url = log.newUrl(bench.folder())
+      const plain = await bench.open(url)
+      const known = defineEvent({ name: 'Job', data: z.object({ n: z.number() }) })
+      const typed = await bench.open(url, defineCatalogue([known, ...deadLetterEvents]))
+      await plain.appendToStream('s', [{ type: 'Strange', data: 1 }, { type: 'Job', version: 9, data: {} }, job(3)])
+      const seen: unknown[] = []
+      const store = typed as unknown as EventStore<Job>
+      const handler = async ({ data }: Projected<Job>) => void seen.push(data)
+      bench.running(startProcessor({ store, group: 'g', handler, unreadable: 'deadLetter' }))
+      await until(() => seen.length === 1)
+      const letters = await listDeadLetters(plain, EVENTS)
+      expect(letters.map(({ error, data }) => [error, data])).toEqual([
+        ['UNKNOWN_EVENT_TYPE', 1],
+        ['EVENT_VERSION_NEWER', {}],
+      ])
+    })
+  })
+}
