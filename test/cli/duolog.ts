@@ -12,7 +12,10 @@ import type { SessionView } from '../../src/agents/session/view.ts'
 export const main = resolve(import.meta.dirname, '../../src/cli/main.ts')
 
 /** Starting is most of what these tests take: what one process has compiled the next one reads. */
-const everyProcess = { NODE_COMPILE_CACHE: resolve(import.meta.dirname, '../../node_modules/.cache/duolog-cli') }
+const everyProcess = {
+  NODE_COMPILE_CACHE: resolve(import.meta.dirname, '../../node_modules/.cache/duolog-cli'),
+  TERM: 'xterm-256color',
+}
 
 export interface Ended {
   /** The exit code; of a killed process the signal's name. */
@@ -78,7 +81,8 @@ export function newFolder(): Folder {
 }
 
 function startProcess(program: string, args: readonly string[], cwd: string, env: Record<string, string>): Started {
-  const { NO_COLOR: _, FORCE_COLOR: __, DUOLOG_LOG: ___, ...inherited } = process.env
+  // CI among them: Node then takes a terminal for one without colours.
+  const { NO_COLOR: _, FORCE_COLOR: __, DUOLOG_LOG: ___, CI: ____, ...inherited } = process.env
   const child = spawn(program, args, {
     cwd,
     env: { ...inherited, ...everyProcess, DUOLOG_EXECUTOR_JOURNAL: join(cwd, 'journal.jsonl'), ...env },

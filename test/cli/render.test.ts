@@ -319,6 +319,7 @@ describe('colours', () => {
   it('are for terminals, unless NO_COLOR is set', () => {
     vi.stubEnv('FORCE_COLOR', undefined)
     vi.stubEnv('NO_COLOR', undefined)
+    vi.stubEnv('CI', undefined)
     vi.stubEnv('TERM', 'xterm-256color')
     const getColorDepth = WriteStream.prototype.getColorDepth
     const terminal = Object.assign(new PassThrough(), { isTTY: true, getColorDepth })
