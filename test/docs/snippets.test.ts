@@ -65,7 +65,7 @@ const help = new Map<string, string>()
 function helpOf(command: string): string {
   const known = help.get(command)
   if (known !== undefined) return known
-  const args = command.startsWith('-') ? ['--help'] : [command, '--help']
+  const args = command.startsWith('-') ? ['--help'] : [...command.split(' '), '--help']
   const { status, stdout } = runIn(workspace.folder, process.execPath, [join(repository, 'dist/cli.js'), ...args])
   const text = status === 0 ? stdout : ''
   help.set(command, text)
@@ -76,6 +76,8 @@ function helpOf(command: string): string {
 function unknownParts([command = '--help', ...rest]: readonly string[]): string[] {
   const text = helpOf(command)
   if (text === '') return [command]
+  const nested = rest[0] !== undefined && new RegExp(`^  ${rest[0]}\\b`, 'm').test(text.split('Commands:')[1] ?? '')
+  if (nested) return unknownParts([`${command} ${rest[0]}`, ...rest.slice(1)])
   const options = rest.filter((word) => word.startsWith('--')).map((word) => word.replace(/=.*/, ''))
   return options.filter((option) => !text.includes(option))
 }
