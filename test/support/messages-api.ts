@@ -34,7 +34,7 @@ export async function startMessagesApi(
   reply: (request: MessagesRequest, index: number) => MessagesReply,
 ): Promise<MessagesApi> {
   const requests: MessagesRequest[] = []
-  const server = createServer(async (incoming, response) => {
+  const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await bodyOf(incoming)
     if (!incoming.url?.startsWith('/v1/messages') || incoming.url.includes('count_tokens')) {
       refuse(response, { status: 404, type: 'not_found_error', message: 'not here' })
@@ -43,6 +43,9 @@ export async function startMessagesApi(
     const request = JSON.parse(body) as MessagesRequest
     requests.push(request)
     answer(response, request, reply(request, requests.length - 1))
+  }
+  const server = createServer((incoming, response) => {
+    serve(incoming, response).catch((error: unknown) => response.destroy(error as Error))
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   const { port } = server.address() as AddressInfo
