@@ -29,7 +29,10 @@ export interface AgentRequest {
   readonly allowedTools?: readonly string[]
   readonly timeoutMs: number
   readonly maxBudgetUsd?: number
-  /** The executor's own session to go on with, where it has one. */
+  /**
+   * The executor's own session to go on with, where it has one; of a call that died before it could report it, the id of
+   * that call.
+   */
   readonly resume?: string
 }
 

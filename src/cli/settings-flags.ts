@@ -14,12 +14,13 @@ export interface SettingsFlags {
   readonly dispatch?: 'local' | 'topics'
   readonly budgetUsd?: number
   readonly approve?: readonly string[]
+  readonly allowTool?: readonly string[]
 }
 
 const SECOND_MS = 1000
 
 export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
-  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, budgetUsd, approve } = flags
+  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, budgetUsd, approve, allowTool } = flags
   return {
     ...(gate && { gates: [...gate] }),
     ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
@@ -28,6 +29,7 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
     ...(inDoubt && { inDoubt }),
     ...(dispatch && { dispatch }),
     ...(budgetUsd !== undefined && { budget: { maxUsd: budgetUsd } }),
+    ...(allowTool && { allowedTools: [...allowTool] }),
     ...(approve && { approvals: approvalsOf(approve) }),
   }
 }
@@ -60,6 +62,11 @@ export function collectGate(text: string, before: readonly GateInput[] = []): Ga
 function nameOf(words: readonly string[]): string {
   const name = words.join('-').replace(/[^A-Za-z0-9._-]+/g, '-')
   return name.replace(/^-+/, '').slice(-64)
+}
+
+/** May be given several times. */
+export function collect(text: string, before: readonly string[] = []): string[] {
+  return [...before, text]
 }
 
 export function wholeNumber(min: number): (text: string) => number {

@@ -6,7 +6,7 @@ import { eventLine } from '../../src/cli/event-line.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
 import { DEFAULT_LOG } from '../../src/cli/log-flags.ts'
 import { hideSqliteWarning } from '../../src/cli/quiet-warnings.ts'
-import { collectGate } from '../../src/cli/settings-flags.ts'
+import { collect, collectGate, settingsFrom } from '../../src/cli/settings-flags.ts'
 import { splitCommand } from '../../src/cli/split-command.ts'
 import { goOnLines } from '../../src/cli/summary.ts'
 import type { RecordedEvent } from '../../src/core/event.ts'
@@ -33,6 +33,12 @@ describe('a gate', () => {
   it('joins those before it', () => {
     expect(collectGate('b=y', collectGate('a=x')).map(({ gateId }) => gateId)).toEqual(['a', 'b'])
     expect(() => collectGate('a=y', collectGate('a=x'))).toThrow('Two gates are called a')
+  })
+
+  it('takes --allow-tool several times, in the words of the executor', () => {
+    const allowTool = collect('Bash(npm test)', collect('Read'))
+    expect(settingsFrom({ allowTool })).toEqual({ allowedTools: ['Read', 'Bash(npm test)'] })
+    expect(settingsFrom({})).toEqual({})
   })
 })
 

@@ -75,6 +75,16 @@ describe('a CommonJS project with TypeScript 5.4 and classic resolution', () => 
     expect(ran.output).toBe('function\n')
   })
 
+  it('needs no Agent SDK until a call is made, and then says what to install', async () => {
+    const program = `const { claudeExecutor } = require('./node_modules/duolog/dist/agents.cjs')
+      const request = { callId: 'c', sessionId: 's', role: 'worker', purpose: 'work', prompt: 'x', attempt: 1, workDir: '.', timeoutMs: 1 }
+      claudeExecutor({ nested: 'allow' }).execute(request, { signal: new AbortController().signal, progress() {} })
+        .catch((error) => console.log(error.code, error.message))`
+    const ran = await tryRun(process.execPath, ['-e', program], project)
+    expect(ran.output).toContain('DEPENDENCY_MISSING')
+    expect(ran.output).toContain('npm install @anthropic-ai/claude-agent-sdk')
+  })
+
   it('has the program on its path', async () => {
     const { ok, output } = await tryRun('npx', ['--no-install', 'duolog', '--help'], project)
     expect(ok, output).toBe(true)

@@ -140,7 +140,8 @@ function reserve(
   const attemptOfCall = again === undefined ? 1 : again.try + 1
   const role = roleOf[wanted.purpose]
   const model = role === 'gate' ? undefined : state.settings.models[role]
-  const resume = again?.resolution === 'resume' ? (again.result?.executorSessionId ?? again.resume) : undefined
+  const resume =
+    again?.resolution === 'resume' ? (again.result?.executorSessionId ?? again.resume ?? again.callId) : undefined
   return {
     type: 'AgentCallReserved',
     data: {

@@ -6,7 +6,7 @@ import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
-import { collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
+import { collect, collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { existingWorkDir } from '../work-dir.ts'
 import { amount } from './budget.ts'
@@ -49,6 +49,7 @@ function addSettingsFlags(command: Command): Command {
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
     .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
+    .option('--allow-tool <tool>', "a tool the Worker may use, in its executor's words; repeatable", collect)
     .option('--approve <what...>', 'a person approves first: plan, items, completion, or ids of work items')
     .addOption(
       new Option('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)').choices([

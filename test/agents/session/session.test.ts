@@ -195,6 +195,15 @@ describe('a call', () => {
     expect(calls.at(-1)).toMatchObject({ callId: 'work:a:1~2', predecessor: 'work:a:1', attempt: 1 })
   })
 
+  it('in doubt under the policy "resume": its successor names the call to go on with, however often it dies', () => {
+    const play = begun({ inDoubt: 'resume' })
+    for (const callId of ['work:a:1', 'work:a:1~2']) {
+      play.do({ kind: 'doubt', callId, epoch: play.claim(callId), reason: 'its owner died' })
+    }
+    const resumed = ['work:a:1~2', 'work:a:1~3'].map((callId) => play.state.calls.get(callId)?.resume)
+    expect(resumed).toEqual(['work:a:1', 'work:a:1'])
+  })
+
   it('P8: a report after the claim was lost is refused, shown once with its cost, and changes nothing', () => {
     const play = begun()
     const epoch = play.claim('work:a:1')
