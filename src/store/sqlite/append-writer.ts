@@ -2,6 +2,7 @@ import type { DatabaseSync } from 'node:sqlite'
 import type { Appended, Checkpoint } from '../event-store.ts'
 import { judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
 import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
+import { deferredIndex } from './deferred-index.ts'
 import type { LogPlaces, StreamPlace } from './log-places.ts'
 
 /*
@@ -27,7 +28,9 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
   const addKey = db.prepare(
     'INSERT INTO idempotency_keys (stream, key, first_version, last_version) VALUES (?, ?, ?, ?)',
   )
-  const findEvent = db.prepare('SELECT stream_version FROM records WHERE stream = ? AND event_id = ?')
+  const findEvent = db.prepare('SELECT stream_version FROM ids WHERE stream = ? AND event_id = ?')
+
+  const index = deferredIndex(db)
 
   function factsOf(place: StreamPlace | undefined): StreamFacts {
     if (place === undefined) return NO_STREAM
@@ -42,7 +45,7 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
     const topic = places.topicToWrite(record.topic)
     const partition = stream?.partition ?? places.partition(topic, record.key)
     const offset = places.endOf(topic, partition)
-    insert.run(
+    const { lastInsertRowid } = insert.run(
       topic.id,
       partition,
       offset,
@@ -58,6 +61,7 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
       headersJson(record.headers),
       record.dataJson,
     )
+    index.written(Number(lastInsertRowid))
     topic.nextOffsets[partition] = offset + 1
     if (stream !== undefined) stream.version++
     onWritten(record.topic, partition)
@@ -77,6 +81,7 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
     if (append.checkpoint !== undefined) moveCheckpoint(append.checkpoint)
     if (append.events.length > 0) writeEvents(append, judgement.appended)
     for (const message of append.outgoing) write(message, undefined)
+    index.fillWhenDue()
     return judgement.appended
   }
 }

@@ -37,7 +37,9 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
   const findStream = db.prepare('SELECT id FROM streams WHERE topic = ? AND name = ?')
   const addStream = db.prepare('INSERT INTO streams (topic, name) VALUES (?, ?)')
   const findVersion = db.prepare('SELECT max(stream_version) AS version FROM records WHERE stream = ?')
-  const findEnd = db.prepare('SELECT max("offset") AS last FROM records WHERE topic = ? AND partition = ?')
+  const findEnd = db.prepare(
+    'SELECT "offset" AS last FROM places WHERE topic = ? AND partition = ? ORDER BY "offset" DESC LIMIT 1',
+  )
 
   const topics = new Map<string, TopicPlace>()
   const streams = new Map<string, StreamPlace>()
@@ -49,7 +51,7 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
 
   function lastEndOf(topic: TopicPlace, partition: number): number {
     const last = findEnd.get(topic.id, partition)?.last
-    return last === null || last === undefined ? 0 : Number(last) + 1
+    return last === undefined ? 0 : Number(last) + 1
   }
 
   function forget(): void {

@@ -15,8 +15,10 @@ const BATCH_RECORDS = 100
 export function partitionReader(db: DatabaseSync, places: LogPlaces): ReadPartition {
   const find = arrayRows<RecordRow>(
     db.prepare(
-      `SELECT ${RECORD_COLUMNS} FROM records LEFT JOIN streams ON streams.id = records.stream ` +
-        'WHERE records.topic = ? AND partition = ? AND "offset" >= ? ORDER BY "offset" LIMIT ?',
+      `SELECT ${RECORD_COLUMNS} FROM ` +
+        '(SELECT "offset" AS place, position AS found FROM places WHERE topic = ? AND partition = ? AND "offset" >= ? ' +
+        'ORDER BY "offset" LIMIT ?) CROSS JOIN records ON position = found ' +
+        'LEFT JOIN streams ON streams.id = records.stream ORDER BY place',
     ),
   )
   return (name, partition, offset) => {

@@ -4,7 +4,7 @@ import { logCorrupt, logNewer, notALog } from './sqlite-errors.ts'
 /*
  * The file's format. Who changes it raises FORMAT_VERSION and writes the step from the one before.
  *
- * P3 rests on `records_of_stream`: a version of a stream exists once. P5 on `ids_of_stream` and `idempotency_keys`.
+ * P3 rests on `records_of_stream`: a version of a stream exists once. P5 on `ids` and `idempotency_keys`.
  */
 
 /** "duol": in the file's header, so that `file` and we can tell what it is. */
@@ -44,10 +44,38 @@ CREATE TABLE records (
   headers TEXT,
   data TEXT NOT NULL
 ) STRICT;
-CREATE UNIQUE INDEX records_of_partition ON records (topic, partition, "offset");
 CREATE UNIQUE INDEX records_of_stream ON records (stream, stream_version) WHERE stream IS NOT NULL;
--- The id first: new ids sort at the end (UUID v7), so appends to many streams touch few pages.
-CREATE UNIQUE INDEX ids_of_stream ON records (event_id, stream) WHERE stream IS NOT NULL;
+
+-- Two more indexes of records, filled for many records at once (deferred-index.ts): up to the position in indexed.
+-- Ask the views below, which add the records after it.
+CREATE TABLE partition_index (
+  topic INTEGER NOT NULL,
+  partition INTEGER NOT NULL,
+  "offset" INTEGER NOT NULL,
+  position INTEGER NOT NULL,
+  PRIMARY KEY (topic, partition, "offset")
+) STRICT, WITHOUT ROWID;
+-- The id first: new ids sort at the end (UUID v7), so events of many streams touch few pages.
+CREATE TABLE id_index (
+  event_id TEXT NOT NULL,
+  stream INTEGER NOT NULL,
+  stream_version INTEGER NOT NULL,
+  PRIMARY KEY (event_id, stream)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE indexed (position INTEGER NOT NULL) STRICT;
+INSERT INTO indexed VALUES (0);
+
+-- NOT INDEXED: by position, not through the whole stream.
+CREATE VIEW places AS
+  SELECT topic, partition, "offset", position FROM partition_index
+  UNION ALL
+  SELECT topic, partition, "offset", position FROM records NOT INDEXED
+    WHERE position > (SELECT position FROM indexed);
+CREATE VIEW ids AS
+  SELECT event_id, stream, stream_version FROM id_index
+  UNION ALL
+  SELECT event_id, stream, stream_version FROM records NOT INDEXED
+    WHERE position > (SELECT position FROM indexed) AND stream IS NOT NULL;
 
 CREATE TABLE idempotency_keys (
   stream INTEGER NOT NULL,
@@ -85,7 +113,18 @@ CREATE TABLE owners (
 ) STRICT, WITHOUT ROWID;
 `
 
-const TABLE_NAMES = ['topics', 'streams', 'records', 'idempotency_keys', 'group_partitions', 'group_members', 'owners']
+const TABLE_NAMES = [
+  'topics',
+  'streams',
+  'records',
+  'partition_index',
+  'id_index',
+  'indexed',
+  'idempotency_keys',
+  'group_partitions',
+  'group_members',
+  'owners',
+]
 
 /** 'new': empty, ours to fill. Anything but an empty file or a log of a known format throws; nothing is written. */
 export function identify(db: DatabaseSync, path: string): 'new' | 'log' {
