@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { binEntry, libraryEntries } from '../../entries.ts'
+import { VERSION } from '../../src/agents/version.ts'
 
 const manifest = JSON.parse(readFileSync('package.json', 'utf8'))
 const names = Object.keys(libraryEntries)
@@ -31,5 +32,16 @@ describe('the package manifest and the entry list agree', () => {
 
   it('points the bin at the built program', () => {
     expect(manifest.bin).toEqual({ duolog: `./dist/${Object.keys(binEntry)[0]}.js` })
+  })
+
+  it('documents every entry and looks for unused code from every entry', () => {
+    const sources = Object.values(libraryEntries)
+    expect(JSON.parse(readFileSync('typedoc.json', 'utf8')).entryPoints).toEqual(sources)
+    const roots = sources.map((file) => file.replace(/^src\/|\.ts$/g, '')).join(',')
+    expect(JSON.parse(readFileSync('knip.json', 'utf8')).entry[0]).toBe(`src/{${roots}}.ts`)
+  })
+
+  it('carries the version that sessions are stamped with', () => {
+    expect(VERSION).toBe(manifest.version)
   })
 })
