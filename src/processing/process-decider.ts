@@ -113,7 +113,11 @@ class Decision<State, E extends AnyEvent> {
   #observe(event: { readonly eventId: string; readonly type: string; readonly data: unknown }): void {
     const { eventId, type, data } = event
     this.#add({ type: 'ProcessObserved', data: { eventId, type, data } })
-    if (this.#process.status === 'compensating') return this.#hearUndone(type)
+    if (this.#process.status === 'compensating') this.#hearUndone(type)
+    else this.#hearSteps(type)
+  }
+
+  #hearSteps(type: string): void {
     for (const [step, { doneBy, failedBy = [] }] of Object.entries(this.#manager.steps)) {
       const status = this.#process.steps[step]
       if (status !== 'started' && status !== 'timed-out') continue
@@ -177,7 +181,8 @@ class Decision<State, E extends AnyEvent> {
   #perform(action: ProcessAction): void {
     switch (action.kind) {
       case 'start':
-        return this.#start(action.step)
+        this.#start(action.step)
+        return
       case 'send':
         if (!this.#process.sent.includes(action.id))
           this.#add({ type: 'MessageSent', data: { id: action.id, message: action.message } })
@@ -186,9 +191,11 @@ class Decision<State, E extends AnyEvent> {
         if (this.#process.timers[action.timer] === undefined) this.#schedule(ownTimer(action.timer), action.afterMs)
         return
       case 'cancel':
-        return this.#cancel(ownTimer(action.timer))
+        this.#cancel(ownTimer(action.timer))
+        return
       case 'compensate':
-        return this.#compensate(action.reason)
+        this.#compensate(action.reason)
+        return
       case 'complete':
         this.#cancelAll()
         this.#add({ type: 'ProcessCompleted', data: {} })
@@ -215,8 +222,8 @@ class Decision<State, E extends AnyEvent> {
   #undo(): void {
     const { queue = [], attempts = 0, left = [] } = this.#process.compensation ?? {}
     const [step] = queue
-    if (step === undefined) return this.#add({ type: 'ProcessCompensated', data: { left: [...left] } })
-    if (attempts === 0) this.#request(step)
+    if (step === undefined) this.#add({ type: 'ProcessCompensated', data: { left: [...left] } })
+    else if (attempts === 0) this.#request(step)
   }
 
   #request(step: string): void {

@@ -51,7 +51,7 @@ export interface ProcessorOptions<E extends AnyEvent> {
   readonly eventTopic?: string
   readonly from?: 'beginning' | 'end'
   /** When it rejects, it is tried again as `retry` says; then the message is put aside. */
-  readonly handler: (message: Projected<E>, context: ProcessorContext) => Promise<Outcome | void>
+  readonly handler: (message: Projected<E>, context: ProcessorContext) => Promise<Outcome | undefined> | Promise<void>
   readonly retry?: RetryPolicy
   /** A handler that takes longer has failed; its signal fires. Default: no limit. */
   readonly timeoutMs?: number
@@ -204,9 +204,9 @@ class Runner<E extends AnyEvent> implements Processor {
 
 const KINDS: readonly unknown[] = ['done', 'retryAfter', 'deadLetter', 'stop']
 
-function checked(outcome: Outcome | void): Outcome {
+function checked(outcome: unknown): Outcome {
   if (outcome === undefined) return { kind: 'done' }
-  if (KINDS.includes((outcome as Partial<Outcome> | null)?.kind)) return outcome
+  if (KINDS.includes((outcome as Partial<Outcome> | null)?.kind)) return outcome as Outcome
   throw invalidArgument(`A handler must return nothing or { kind: ${KINDS.join(' | ')} }, got ${describe(outcome)}.`)
 }
 

@@ -16,13 +16,13 @@ const observe = (type: string, nowMs = 0): ProcessCommand => {
 const fire = (timer: string, nowMs: number): ProcessCommand => ({ kind: 'timer', timer, nowMs })
 
 /** All events after these commands. */
-function after(...commands: ProcessCommand[]): ProcessEvent[] {
+function eventsAfter(...commands: ProcessCommand[]): ProcessEvent[] {
   const history: ProcessEvent[] = []
   for (const command of commands)
     history.push(...decider.decide(command, fold(decider, decider.initialState(), history)))
   return history
 }
-const stateAfter = (...commands: ProcessCommand[]) => fold(decider, decider.initialState(), after(...commands))
+const stateAfter = (...commands: ProcessCommand[]) => fold(decider, decider.initialState(), eventsAfter(...commands))
 const names = (events: readonly ProcessEvent[]) =>
   events.map(({ type, data }) =>
     'step' in data ? `${type} ${data.step}` : 'timer' in data ? `${type} ${data.timer}` : type,
@@ -44,7 +44,7 @@ describe('a process as a decider (P1)', () => {
 
   it('goes from step to step to its end, and hears nothing after it', () => {
     const road = ['OrderPlaced', 'StockReserved', 'PaymentTaken', 'OrderShipped'].map((type) => observe(type))
-    expect(names(after(...road))).toEqual([
+    expect(names(eventsAfter(...road))).toEqual([
       'ProcessObserved',
       'StepStarted stock',
       'ProcessObserved',
@@ -59,17 +59,17 @@ describe('a process as a decider (P1)', () => {
       'StepCompleted shipping',
       'ProcessCompleted',
     ])
-    given(after(...road))
+    given(eventsAfter(...road))
       .when(observe('PaymentRefused'))
       .thenNothingHappened()
   })
 
   it('a timer fires once, and not before it is due', () => {
     const begun = [observe('OrderPlaced'), observe('StockReserved', 100)]
-    given(after(...begun))
+    given(eventsAfter(...begun))
       .when(fire('step/payment', 1099))
       .thenNothingHappened()
-    const fired = after(...begun, fire('step/payment', 1100))
+    const fired = eventsAfter(...begun, fire('step/payment', 1100))
     expect(names(fired)).toContain('StepTimedOut payment')
     given(fired).when(fire('step/payment', 9999)).thenNothingHappened()
   })
@@ -77,7 +77,7 @@ describe('a process as a decider (P1)', () => {
   it('undoes what is done or in doubt, the last one first, one after the other', () => {
     const timedOut = [observe('OrderPlaced'), observe('StockReserved'), fire('step/payment', 1000)]
     expect(stateAfter(...timedOut).compensation).toMatchObject({ queue: ['payment', 'stock'], attempts: 1 })
-    expect(names(after(...timedOut)).slice(-2)).toEqual([
+    expect(names(eventsAfter(...timedOut)).slice(-2)).toEqual([
       'CompensationRequested payment',
       'TimerScheduled answer/payment',
     ])
@@ -104,7 +104,7 @@ describe('a process as a decider (P1)', () => {
     expect(stateAfter(...again).compensation).toMatchObject({ queue: ['stock'], attempts: 2 })
     const gaveUp = stateAfter(...again, fire('answer/stock', 5120))
     expect(gaveUp).toMatchObject({ status: 'partly-compensated', compensation: { left: ['stock'] }, pending: {} })
-    expect(after(...again, fire('answer/stock', 5120)).at(-1)).toEqual({
+    expect(eventsAfter(...again, fire('answer/stock', 5120)).at(-1)).toEqual({
       type: 'ProcessCompensated',
       data: { left: ['stock'] },
     })
