@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { onReach } from '../src/core/reach.ts'
 import { commandsPerSecond } from './embedded/commands.ts'
 import { openFloor } from './embedded/floor.ts'
 import { type Ours, openOurs } from './embedded/ours.ts'
@@ -76,7 +77,11 @@ async function measureRound(field: Field, number: number, measured: Measured): P
   const all = contenders(field).map((contender) => ({ contender, who: whoIs(field, contender) }))
   // Who goes first changes from round to round.
   const turn = number % 2 === 0 ? all : all.reverse()
-  for (const { contender, who } of turn) add(`alone ${who}`, await alone(contender, `alone-${number}`))
+  for (const { contender, who } of turn) {
+    const one = await alone(contender, `alone-${number}`)
+    add(`alone ${who}`, one.perSecond)
+    add(`alone p99 ${who}`, one.p99Ms)
+  }
   for (const { contender, who } of turn) add(`batch ${who}`, await batches(contender, `batch-${number}`))
   for (const { contender, who } of turn) add(`read ${who}`, await read(contender))
   for (const { contender, who } of turn) {
@@ -84,6 +89,7 @@ async function measureRound(field: Field, number: number, measured: Measured): P
     const many = await together(contender, `together-${number}`)
     add(`together ${who}`, many.perSecond)
     add(`together p99 ${who}`, many.p99Ms)
+    add(`together commit p99 ${who}`, many.commitP99Ms)
     add(`together errors ${who}`, many.errors)
   }
   await measureCommands(field.ours, number, add)
@@ -104,11 +110,12 @@ async function measureCommands(ours: Ours, number: number, add: (name: string, v
   }
 }
 
-async function alone(contender: Contender, stream: string): Promise<number> {
+async function alone(contender: Contender, stream: string) {
+  const latencies: number[] = []
   const ms = await timed(async () => {
-    for (let n = 0; n < ALONE_APPENDS; n++) await contender.append(stream, 1)
+    for (let n = 0; n < ALONE_APPENDS; n++) latencies.push(await timed(() => contender.append(stream, 1)))
   })
-  return (ALONE_APPENDS * 1000) / ms
+  return { perSecond: (ALONE_APPENDS * 1000) / ms, p99Ms: percentile(latencies, 0.99) }
 }
 
 async function batches(contender: Contender, stream: string): Promise<number> {
@@ -127,6 +134,17 @@ async function read(contender: Contender): Promise<number> {
   return (LONG_STREAM_EVENTS * 1000) / ms
 }
 
+/** How long each COMMIT of ours took until `stop`: the disk's part of a latency. */
+function watchCommits() {
+  const durations: number[] = []
+  let begunMs = 0
+  const stop = onReach((point) => {
+    if (point === 'file.commit.written') begunMs = performance.now()
+    if (point === 'file.commit.done') durations.push(performance.now() - begunMs)
+  })
+  return { durations, stop }
+}
+
 /** Callers that each wait for their append before the next, each on a stream of its own. */
 async function together(contender: Contender, prefix: string) {
   const latencies: number[] = []
@@ -138,9 +156,12 @@ async function together(contender: Contender, prefix: string) {
       latencies.push(performance.now() - start)
     }
   }
+  const commits = watchCommits()
   const ms = await timed(() => Promise.all(Array.from({ length: CALLERS }, (_, number) => caller(number))))
+  commits.stop()
   const done = CALLERS * APPENDS_PER_CALLER - errors
-  return { perSecond: (done * 1000) / ms, p99Ms: percentile(latencies, 0.99), errors }
+  const commitP99Ms = percentile(commits.durations, 0.99)
+  return { perSecond: (done * 1000) / ms, p99Ms: percentile(latencies, 0.99), commitP99Ms, errors }
 }
 
 interface Processes {
@@ -187,6 +208,13 @@ function summarise(measured: Measured, { shared, killed, hasPeer }: Processes): 
     plain('50 callers', value('together ours'), 'appends/s', floor),
     atLeast('50 callers / floor', ratio('together ours', 'alone floor'), 5, floor),
     { ...plain('50 callers p99', p99, 'ms', '10 ms'), goal: '< 10 ms', met: p99 < 10 },
+    plain('50 callers: p99 of one COMMIT', value('together commit p99 ours'), 'ms', 'the disk, in the same rounds'),
+    plain(
+      '50 callers p99 / floor p99 of one append',
+      ratio('together p99 ours', 'alone p99 floor'),
+      'ratio',
+      `one append of the floor, alone: ${round(value('alone p99 floor'))} ms`,
+    ),
     none('50 callers killed -9: acknowledged but lost', killed.lost, `${killed.acknowledged} acknowledged`),
     plain('batches of 100', value('batch ours'), 'events/s', `floor: ${Math.round(value('batch floor'))}/s`),
     atLeast('batches of 100 / floor', ratio('batch ours', 'batch floor'), 0.7, "the floor's own batches of 100"),

@@ -44,7 +44,8 @@ async function openBacking(parsed: StoreUrl, options: StoreOptions): Promise<Eve
     }
     case 'file': {
       const { openSqliteStore } = await import('./sqlite/sqlite-store.ts')
-      return openSqliteStore({ path: parsed.path }, { ...parsed.parameters, ...options })
+      const { busyTimeoutMs, ...rest } = parsed.parameters
+      return openSqliteStore({ path: parsed.path, ...(busyTimeoutMs && { busyTimeoutMs }) }, { ...rest, ...options })
     }
     case 'kafka': {
       const { openKafkaStore } = await import('./kafka/kafka-store.ts')

@@ -47,7 +47,12 @@ function oneOf<const T extends string>(...allowed: readonly T[]): Parse<T> {
 
 const PARAMETERS = {
   memory: { eventTopic: text, leaseMs: positive },
-  file: { eventTopic: text, leaseMs: positive },
+  file: {
+    eventTopic: text,
+    leaseMs: positive,
+    /** How long another program's lock is waited for before LOG_BUSY. Default 60,000. */
+    busyTimeoutMs: positive,
+  },
   kafka: {
     eventTopic: text,
     leaseMs: positive,

@@ -10,6 +10,7 @@ describe('parseStoreUrl', () => {
     ['file:./run.db', { scheme: 'file', path: './run.db', parameters: {} }],
     ['file:/tmp/a%20b.db', { scheme: 'file', path: '/tmp/a b.db', parameters: {} }],
     ['file:///tmp/%C3%BC.db?eventTopic=e', { scheme: 'file', path: '/tmp/ü.db', parameters: { eventTopic: 'e' } }],
+    ['file:./a.db?busyTimeoutMs=250', { scheme: 'file', path: './a.db', parameters: { busyTimeoutMs: 250 } }],
     ['kafka://localhost', { scheme: 'kafka', brokers: ['localhost:9092'], parameters: {} }],
     [
       'kafka://b1:1,b2:2,[::1]:3/?topics=require&ssl=true',
@@ -41,7 +42,7 @@ describe('parseStoreUrl', () => {
     [
       'file:./a.db?lease=5',
       'INVALID_URL',
-      /no parameter "lease" \(known: eventTopic, leaseMs\)\. Did you mean "leaseMs"\?/,
+      /no parameter "lease" \(known: eventTopic, leaseMs, busyTimeoutMs\)\. Did you mean "leaseMs"\?/,
     ],
     ['file:./a.db?leaseMs=soon', 'INVALID_URL', /leaseMs must be an integer from 1/],
     ['file:./a.db?leaseMs=1&leaseMs=2', 'INVALID_URL', /leaseMs is given twice/],
