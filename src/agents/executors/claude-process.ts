@@ -60,10 +60,12 @@ export class ClaudeProcess {
     this.#child = child
     if (child.pid !== undefined) this.#release = watchGroup(child.pid)
     reach('executor.claude.started')
+    // Stopped between our look at the signal and this start.
+    if (this.#ending !== undefined) this.#ending = this.#endTree()
     return child
   }
 
-  /** Ends the whole tree, once. Resolves when it is gone. */
+  /** Ends the whole tree. Resolves when it is gone. */
   end(): Promise<void> {
     this.#ending ??= this.#endTree()
     return this.#ending

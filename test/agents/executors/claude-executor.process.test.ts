@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
@@ -11,7 +12,7 @@ import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinat
 import { parsePlan, parseReview, planJsonSchema, reviewJsonSchema } from '../../../src/agents/structured-output.ts'
 import { openEventStore } from '../../../src/store/open-event-store.ts'
 import { type MessagesReply, type MessagesRequest, startMessagesApi } from '../../support/messages-api.ts'
-import { contextOf, errorOf, livingWith, requestIn, tempFolder, until } from './support.ts'
+import { contextOf, errorOf, killWith, livingWith, requestIn, tempFolder, until } from './support.ts'
 
 /*
  * The real SDK and the real Claude Code, in an environment of their own, against a stand-in for the API on loopback.
@@ -183,10 +184,12 @@ describe('a session', () => {
 
 describe('a call that is stopped', () => {
   it.runIf(process.platform === 'linux')('P8: is gone with its whole process tree, shell tools included', async () => {
-    const marker = `/dev/null#${Math.random().toString(36).slice(2)}`
+    const marker = randomUUID()
+    const deaf = `setsid sh -c 'trap "" TERM HUP; while :; do tail -f /dev/null; done' ${marker} &`
     const { executor, request } = await stage(() => ({
-      tool: { name: 'Bash', input: { command: `tail -f /dev/null '${marker}' || tail -f /dev/null` } },
+      tool: { name: 'Bash', input: { command: `${deaf} tail -f /dev/null ${marker}` } },
     }))
+    onTestFinished(() => killWith(marker))
     const abort = new AbortController()
     const call = errorOf(() => executor().execute(request({ allowedTools: ['Bash'] }), contextOf(abort.signal)))
     await until(() => livingWith(marker).length > 0)
