@@ -8,7 +8,7 @@ import { type Ours, openOurs } from './embedded/ours.ts'
 import { openPeer, PEER_NAME } from './embedded/peer.ts'
 import { lostAfterKill, shareOneFile } from './embedded/processes.ts'
 import type { Contender } from './embedded/workload.ts'
-import { median, percentile, progress, type Result, round, timed } from './report.ts'
+import { median, percentile, progress, type Result, round, settle, timed } from './report.ts'
 
 /*
  * The file: store against the floor (raw node:sqlite, same durability) and a peer from npm, all in one run: rounds
@@ -111,6 +111,7 @@ async function measureCommands(ours: Ours, number: number, add: (name: string, v
 }
 
 async function alone(contender: Contender, stream: string) {
+  await settle()
   const latencies: number[] = []
   const ms = await timed(async () => {
     for (let n = 0; n < ALONE_APPENDS; n++) latencies.push(await timed(() => contender.append(stream, 1)))
@@ -119,6 +120,7 @@ async function alone(contender: Contender, stream: string) {
 }
 
 async function batches(contender: Contender, stream: string): Promise<number> {
+  await settle()
   const ms = await timed(async () => {
     for (let n = 0; n < BATCHES; n++) await contender.append(stream, BATCH_EVENTS)
   })
@@ -126,6 +128,7 @@ async function batches(contender: Contender, stream: string): Promise<number> {
 }
 
 async function read(contender: Contender): Promise<number> {
+  await settle()
   let count = 0
   const ms = await timed(async () => {
     count = await contender.read('long')
@@ -147,6 +150,7 @@ function watchCommits() {
 
 /** Callers that each wait for their append before the next, each on a stream of its own. */
 async function together(contender: Contender, prefix: string) {
+  await settle()
   const latencies: number[] = []
   let errors = 0
   const caller = async (number: number) => {

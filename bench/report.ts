@@ -1,3 +1,6 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+
 /*
  * What a bench says: progress to people on stderr, one JSON object as the last thing on stdout.
  */
@@ -30,6 +33,15 @@ export function percentile(values: readonly number[], share: number): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
+
+/** Collects what the measurement before left behind, so that whoever comes next does not pay for it. */
+export async function settle(): Promise<void> {
+  collectGarbage()
+  await new Promise((resolve) => setTimeout(resolve, 10))
+}
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
 
 /** Milliseconds that `work` took. */
 export async function timed(work: () => Promise<unknown> | unknown): Promise<number> {
