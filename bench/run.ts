@@ -11,6 +11,7 @@ interface Bench {
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embedded: () => import('./embedded.ts'),
+  kafka: () => import('./kafka.ts'),
 }
 
 async function main(name: string | undefined): Promise<void> {
