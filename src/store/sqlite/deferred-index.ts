@@ -10,7 +10,7 @@ import type { DatabaseSync } from 'node:sqlite'
 /** Records to a round. More: cheaper appends, and more rows to look through for the newest of a partition. */
 const ROUND_RECORDS = 512
 
-export interface DeferredIndex {
+interface DeferredIndex {
   /** To be told of every record written. */
   written(position: number): void
   /** In the transaction, after an append: fills the indexes when a round is complete. */
