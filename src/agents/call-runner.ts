@@ -3,6 +3,7 @@ import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { LruCache } from '../store/lru-cache.ts'
+import { pause } from '../store/wake-ups.ts'
 import { type AgentExecutor, type AgentRole, paidForOf } from './executor.ts'
 import type { GateContext } from './gates/command-gate.ts'
 import type { ClaimFor, GateReport, SessionCommand } from './session/commands.ts'
@@ -32,6 +33,8 @@ export interface CallRunnerOptions {
 }
 
 const MAX_BEGUN = 10_000
+/** The longest a timer can wait; who names a later time is asked again then. */
+const MAX_PARKED_MS = 2_147_483_647
 
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
@@ -141,13 +144,22 @@ export class CallRunner {
 
   async #attempt(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
     try {
+      await this.#waitForTime(call, signal)
       return call.role === 'gate'
         ? { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
         : { kind: 'complete', result: await this.#execute(sessionId, state, call, call.role, signal) }
     } catch (error) {
       if (signal.aborted) return { kind: 'report-cancelled', reason: messageOf(signal.reason) }
-      return failureOf(error)
+      return failureOf(error, this.#options.clock)
     }
+  }
+
+  /** A rate limit parks its call, in whatever process has claimed it by then. */
+  async #waitForTime({ notBefore }: CallState, signal: AbortSignal): Promise<void> {
+    if (notBefore === undefined) return
+    const waitMs = Date.parse(notBefore) - this.#options.clock.now()
+    if (waitMs > 0) await pause(Math.min(waitMs, MAX_PARKED_MS), signal)
+    signal.throwIfAborted()
   }
 
   async #execute(sessionId: string, state: SessionState, call: CallState, role: AgentRole, signal: AbortSignal) {
@@ -199,14 +211,20 @@ export class CallRunner {
 type Outcome =
   | Pick<Extract<SessionCommand, { kind: 'complete' }>, 'kind' | 'result'>
   | Pick<Extract<SessionCommand, { kind: 'complete-gate' }>, 'kind' | 'gate'>
-  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable' | 'costUsd'>
+  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable' | 'retryAt' | 'paidFor'>
   | Pick<Extract<SessionCommand, { kind: 'report-cancelled' }>, 'kind' | 'reason'>
 
-function failureOf(error: unknown): Outcome {
+function failureOf(error: unknown, clock: Clock): Outcome {
   const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
   const retryable = isDuologError(error) ? error.retry !== 'never' : true
-  const { costUsd = 0 } = paidForOf(error)
-  return { kind: 'report-failure', error: { code, message: messageOf(error) }, retryable, costUsd }
+  const afterMs = isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
+  return {
+    kind: 'report-failure',
+    error: { code, message: messageOf(error) },
+    retryable,
+    paidFor: paidForOf(error),
+    ...(afterMs > 0 && { retryAt: new Date(clock.now() + afterMs).toISOString() }),
+  }
 }
 
 function whyStop(state: SessionState, call: CallState): string | undefined {

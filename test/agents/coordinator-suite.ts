@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
-import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
+import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -150,6 +150,20 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const view = await coordinator(store, { executor: agents }).run('build it', { sessionId: 's2' })
       expect(view).toMatchObject({ status: 'cancelled', reason: 'changed my mind' })
       expect(await aborted.promise).toBe('work:a:1')
+    })
+
+    it('makes a rate-limited call again, not before its time; what the failure cost is counted', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const startedAt: number[] = []
+      agents.onWork = async () => {
+        startedAt.push(Date.now())
+        if (startedAt.length > 1) return
+        throw new ExecutorFailedError('rate limit', { retry: { afterMs: 300 }, paidFor: { costUsd: 0.02 } })
+      }
+      const view = await coordinator(store, { executor: agents }).run('build it')
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, costUsd: 0.09 } })
+      expect(startedAt[1]! - startedAt[0]!).toBeGreaterThanOrEqual(299)
     })
 
     it('is paused when its coordinator closes under it', async () => {

@@ -26,7 +26,7 @@ export function spendingOf(state: SessionState): Spending {
     spending.calls += 1
     if (isOpen(call)) spending.reservedMicroUsd += reserved
     else spending.microUsd += unknown ? reserved : micro(call.costUsd)
-    const { inputTokens = 0, outputTokens = 0 } = call.result?.usage ?? {}
+    const { inputTokens = 0, outputTokens = 0 } = call.result?.usage ?? call.usage ?? {}
     spending.tokens += inputTokens + outputTokens
   }
   const { microUsd, reservedMicroUsd, calls, tokens } = spending

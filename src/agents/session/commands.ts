@@ -1,4 +1,4 @@
-import type { AgentResult } from '../executor.ts'
+import type { AgentResult, PaidFor } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
 import type { CallRole } from './state.ts'
@@ -46,8 +46,10 @@ export type SessionRequest =
       readonly kind: 'report-failure'
       readonly error: { readonly code: string; readonly message: string }
       readonly retryable: boolean
+      /** ISO time. */
+      readonly retryAt?: string
+      readonly paidFor?: PaidFor
       readonly durationMs: number
-      readonly costUsd?: number
     })
   /** The owner itself stopped the call (shutdown, pause, cancel): not in doubt, not a failure. */
   | (Report & { readonly kind: 'report-cancelled'; readonly reason: string })

@@ -140,7 +140,7 @@ function refusedReport(command: Report): SessionEvent {
 
 function costOf(command: Report): number {
   if (command.kind === 'complete') return command.result.costUsd ?? 0
-  return command.kind === 'report-failure' ? (command.costUsd ?? 0) : 0
+  return command.kind === 'report-failure' ? (command.paidFor?.costUsd ?? 0) : 0
 }
 
 function outcome(command: Report, call: CallState, state: SessionState): SessionEvent[] {
@@ -151,10 +151,7 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
     case 'complete-gate':
       return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command, call, state)])]
     case 'report-failure': {
-      const { error, retryable, durationMs } = command
-      return [
-        { type: 'AgentCallFailed', data: { callId, epoch, error, retryable, costUsd: costOf(command), durationMs } },
-      ]
+      return [failed(command)]
     }
     case 'report-cancelled':
       return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason } }]
@@ -177,6 +174,25 @@ function completed({ callId, epoch, result, durationMs }: Command<'complete'>): 
       ...(usage === undefined ? {} : { usage: { ...usage } }),
       ...(executorSessionId === undefined ? {} : { executorSessionId }),
       ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
+    },
+  }
+}
+
+function failed(command: Command<'report-failure'>): SessionEvent {
+  const { callId, epoch, error, retryable, retryAt, paidFor = {}, durationMs } = command
+  const { costUsd = 0, usage, executorSessionId } = paidFor
+  return {
+    type: 'AgentCallFailed',
+    data: {
+      callId,
+      epoch,
+      error,
+      retryable,
+      costUsd,
+      durationMs,
+      ...(retryAt === undefined ? {} : { retryAt }),
+      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...(executorSessionId === undefined ? {} : { executorSessionId }),
     },
   }
 }

@@ -63,8 +63,8 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
       durationMs: result.durationMs,
       result,
     }),
-  AgentCallFailed: (state, { callId, error, retryable, costUsd, durationMs }) =>
-    changeCall(state, callId, { status: 'failed', error, retryable, costUsd, durationMs }),
+  AgentCallFailed: (state, { callId, epoch: _, executorSessionId: __, ...outcome }) =>
+    changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>),
   AgentCallCancelled: (state, { callId }) => changeCall(state, callId, { status: 'cancelled' }),
   AgentCallInDoubt: (state, { callId }) => changeCall(state, callId, { status: 'in-doubt' }),
   AgentCallResolved: (state, { callId, resolution }) => changeCall(goOn(state), callId, { resolution }),

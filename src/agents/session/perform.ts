@@ -151,6 +151,7 @@ function reserve(
       try: attemptOfCall,
       timeoutMs: timeoutOf(state, wanted),
       ...(again === undefined ? {} : { predecessor: again.callId }),
+      ...(again?.retryAt === undefined ? {} : { notBefore: again.retryAt }),
       ...(model === undefined ? {} : { model }),
       ...(purpose === 'gate' ? {} : { promptVersion: promptVersions[purpose] }),
       ...(state.settings.budget === undefined || purpose === 'gate'

@@ -51,6 +51,8 @@ export const sessionEventData = {
     /** From 1: the same attempt's calls, when an earlier one failed, was cancelled or is in doubt. */
     try: z.int().positive(),
     predecessor: callId.optional(),
+    /** Whoever claims it waits until then. */
+    notBefore: z.iso.datetime().optional(),
     timeoutMs: z.int().positive(),
     model: z.string().optional(),
     /** Which wording the agent is asked with. */
@@ -77,6 +79,10 @@ export const sessionEventData = {
     epoch,
     error: failure,
     retryable: z.boolean(),
+    /** Another try makes no sense before (a rate limit's reset, say). */
+    retryAt: z.iso.datetime().optional(),
+    usage: usage.optional(),
+    executorSessionId: z.string().optional(),
     costUsd: z.number().nonnegative(),
     durationMs: z.number().nonnegative(),
   }),

@@ -40,6 +40,10 @@ export interface CallState {
   readonly durationMs?: number
   readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch'>
   readonly error?: { readonly code: string; readonly message: string }
+  /** Of a failed call: what it had used, and when another try makes sense. ISO time. */
+  readonly usage?: { readonly inputTokens?: number | undefined; readonly outputTokens?: number | undefined }
+  readonly retryAt?: string
+  readonly notBefore?: string
 }
 
 /** Something a person was asked to approve. */
