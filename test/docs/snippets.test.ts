@@ -15,7 +15,7 @@ import {
   type Workspace,
 } from './snippets.ts'
 
-const files = globSync(['README.md', 'docs/*.md', 'docs/{internals,decisions}/*.md', 'examples/*/README.md'], {
+const files = globSync(['README.md', 'docs/*.md', 'docs/{guides,internals,decisions}/*.md', 'examples/*/README.md'], {
   cwd: repository,
 }).sort()
 const byFile = files.map(readSnippets)
