@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { defineEvent, type EventOf } from '../core/catalogue.ts'
 import type { Decider } from '../core/decider.ts'
-import type { AnyEvent, OutgoingMessage } from '../core/event.ts'
+import type { OutgoingMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import type { Projected } from './projection.ts'
 
@@ -168,8 +168,4 @@ export const deadLetterDecider: Decider<DeadLetters, SettleLetters, DeadLetterEv
       if (action === 'discard') return [{ type: 'DeadLetterDiscarded', data: { id, by, reason } }]
       return [{ type: 'DeadLetterRedriven', data: { id, to: toRedriven(letter).topic, by } }]
     }),
-}
-
-export function asDeadLetterEvent(event: AnyEvent): DeadLetterEvent | undefined {
-  return deadLetterEventNames.has(event.type) ? (event as DeadLetterEvent) : undefined
 }
