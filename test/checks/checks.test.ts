@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
-import { describe, expect, it } from 'vitest'
+import { afterAll, describe, expect, it } from 'vitest'
 
 /* `npm run check` and `npm run docs`, each tool as a test: one that fails costs no other its verdict. */
 
@@ -20,10 +20,11 @@ const tools: Readonly<Record<string, readonly string[]>> = {
 }
 
 describe('the checks', () => {
-  it.each(Object.entries(tools))('%s', async (name, [command = '', ...args]) => {
+  afterAll(() => rmSync(site, { recursive: true, force: true }))
+
+  it.each(Object.entries(tools))('%s', async (_name, [command = '', ...args]) => {
     const child = spawn(join('node_modules/.bin', command), args, { stdio: ['ignore', 'pipe', 'pipe'] })
     const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
-    if (name.endsWith('typedoc')) rmSync(site, { recursive: true, force: true })
     expect(child.exitCode, `${stdout}${stderr}`).toBe(0)
   })
 })
