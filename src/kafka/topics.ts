@@ -42,9 +42,8 @@ export async function ensureTopics(
   if (missing.length === 0) return existing
   if (mode === 'require') throw topicsMissing(missing)
   await driver.createTopics(missing)
-  for (const { topic, partitions } of missing) {
-    logger.info({ topic, partitions }, `Created the topic ${topic} with ${partitions} partitions`)
-  }
+  const created = missing.map(({ topic, partitions }) => `${topic} with ${partitions} partitions`)
+  logger.warn({ topics: names }, `Created what was missing (?topics=require forbids it): ${created.join(', ')}`)
   return existingAll(driver, names)
 }
 

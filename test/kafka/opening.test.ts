@@ -51,13 +51,13 @@ describeKafka('opening a log on a cluster', () => {
   it('creates what is missing with the default partition counts, says so, and a second time finds it', async () => {
     const prefix = uniquePrefix('create')
     const said: string[] = []
-    const logger: Logger = { debug() {}, info: (_fields, message) => void said.push(message), warn() {}, error() {} }
+    const logger: Logger = { debug() {}, info() {}, warn: (_fields, message) => void said.push(message), error() {} }
     await (await openKafkaStore({ brokers, prefix }, { logger })).close()
-    expect(said).toContain(`Created the topic ${prefix}session.events with 6 partitions`)
-    expect(said).toContain(`Created the topic ${prefix}monitoring.events with 12 partitions`)
-    expect(said).toHaveLength(8)
+    expect(said.join()).toContain(`${prefix}session.events with 6 partitions`)
+    expect(said.join()).toContain(`${prefix}monitoring.events with 12 partitions`)
+    expect(said).toHaveLength(1)
     await (await openKafkaStore({ brokers, prefix, topics: 'require' }, { logger })).close()
-    expect(said).toHaveLength(8)
+    expect(said).toHaveLength(1)
   })
 
   it('with topics: require lists what is missing and creates nothing', async () => {
@@ -84,6 +84,6 @@ describeKafka('opening a log on a cluster', () => {
     const warned: string[] = []
     const logger: Logger = { debug() {}, info() {}, warn: (_fields, message) => void warned.push(message), error() {} }
     await (await openKafkaStore({ brokers, prefix }, { logger })).close()
-    expect(warned).toEqual([expect.stringContaining('Set retention.ms=-1')])
+    expect(warned).toContainEqual(expect.stringContaining('Set retention.ms=-1'))
   })
 })

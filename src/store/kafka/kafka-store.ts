@@ -1,6 +1,6 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
-import { type Logger, silentLogger } from '../../core/logger.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
 import {
@@ -28,6 +28,7 @@ import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
+import { warningLogger } from '../warning-logger.ts'
 import { CheckpointGuard } from './checkpoint-guard.ts'
 import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
@@ -56,7 +57,7 @@ const CONNECT_TIMEOUT_MS = 5000
  * @throws BROKER_UNREACHABLE within 10 s, TOPIC_MISSING, TOPIC_UNSUITABLE, DEPENDENCY_MISSING, BROKER_REFUSED.
  */
 export async function openKafkaStore(connection: KafkaConnection, options: StoreOptions = {}): Promise<EventStore> {
-  const { logger = silentLogger } = options
+  const { logger = warningLogger } = options
   const { connectKafkajs } = await import('../../kafka/drivers/kafkajs.ts')
   const driver = await connectKafkajs(driverOptions(connection, logger))
   return openKafkaStoreOn(driver, connection, options)
@@ -68,7 +69,7 @@ export async function openKafkaStoreOn(
   connection: KafkaConnection,
   options: StoreOptions = {},
 ): Promise<EventStore> {
-  const { logger = silentLogger } = options
+  const { logger = warningLogger } = options
   try {
     const topics = await StoreTopics.open({ driver, connection, options, logger })
     return new KafkaStore({ driver, topics, options, logger })
