@@ -3,6 +3,7 @@ import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
+import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { approval, planOf, rejection } from './session/play.ts'
@@ -222,6 +223,19 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
         expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 3, managerCalls: 4, gateRuns: 3 } })
       }
       expect(agents.count('work')).toBe(9)
+    })
+
+    it('ManagerAgentService and WorkerAgentService serve their roles by themselves', async () => {
+      const store = await openStore()
+      const agents = new Agents(three)
+      const manager = new ManagerAgentService({ store, executor: agents })
+      const worker = new WorkerAgentService({ store, executor: agents, concurrency: 2 })
+      await Promise.all([manager.start(), worker.start()])
+      const view = await coordinator(store, { settings }).run('build it')
+      await Promise.all([manager.stop(), worker.stop()])
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 3, managerCalls: 4 } })
+      const owners = view.calls.map(({ role, owner }) => `${role} ${owner}`)
+      expect(new Set(owners)).toEqual(new Set([`manager ${manager.owner}`, `worker ${worker.owner}`]))
     })
 
     it('a worker that dies leaves its call in doubt; another goes on, and the zombie is refused', async () => {

@@ -1,0 +1,81 @@
+import type { Clock } from '../core/clock.ts'
+import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Announcement, EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { AgentService } from './agent-service.ts'
+import { CallRunner } from './call-runner.ts'
+import type { AgentExecutor, AgentRole } from './executor.ts'
+import { guardedExecutor } from './executors/guarded-executor.ts'
+import { newOwner } from './names.ts'
+import { sessionStore } from './session/session-events.ts'
+import { SessionLog } from './session-log.ts'
+
+/** What {@link ManagerAgentService} and {@link WorkerAgentService} take. */
+export interface RoleServiceOptions {
+  /** Any backing; the service does not close it. */
+  readonly store: EventStore
+  readonly executor: AgentExecutor
+  /** Calls at one time. Default 1. */
+  readonly concurrency?: number
+  /** Services of one group share the tasks. Default `duolog.manager` or `duolog.worker`. */
+  readonly group?: string
+  /** Name in claims; must be new at every start of a process. Default: generated. */
+  readonly owner?: string
+  readonly logger?: Logger
+  readonly clock?: Clock
+}
+
+/** One role's service: claims the role's tasks as its topic brings them, runs them outside the poll loop, reports. */
+class RoleService {
+  readonly owner: string
+  readonly #store: EventStore
+  readonly #service: AgentService
+  #announcement: Announcement | undefined
+
+  constructor(role: AgentRole, options: RoleServiceOptions) {
+    const { store, executor, logger = silentLogger, clock = systemClock, concurrency, group } = options
+    this.owner = options.owner ?? newOwner(role)
+    this.#store = store
+    const runner = new CallRunner({
+      sessions: new SessionLog(sessionStore(store)),
+      owner: this.owner,
+      executors: { [role]: guardedExecutor(executor) },
+      logger,
+      clock,
+    })
+    this.#service = new AgentService({
+      role,
+      store,
+      runner,
+      logger,
+      ...(concurrency !== undefined && { concurrency }),
+      ...(group !== undefined && { group }),
+    })
+  }
+
+  /** Resolves when it reads its topic. */
+  async start(): Promise<void> {
+    this.#announcement ??= await this.#store.presence.announce(this.owner)
+    await this.#service.start()
+  }
+
+  /** Takes no more tasks; what runs is stopped and recorded as cancelled, so that another service goes on. */
+  async stop(): Promise<void> {
+    await this.#service.stop()
+    await this.#announcement?.withdraw()
+  }
+}
+
+/** Plans and reviews, for every session whose tasks travel on `agent.tasks.manager`. In any number of processes. */
+export class ManagerAgentService extends RoleService {
+  constructor(options: RoleServiceOptions) {
+    super('manager', options)
+  }
+}
+
+/** Does the work items of every session whose tasks travel on `agent.tasks.worker`. In any number of processes. */
+export class WorkerAgentService extends RoleService {
+  constructor(options: RoleServiceOptions) {
+    super('worker', options)
+  }
+}
