@@ -13,6 +13,7 @@ import { scriptedExecutor } from '../../src/agents/executors/scripted-executor.t
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import type { SessionSettingsInput } from '../../src/agents/session/settings.ts'
 import { isDuologError } from '../../src/core/errors.ts'
+import { silentLogger } from '../../src/core/logger.ts'
 import { onReach } from '../../src/core/reach.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
@@ -116,7 +117,7 @@ async function runWhenFree(coordinator: KafkaAgentCoordinator, job: Job) {
 }
 
 async function perform(job: Job, closing: Promise<void>): Promise<void> {
-  const store = await openEventStore(job.logUrl, { leaseMs: job.leaseMs })
+  const store = await openEventStore(job.logUrl, { leaseMs: job.leaseMs, logger: silentLogger })
   const coordinator = new KafkaAgentCoordinator({
     store: witnessed(store, join(job.dir, 'appends.jsonl')),
     executors: executorsOf(job),
