@@ -2,11 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { silentLogger } from '../src/core/logger.ts'
 import { connectKafkajs } from '../src/kafka/drivers/kafkajs.ts'
 import type { EventStore } from '../src/store/event-store.ts'
-import { openKafkaStore } from '../src/store/kafka/kafka-store.ts'
 import { startBroker } from '../test/support/broker.ts'
-import { appendLoad, eventOf, type Measured } from './kafka/load.ts'
+import { appendLoad, type Measured } from './kafka/load.ts'
+import { openWith } from './kafka/open.ts'
 import { plainBatches, type RawTarget, transactionPerAppend } from './kafka/raw.ts'
-import { median, percentile, progress, type Result, round, timed } from './report.ts'
+import { measureReads } from './kafka/reads.ts'
+import { median, progress, type Result, round } from './report.ts'
 
 /*
  * The kafka: store against the same driver without it, on one broker in one run: rounds take turns, medians count.
@@ -17,9 +18,6 @@ const ROUNDS = 3
 const DATA_BYTES = 1000
 const CALLERS = [1, 50, 500, 2000] as const
 const APPENDS = { 1: 300, 50: 5_000, 500: 20_000, 2000: 40_000 } as const
-const SESSION_EVENTS = 50
-const READS = 300
-const MANY_EVENTS = 100_000
 
 export async function run(): Promise<readonly Result[]> {
   const broker = await startBroker()
@@ -38,14 +36,6 @@ async function measureOn(brokers: readonly string[]): Promise<readonly Result[]>
   const results = [...(await measureAppends(stores, raw)), ...(await measureReads(brokers))]
   await Promise.all([stores[1].close(), stores[6].close(), driver.close()])
   return results
-}
-
-function openWith(
-  brokers: readonly string[],
-  partitions: number,
-  prefix = `bench-${randomUUID()}.`,
-): Promise<EventStore> {
-  return openKafkaStore({ brokers, prefix }, { topics: { 'session.events': { partitions } } })
 }
 
 /** What was measured, per name one value a round. */
@@ -94,43 +84,4 @@ function appendResults(name: string, rounds: readonly Measured[], alone: number,
     { name, value: round(ratio), unit: '×', ...goal, against: `a transaction per append, ${round(alone)}/s` },
     { name, value: round(perSecond / plain), unit: '×', against: `plain batches of 500, ${round(plain)}/s` },
   ]
-}
-
-/** One session of many, read by a process that has to read the whole log first (cold), and then again and again. */
-async function measureReads(brokers: readonly string[]): Promise<Result[]> {
-  const prefix = `bench-${randomUUID()}.`
-  const writer = await openWith(brokers, 1, prefix)
-  progress(`reads: writing ${MANY_EVENTS} events`)
-  const streams = MANY_EVENTS / SESSION_EVENTS
-  const events = Array.from({ length: SESSION_EVENTS }, () => eventOf(300))
-  await Promise.all(Array.from({ length: streams }, (_, i) => writer.appendToStream(`s${i}`, events)))
-  await writer.close()
-  const reader = await openWith(brokers, 1, prefix)
-  const coldMs = await timed(() => readAll(reader, 's0'))
-  const latencies: number[] = []
-  for (let i = 0; i < READS; i++) latencies.push(await timed(() => readAll(reader, `s${(i * 7919) % streams}`)))
-  const takeover = await timed(() => reader.appendToStream('s0', [eventOf(300)]))
-  await reader.close()
-  const cold = (MANY_EVENTS * 1000) / coldMs
-  const p99 = percentile(latencies, 0.99)
-  const name = `a session of ${SESSION_EVENTS} among ${MANY_EVENTS} events, linearizable`
-  return [
-    {
-      name: 'cold index',
-      value: round(cold),
-      unit: 'records/s',
-      goal: '>= 100,000',
-      met: cold >= 100_000,
-      against: 'nothing',
-    },
-    { name: `${name}: p50`, value: round(median(latencies)), unit: 'ms', against: 'nothing' },
-    { name: `${name}: p99`, value: round(p99), unit: 'ms', goal: '< 15 ms', met: p99 < 15, against: 'nothing' },
-    { name: 'warm takeover and append', value: round(takeover), unit: 'ms', against: 'nothing' },
-  ]
-}
-
-async function readAll(store: EventStore, stream: string): Promise<void> {
-  let count = 0
-  for await (const _ of store.readStream(stream)) count++
-  if (count < SESSION_EVENTS) throw new Error(`Stream ${stream} has ${count} events, expected ${SESSION_EVENTS}`)
 }

@@ -12,6 +12,7 @@ interface Bench {
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embedded: () => import('./embedded.ts'),
   kafka: () => import('./kafka.ts'),
+  'kafka-reads': () => import('./kafka/reads.ts'),
 }
 
 async function main(name: string | undefined): Promise<void> {
