@@ -15,6 +15,10 @@ export interface KafkaDriver {
   describeTopics(topics: readonly string[]): Promise<readonly TopicDescription[]>
   /** Creates what is missing; a topic that exists already is left as it is. Replication: the broker's default. */
   createTopics(topics: readonly NewTopic[]): Promise<void>
+  /** Sets these configs of an existing topic; its other own configs stay as they are. */
+  alterTopicConfig(topic: string, config: Readonly<Record<string, string>>): Promise<void>
+  /** Raises the number of partitions to `count`. Keys move: never on a topic whose order matters. */
+  addPartitions(topic: string, count: number): Promise<void>
   /** `latest` is the last stable offset. */
   offsetOf(place: TopicPartition, end: 'earliest' | 'latest'): Promise<number>
   /** Plain, at least once; resolves when all in-sync replicas have the records. */
@@ -55,6 +59,16 @@ export interface TopicDescription {
   readonly cleanupPolicy: string
   /** -1: for ever. */
   readonly retentionMs: number
+  /** Replicas of its first partition. */
+  readonly replicationFactor: number
+  /** All configs in force, by name: the topic's own and the broker's defaults. */
+  readonly config: ReadonlyMap<string, TopicConfigEntry>
+}
+
+export interface TopicConfigEntry {
+  readonly value: string
+  /** Set on the topic itself, not the broker's default. */
+  readonly own: boolean
 }
 
 export interface NewTopic {

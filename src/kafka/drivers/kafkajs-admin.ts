@@ -1,4 +1,4 @@
-import type { DriverRecord, NewTopic, TopicDescription, TopicPartition } from '../driver.ts'
+import type { DriverRecord, NewTopic, TopicConfigEntry, TopicDescription, TopicPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import { type LowCluster, leaderOf, toKafkaError, typeOf } from './kafkajs-internals.ts'
 import { toTopicData } from './kafkajs-writer.ts'
@@ -9,11 +9,15 @@ import { toTopicData } from './kafkajs-writer.ts'
  */
 
 const TOPIC_RESOURCE = 2
+const OWN_CONFIG = 1
 const CREATE_TIMEOUT_MS = 10_000
 const PRODUCE_TIMEOUT_MS = 10_000
 const BROKER_DEFAULT = -1
 const ATTEMPTS = 5
 const RETRY_PAUSE_MS = 100
+
+type TopicSize = Pick<TopicDescription, 'partitions' | 'replicationFactor'>
+const NO_TOPIC: TopicSize = { partitions: 0, replicationFactor: 0 }
 
 export class KafkajsAdmin {
   readonly #cluster: LowCluster
@@ -25,16 +29,40 @@ export class KafkajsAdmin {
 
   /** Names are looked up one by one: a cluster answers a request that names a missing topic with nothing but an error. */
   async describe(topics: readonly string[]): Promise<readonly TopicDescription[]> {
-    const counts = await Promise.all(topics.map((topic) => this.#persist(() => this.#partitionsOf(topic))))
-    const existing = topics.flatMap((topic, index) => ({ topic, partitions: counts[index] ?? 0 }))
+    const sizes = await Promise.all(topics.map((topic) => this.#persist(() => this.#sizeOf(topic))))
+    const existing = topics.map((topic, index) => ({ topic, ...(sizes[index] ?? NO_TOPIC) }))
     const found = existing.filter(({ partitions }) => partitions > 0)
     const configs = await this.#configs(found.map(({ topic }) => topic))
-    return found.map(({ topic, partitions }) => ({
-      topic,
-      partitions,
-      cleanupPolicy: configs.get(topic)?.get('cleanup.policy') ?? 'delete',
-      retentionMs: Number(configs.get(topic)?.get('retention.ms') ?? -1),
-    }))
+    return found.map((size) => {
+      const config = configs.get(size.topic) ?? new Map<string, TopicConfigEntry>()
+      return {
+        ...size,
+        cleanupPolicy: config.get('cleanup.policy')?.value ?? 'delete',
+        retentionMs: Number(config.get('retention.ms')?.value ?? -1),
+        config,
+      }
+    })
+  }
+
+  /** Kafka replaces all configs of a topic at once in this request, so those it has are sent along. */
+  async alterConfig(topic: string, config: Readonly<Record<string, string>>): Promise<void> {
+    const current = (await this.#configs([topic])).get(topic) ?? new Map<string, TopicConfigEntry>()
+    const own = [...current].filter(([, entry]) => entry.own).map(([name, { value }]) => [name, value] as const)
+    const configEntries = [...new Map([...own, ...Object.entries(config)])].map(([name, value]) => ({ name, value }))
+    await this.#persist(async () =>
+      (await this.#cluster.findControllerBroker()).alterConfigs({
+        resources: [{ type: TOPIC_RESOURCE, name: topic, configEntries }],
+      }),
+    )
+  }
+
+  async addPartitions(topic: string, count: number): Promise<void> {
+    await this.#persist(async () =>
+      (await this.#cluster.findControllerBroker()).createPartitions({
+        topicPartitions: [{ topic, count }],
+        timeout: CREATE_TIMEOUT_MS,
+      }),
+    )
   }
 
   async create(topics: readonly NewTopic[]): Promise<void> {
@@ -72,16 +100,17 @@ export class KafkajsAdmin {
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return this.#persist(() => this.#partitionsOf(topic))
+    return (await this.#persist(() => this.#sizeOf(topic))).partitions
   }
 
-  async #partitionsOf(topic: string): Promise<number> {
+  async #sizeOf(topic: string): Promise<TopicSize> {
     try {
       const broker = await this.#cluster.findControllerBroker()
       const { topicMetadata } = await broker.metadata([topic])
-      return topicMetadata[0]?.partitionMetadata.length ?? 0
+      const partitions = topicMetadata[0]?.partitionMetadata ?? []
+      return { partitions: partitions.length, replicationFactor: partitions[0]?.replicas.length ?? 0 }
     } catch (error) {
-      if (typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return 0
+      if (typeOf(error) === 'UNKNOWN_TOPIC_OR_PARTITION') return NO_TOPIC
       throw error
     }
   }
@@ -97,17 +126,21 @@ export class KafkajsAdmin {
     }
   }
 
-  async #configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, string>>> {
+  async #configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfigEntry>>> {
     if (topics.length === 0) return new Map()
-    const configNames = ['cleanup.policy', 'retention.ms']
-    const resources = topics.map((name) => ({ type: TOPIC_RESOURCE, name, configNames }) as const)
+    const resources = topics.map((name) => ({ type: TOPIC_RESOURCE, name }) as const)
     const described = await this.#persist(async () =>
       (await this.#cluster.findControllerBroker()).describeConfigs({ resources }),
     )
     return new Map(
       described.resources.map(({ resourceName, configEntries }) => [
         resourceName,
-        new Map(configEntries.map(({ configName, configValue }) => [configName, configValue])),
+        new Map(
+          configEntries.map(({ configName, configValue, configSource }) => [
+            configName,
+            { value: configValue ?? '', own: configSource === OWN_CONFIG },
+          ]),
+        ),
       ]),
     )
   }

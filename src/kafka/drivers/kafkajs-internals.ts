@@ -39,7 +39,11 @@ export interface RequestQueue {
 export interface LowMetadata {
   readonly topicMetadata: readonly {
     readonly topic: string
-    readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[]
+    readonly partitionMetadata: readonly {
+      readonly partitionId: number
+      readonly leader: number
+      readonly replicas: readonly number[]
+    }[]
   }[]
 }
 
@@ -108,12 +112,18 @@ export interface LowBroker {
     topics: LowOffsets[]
   }): Promise<unknown>
   createTopics(request: { topics: LowNewTopic[]; timeout: number }): Promise<unknown>
-  describeConfigs(request: { resources: { type: 2; name: string; configNames: string[] }[] }): Promise<{
+  /** Without names: all of them. `configSource` 1: set on the topic itself. */
+  describeConfigs(request: { resources: { type: 2; name: string; configNames?: string[] }[] }): Promise<{
     resources: readonly {
       resourceName: string
-      configEntries: readonly { configName: string; configValue: string }[]
+      configEntries: readonly { configName: string; configValue: string | null; configSource: number }[]
     }[]
   }>
+  /** Puts these configs in the place of all the topic had. */
+  alterConfigs(request: {
+    resources: { type: 2; name: string; configEntries: { name: string; value: string }[] }[]
+  }): Promise<unknown>
+  createPartitions(request: { topicPartitions: { topic: string; count: number }[]; timeout: number }): Promise<unknown>
 }
 
 /** kafkajs's public `AssignerProtocol`: how members say what they read, and the leader who gets what. */

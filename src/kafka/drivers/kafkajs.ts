@@ -37,6 +37,8 @@ export async function connectKafkajs(options: DriverOptions): Promise<KafkaDrive
   return {
     describeTopics: (topics) => admin.describe(topics),
     createTopics: (topics) => admin.create(topics),
+    alterTopicConfig: (topic, config) => admin.alterConfig(topic, config),
+    addPartitions: (topic, count) => admin.addPartitions(topic, count),
     offsetOf: (place, end) => admin.offsetOf(place, end),
     produce: (records) => admin.produce(records),
     openReader: () => new KafkajsReader(newReading()),
