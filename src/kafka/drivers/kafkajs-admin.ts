@@ -1,6 +1,6 @@
 import type { DriverRecord, NewTopic, TopicConfigEntry, TopicDescription, TopicPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
-import { type LowCluster, leaderOf, toKafkaError, typeOf } from './kafkajs-internals.ts'
+import { leaderOf, type RequestCluster, toKafkaError, typeOf } from './kafkajs-internals.ts'
 import { toTopicData } from './kafkajs-writer.ts'
 
 /*
@@ -20,10 +20,10 @@ type TopicSize = Pick<TopicDescription, 'partitions' | 'replicationFactor'>
 const NO_TOPIC: TopicSize = { partitions: 0, replicationFactor: 0 }
 
 export class KafkajsAdmin {
-  readonly #cluster: LowCluster
+  readonly #cluster: RequestCluster
   readonly #topics = new Set<string>()
 
-  constructor(cluster: LowCluster) {
+  constructor(cluster: RequestCluster) {
     this.#cluster = cluster
   }
 
@@ -116,7 +116,7 @@ export class KafkajsAdmin {
   }
 
   async #create(
-    request: Parameters<Awaited<ReturnType<LowCluster['findControllerBroker']>>['createTopics']>[0]['topics'][0],
+    request: Parameters<Awaited<ReturnType<RequestCluster['findControllerBroker']>>['createTopics']>[0]['topics'][0],
   ) {
     const broker = await this.#cluster.findControllerBroker()
     try {

@@ -6,18 +6,23 @@ import { KafkaError, type KafkaErrorCode } from '../driver.ts'
  * offset). 2.2.4 is its last release and our exact version, and these classes are reached through its own client.
  */
 
-export interface LowCluster {
-  readonly brokerPool: LowBrokerPool
+/** What writing, membership and administration ask of a cluster: any library that can send these requests serves. */
+export interface RequestCluster {
   connect(): Promise<void>
   disconnect(): Promise<void>
   refreshMetadata(): Promise<void>
-  refreshMetadataIfNecessary(): Promise<void>
   addMultipleTargetTopics(topics: readonly string[]): Promise<void>
-  metadata(options: { topics: readonly string[] }): Promise<LowMetadata | null>
-  findBroker(options: { nodeId: number | string }): Promise<LowBroker>
-  findControllerBroker(): Promise<LowBroker>
-  findGroupCoordinator(options: { groupId: string; coordinatorType: 0 | 1 }): Promise<LowBroker>
+  findBroker(options: { nodeId: number | string }): Promise<RequestBroker>
+  findControllerBroker(): Promise<RequestBroker>
+  findGroupCoordinator(options: { groupId: string; coordinatorType: 0 | 1 }): Promise<RequestBroker>
   findTopicPartitionMetadata(topic: string): readonly { partitionId: number; leader: number }[]
+}
+
+export type RequestBroker = Omit<LowBroker, 'fetch'>
+
+export interface LowCluster extends RequestCluster {
+  readonly brokerPool: LowBrokerPool
+  findBroker(options: { nodeId: number | string }): Promise<LowBroker>
 }
 
 export interface LowBrokerPool {
@@ -247,7 +252,7 @@ function codeOf(type: string | undefined): KafkaErrorCode {
 }
 
 /** The node that leads a partition, by the metadata at hand. */
-export function leaderOf(cluster: LowCluster, topic: string, partition: number): number {
+export function leaderOf(cluster: RequestCluster, topic: string, partition: number): number {
   const found = cluster.findTopicPartitionMetadata(topic).find(({ partitionId }) => partitionId === partition)
   if (found === undefined || found.leader < 0) {
     throw new KafkaError('UNAVAILABLE', `Partition ${partition} of topic "${topic}" has no leader right now.`, {

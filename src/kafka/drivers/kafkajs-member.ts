@@ -4,10 +4,10 @@ import type { FetchPosition, GroupMember, MemberOptions, TopicPartition } from '
 import { groupBy } from '../group-by.ts'
 import { assignRoundRobin } from './group-assignment.ts'
 import {
-  type LowBroker,
-  type LowCluster,
   type LowOffsets,
   type MemberProtocol,
+  type RequestBroker,
+  type RequestCluster,
   toKafkaError,
 } from './kafkajs-internals.ts'
 
@@ -24,7 +24,7 @@ const PROTOCOL = 'duolog-round-robin'
 const RETRY_PAUSE_MS = 200
 
 interface Membership {
-  readonly coordinator: LowBroker
+  readonly coordinator: RequestBroker
   readonly memberId: string
   readonly generationId: number
 }
@@ -37,7 +37,7 @@ export interface MemberTools {
 
 export class KafkajsMember implements GroupMember {
   readonly joined: Promise<void>
-  readonly #cluster: LowCluster
+  readonly #cluster: RequestCluster
   readonly #options: MemberOptions
   readonly #tools: MemberTools
   readonly #stop = new AbortController()
@@ -46,7 +46,7 @@ export class KafkajsMember implements GroupMember {
   #membership: Membership | undefined
   #resolveJoined: () => void = () => {}
 
-  constructor(cluster: LowCluster, options: MemberOptions, tools: MemberTools) {
+  constructor(cluster: RequestCluster, options: MemberOptions, tools: MemberTools) {
     this.#cluster = cluster
     this.#options = options
     this.#tools = tools

@@ -12,10 +12,10 @@ import type {
 import { KafkaError } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import {
-  type LowBroker,
-  type LowCluster,
   type LowTopicData,
   leaderOf,
+  type RequestBroker,
+  type RequestCluster,
   type Transactional,
   toKafkaError,
 } from './kafkajs-internals.ts'
@@ -35,14 +35,14 @@ const COORDINATOR = 1
 const GROUP = 0
 
 export class KafkajsWriter implements TransactionalWriter {
-  readonly #cluster: LowCluster
+  readonly #cluster: RequestCluster
   readonly #options: WriterOptions
   readonly #topics = new Set<string>()
   #producer: Transactional | undefined
-  #coordinator: LowBroker | undefined
+  #coordinator: RequestBroker | undefined
   #sequences = new Map<string, number>()
 
-  constructor(cluster: LowCluster, options: WriterOptions) {
+  constructor(cluster: RequestCluster, options: WriterOptions) {
     this.#cluster = cluster
     this.#options = options
   }
@@ -180,7 +180,7 @@ export class KafkajsWriter implements TransactionalWriter {
     }
   }
 
-  async #findCoordinator(): Promise<LowBroker> {
+  async #findCoordinator(): Promise<RequestBroker> {
     this.#coordinator ??= await this.#cluster.findGroupCoordinator({
       groupId: this.#options.transactionalId,
       coordinatorType: COORDINATOR,
@@ -249,7 +249,7 @@ function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {
   return pieces
 }
 
-type Produced = Awaited<ReturnType<LowBroker['produce']>>['topics']
+type Produced = Awaited<ReturnType<RequestBroker['produce']>>['topics']
 
 function toPlaced(topics: Produced, topicData: readonly LowTopicData[]): PlacedBatch[] {
   return topics.flatMap(({ topicName: topic, partitions }) =>
