@@ -59,8 +59,10 @@ export type {
   Consumer,
   ConsumerContext,
   EventStore,
+  FollowPartitionsOptions,
   Liveness,
   OwnCheckpoints,
+  PartitionBatch,
   PartitionPosition,
   Presence,
   ReadStreamOptions,
@@ -69,4 +71,5 @@ export type {
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
 export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'
 export type { StoreOptions } from './store/store-options.ts'
+export { type SubscribeOptions, type Subscription, subscribe } from './store/subscribe.ts'
 export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'

@@ -18,6 +18,9 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
   /** Which backing this is, for messages to people; no program logic hangs on it. */
   readonly backing: 'memory' | 'file' | 'kafka'
 
+  /** The topic that holds the events. */
+  readonly eventTopic: string
+
   /**
    * The events of one stream in order. A stream that does not exist is empty. Linearizable: sees every append
    * acknowledged before the call, to anyone.
@@ -52,6 +55,16 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
    * order, one handler call at a time per partition, different partitions side by side. Starts at once.
    */
   consume(options: ConsumeOptions<E>): Consumer
+
+  /**
+   * Partitions from these places on: what is there and then what comes, each partition in order, without a gap or a
+   * repeat, as no group's member. Read batch by batch at the iterating program's pace. Ends without an error when the
+   * signal fires or the store closes; a broker that is away is waited for. `subscribe` is this with manners.
+   */
+  followPartitions(
+    from: readonly PartitionPosition[],
+    options?: FollowPartitionsOptions,
+  ): AsyncIterable<PartitionBatch<E>>
 
   /**
    * Where each partition of a topic ends at the moment: every message acknowledged before the call lies below `end`.
@@ -103,6 +116,11 @@ export interface AggregateOptions<State, E extends AnyEvent>
   extends Pick<Decider<State, never, E>, 'evolve' | 'initialState'> {
   /** A state known to be exact at a version: only the tail after it is read. Default: `initialState()` at 0. */
   readonly from?: { readonly state: State; readonly version: number }
+  /**
+   * Asked with the first event of a stream that is read from its beginning: the state to fold it on. For streams that go on
+   * where another one was (a fork). Default: `initialState()`.
+   */
+  readonly stateBefore?: (first: RecordedEvent<E>) => Promise<State>
 }
 
 /** A stream folded to its end. */
@@ -138,6 +156,23 @@ export interface PartitionPosition {
   readonly offset: number
 }
 
+/** How partitions are followed. */
+export interface FollowPartitionsOptions {
+  readonly signal?: AbortSignal
+  /** Only these messages; asked before a catalogue looks at the data, so that what is not wanted need not be readable. */
+  readonly select?: (message: RecordedMessage | RecordedEvent) => boolean
+  /** Hears of a message that the store's catalogue cannot read, and it is passed over. Default: the iteration rejects. */
+  readonly unreadable?: (error: unknown, message: RecordedMessage | RecordedEvent) => void
+}
+
+/** What came of one partition. */
+export interface PartitionBatch<E extends AnyEvent = AnyEvent> {
+  /** Possibly none: positions move past what was not wanted or is no message. */
+  readonly messages: readonly (RecordedMessage<E> | RecordedEvent<E>)[]
+  /** Where to go on after them. */
+  readonly position: PartitionPosition
+}
+
 /**
  * Checkpoints kept outside the log, beside the effect they belong to (in the same database transaction, say). The group
  * then only shares the partitions among its members; its own checkpoints are neither read nor moved.
@@ -167,6 +202,17 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
    * after a pause (100 ms, doubling to 5 s): a message is never skipped.
    */
   readonly handler: (message: RecordedMessage<E> | RecordedEvent<E>, context: ConsumerContext) => Promise<void>
+  /**
+   * How many messages of one partition may be in the handler's hands at once. Default 1: one after the other. With more,
+   * it is called without waiting for the calls before; what keeps an order among them is the handler's business. The
+   * checkpoint moves past a message only when all before it are done (P6), so at most so many come again after a crash.
+   */
+  readonly maxInFlight?: number
+  /**
+   * Called when a partition was taken, before its first message, and awaited. When it rejects, `onError` hears of it, the
+   * partition waits, and it is called again after a pause.
+   */
+  readonly onTaken?: (partition: TakenPartition) => Promise<void> | void
   /** Default: the group's checkpoints, in the log. */
   readonly checkpoints?: OwnCheckpoints
   /**
@@ -183,9 +229,24 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
   readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
 }
 
+/** A partition that a consumer has, until `signal` fires. */
+export interface TakenPartition {
+  readonly topic: string
+  readonly partition: number
+  /** Fires when the partition is taken away or the consumer stops. */
+  readonly signal: AbortSignal
+  /** The first offset not known to be done. */
+  position(): number
+  /** When the oldest message that was read and is not done was written (ISO); nothing: there is none. */
+  oldestTimestamp(): string | undefined
+}
+
 /** What a handler gets beside its message. */
 export interface ConsumerContext {
-  /** What to pass to an append so that handling and effect become one (P2, P6). */
+  /**
+   * What to pass to an append so that handling and effect become one (P2, P6). With `maxInFlight` above 1 it is read anew
+   * each time: past this message if all before it are done, else how far that is.
+   */
   readonly checkpoint: Checkpoint
   /** Fires when the partition is taken away or the consumer stops: give up what is not yet durable. */
   readonly signal: AbortSignal
@@ -195,6 +256,8 @@ export interface ConsumerContext {
 export interface Consumer {
   /** Resolves when the group membership stands and partitions are assigned for the first time (possibly none). */
   readonly ready: Promise<void>
+  /** Resolves when it has stopped: by `stop`, or because its store closed. Never rejects. */
+  readonly ended: Promise<void>
   /** Stops reading, waits for running handlers (their signal fires), gives the partitions back. Idempotent. */
   stop(): Promise<void>
 }

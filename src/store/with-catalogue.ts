@@ -8,7 +8,15 @@ import {
 } from '../core/event.ts'
 import { aggregate } from './aggregate.ts'
 import { describe, invalidArgument } from './check-arguments.ts'
-import type { AppendOptions, ConsumeOptions, EventStore, ReadStreamOptions } from './event-store.ts'
+import type {
+  AppendOptions,
+  ConsumeOptions,
+  EventStore,
+  FollowPartitionsOptions,
+  PartitionBatch,
+  PartitionPosition,
+  ReadStreamOptions,
+} from './event-store.ts'
 
 /**
  * A store that knows its events: data is validated before anything is written (P2), and read as the catalogue defines
@@ -17,6 +25,7 @@ import type { AppendOptions, ConsumeOptions, EventStore, ReadStreamOptions } fro
 export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: Catalogue<E>): EventStore<E> {
   const typed: EventStore<E> = {
     backing: store.backing,
+    eventTopic: store.eventTopic,
     presence: store.presence,
     readStream: (stream, options) => readStream(store, catalogue, stream, options),
     aggregateStream: (stream, options) => aggregate(typed, stream, options),
@@ -28,6 +37,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
     listStreams: () => store.listStreams(),
     partitionEnds: (topic) => store.partitionEnds(topic),
     waitForVersion: (stream, version, options) => store.waitForVersion(stream, version, options),
+    followPartitions: (from, options) => followLoaded(store, catalogue, from, options),
     consume: (options) => store.consume(withLoadedMessages(catalogue, options)),
     close: () => store.close(),
   }
@@ -64,12 +74,39 @@ function isDeadLetter(message: OutgoingMessage): boolean {
   return message.headers?.['kafka_dlt-original-topic'] !== undefined
 }
 
-function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options: ConsumeOptions<E>): ConsumeOptions {
-  const load = (message: RecordedMessage | RecordedEvent): RecordedMessage<E> | RecordedEvent<E> => {
+async function* followLoaded<E extends AnyEvent>(
+  store: EventStore,
+  catalogue: Catalogue<E>,
+  from: readonly PartitionPosition[],
+  options: FollowPartitionsOptions = {},
+): AsyncGenerator<PartitionBatch<E>> {
+  const load = loading(catalogue)
+  const { unreadable } = options
+  const tryToLoad = (message: RecordedMessage | RecordedEvent) => {
+    try {
+      return [load(message)]
+    } catch (error) {
+      if (unreadable === undefined) throw error
+      unreadable(error, message)
+      return []
+    }
+  }
+  for await (const { messages, position } of store.followPartitions(from, options)) {
+    yield { messages: messages.flatMap(tryToLoad), position }
+  }
+}
+
+/** Messages of other topics that the catalogue does not know are somebody else's business. */
+function loading<E extends AnyEvent>(catalogue: Catalogue<E>) {
+  return (message: RecordedMessage | RecordedEvent): RecordedMessage<E> | RecordedEvent<E> => {
     const foreign = !isRecordedEvent(message) && !catalogue.definitions.has(message.type)
     const loaded: unknown = foreign ? message : catalogue.fromStored(message, placeOf(message))
     return loaded as RecordedMessage<E> | RecordedEvent<E>
   }
+}
+
+function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options: ConsumeOptions<E>): ConsumeOptions {
+  const load = loading(catalogue)
   const { handler, unreadable } = options
   return {
     ...options,

@@ -2,6 +2,7 @@ import { appendingTests } from './contract/appending.ts'
 import { atomicityTests } from './contract/atomicity.ts'
 import { consumingTests } from './contract/consuming.ts'
 import { ContractContext, type ContractLog, type ContractTest, type Lacking } from './contract/contract-test.ts'
+import { followingTests } from './contract/following.ts'
 import { lifecycleTests } from './contract/lifecycle.ts'
 import { ownCheckpointTests } from './contract/own-checkpoints.ts'
 import { readingTests } from './contract/reading.ts'
@@ -48,6 +49,7 @@ const SECTIONS: Readonly<Record<string, readonly ContractTest[]>> = {
   repeating: repeatingTests,
   'all or nothing': atomicityTests,
   consuming: consumingTests,
+  subscribing: followingTests,
   'checkpoints outside the log': ownCheckpointTests,
   'waiting and presence': waitingTests,
   'opening and closing': lifecycleTests,

@@ -273,6 +273,8 @@ async function failuresOf(breaks: Break, parts: readonly string[]): Promise<stri
 function broken(store: EventStore, breaks: Break): EventStore {
   const whole: EventStore = {
     backing: store.backing,
+    eventTopic: store.eventTopic,
+    followPartitions: (from, options) => store.followPartitions(from, options),
     presence: store.presence,
     readStream: (stream, options) => store.readStream(stream, options),
     appendToStream: (stream, events, options) => store.appendToStream(stream, events, options),

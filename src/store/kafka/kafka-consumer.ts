@@ -1,7 +1,4 @@
-import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
-import type { Logger } from '../../core/logger.ts'
 import {
-  type FetchedRecord,
   type FetchPosition,
   type GroupMember,
   type KafkaDriver,
@@ -13,10 +10,8 @@ import { type PartitionSource, runPartition } from '../partition-loop.ts'
 import { pause } from '../wake-ups.ts'
 import { type CheckpointGuard, fenced } from './checkpoint-guard.ts'
 import { CommitBatcher } from './commit-batcher.ts'
-import type { Names } from './names.ts'
+import { type FedPartitionTools, fedPartition } from './fed-partition.ts'
 import { type FeedPartition, PartitionFeed } from './partition-feed.ts'
-import type { PartitionLog } from './partition-log.ts'
-import { decodeRecord } from './record-codec.ts'
 
 /*
  * A member of a consumer group: membership, reading and handling are three things that do not wait for each other.
@@ -31,20 +26,14 @@ const REBALANCE_TIMEOUT_MS = 60_000
 const RESTART_PAUSE_MS = 100
 const LAST_ATTEMPTS = 3
 
-export interface ConsumerTools {
+export interface ConsumerTools extends FedPartitionTools {
   readonly driver: KafkaDriver
-  readonly names: Names
-  readonly logger: Logger
   /** How long an owner may be silent; a dead member's partitions are free after twice that. */
   readonly leaseMs: number
   readonly guard: CheckpointGuard
-  /** The replica's view of a partition of the event topic. */
-  readonly eventLog: (partition: number) => PartitionLog
   /** Topics exist when this resolves. */
   readonly prepared: Promise<void>
 }
-
-type Message = RecordedMessage | RecordedEvent
 
 interface Assignment {
   readonly identity: string
@@ -56,6 +45,8 @@ export class KafkaConsumer implements Consumer {
   readonly ready: Promise<void>
   readonly #options: ConsumeOptions
   readonly #tools: ConsumerTools
+  readonly #ended = Promise.withResolvers<void>()
+  readonly ended = this.#ended.promise
   #assignment: Assignment | undefined
   #member: GroupMember | undefined
   #feed: PartitionFeed | undefined
@@ -70,7 +61,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
     return this.#stopped
   }
 
@@ -152,25 +143,11 @@ export class KafkaConsumer implements Consumer {
   }
 
   #source(owned: Owned, fed: FeedPartition): PartitionSource {
-    const { place, identity, signal } = owned
+    const { place, identity } = owned
     const topic = this.#tools.names.logical(place.topic)
     const { partition } = place
-    let seen = 0
-    let taken: readonly FetchedRecord[] = []
-    let takenTo = fed.nextOffset
     return {
-      nextBatch: async () => {
-        seen = fed.wakeUps.generation
-        if (taken.length === 0) {
-          taken = fed.take()
-          takenTo = fed.nextOffset
-        }
-        const batch = await this.#decode(place, taken)
-        taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
-        return batch
-      },
-      position: () => ({ topic, partition, offset: takenTo }),
-      waitForMore: () => fed.wakeUps.after(seen, { signal }),
+      ...fedPartition(fed, this.#tools),
       checkpointAfter: ({ offset }) => ({
         group: this.#options.group,
         topic,
@@ -214,28 +191,6 @@ export class KafkaConsumer implements Consumer {
   #wasCarried({ topic, ...place }: FetchPosition): boolean {
     const { guard, names } = this.#tools
     return guard.wasCarried({ group: this.#options.group, topic: names.logical(topic), ...place })
-  }
-
-  async #decode(place: TopicPartition, records: readonly FetchedRecord[]): Promise<readonly Message[]> {
-    const { names, eventLog } = this.#tools
-    const topic = names.logical(place.topic)
-    const messages = records.flatMap((record) => {
-      const decoded = decodeRecord(record, { topic, partition: place.partition })
-      if ('stranger' in decoded) this.#report(place, record.offset, decoded.stranger)
-      return 'stranger' in decoded ? [] : [decoded.record]
-    })
-    const last = messages[messages.length - 1]
-    if (place.topic !== names.eventTopic || last === undefined) return messages.map(({ message }) => message)
-    // Of the event topic only what every reader counts as a fact: the replica knows, and has it ready.
-    const log = eventLog(place.partition)
-    await log.catchUpPast(last.message.offset)
-    return messages.flatMap(({ message, sequence }) =>
-      log.isFact(message.key, sequence, message.offset) ? (log.eventAt(message.key, sequence ?? 0) ?? []) : [],
-    )
-  }
-
-  #report({ topic, partition }: TopicPartition, offset: number, reason: string): void {
-    this.#tools.logger.warn({ topic, partition, offset, reason }, `Skipped a record that is no message: ${reason}`)
   }
 
   /** The group's checkpoint; where there is none, the chosen end, committed at once so that it does not move. */

@@ -19,11 +19,14 @@ import type {
   ConsumeOptions,
   Consumer,
   EventStore,
+  FollowPartitionsOptions,
+  PartitionBatch,
   PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
 } from '../event-store.ts'
+import { checkFollowOptions, type FollowSource, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
@@ -33,9 +36,11 @@ import { CheckpointGuard } from './checkpoint-guard.ts'
 import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
+import { fedPartition } from './fed-partition.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
 import { KafkaPresence } from './kafka-presence.ts'
 import type { Names } from './names.ts'
+import { PartitionFeed } from './partition-feed.ts'
 import { toStoreError } from './store-errors.ts'
 import { StoreTopics } from './store-topics.ts'
 
@@ -94,6 +99,7 @@ interface StoreParts {
 
 class KafkaStore implements EventStore {
   readonly backing = 'kafka'
+  readonly eventTopic: string
   readonly presence: Presence
   readonly #driver: KafkaDriver
   readonly #topics: StoreTopics
@@ -112,6 +118,7 @@ class KafkaStore implements EventStore {
 
   constructor({ driver, topics, options, logger }: StoreParts) {
     const { clock = systemClock, random = systemRandom, leaseMs = DEFAULT_LEASE_MS } = options
+    this.eventTopic = topics.eventTopic
     this.#driver = driver
     this.#topics = topics
     this.#names = topics.names
@@ -205,6 +212,25 @@ class KafkaStore implements EventStore {
     })
   }
 
+  async *followPartitions(
+    from: readonly PartitionPosition[],
+    options: FollowPartitionsOptions = {},
+  ): AsyncGenerator<PartitionBatch> {
+    this.#checkOpen()
+    checkFollowOptions(from)
+    await this.#whileOpen(() => this.#topics.ensure(from.map(({ topic }) => topic)))
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const feed = new PartitionFeed(this.#driver)
+    try {
+      const sources = from.map(({ topic, ...place }) =>
+        this.#fed(feed, { ...place, topic: this.#names.physical(topic) }),
+      )
+      yield* followSources(sources, signal, options.select)
+    } finally {
+      await feed.close()
+    }
+  }
+
   consume(options: ConsumeOptions): Consumer {
     this.#checkOpen()
     checkConsumeOptions(options)
@@ -218,7 +244,8 @@ class KafkaStore implements EventStore {
       prepared: this.#topics.ensure(options.topics),
     })
     this.#consumers.add(consumer)
-    return { ready: consumer.ready, stop: () => consumer.stop().finally(() => this.#consumers.delete(consumer)) }
+    const stop = () => consumer.stop().finally(() => this.#consumers.delete(consumer))
+    return { ready: consumer.ready, ended: consumer.ended, stop }
   }
 
   close(): Promise<void> {
@@ -232,6 +259,12 @@ class KafkaStore implements EventStore {
     await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
     await Promise.all([this.#partitions.close(), this.#tail.close(), this.#heartbeats.close()])
     await this.#driver.close()
+  }
+
+  #fed(feed: PartitionFeed, { offset, ...place }: PartitionPosition): FollowSource {
+    const eventLog = (partition: number) => this.#partitions.log(partition)
+    const source = fedPartition(feed.follow(place, offset), { names: this.#names, logger: this.#logger, eventLog })
+    return { ...source, nextBatch: () => this.#whileOpen(() => source.nextBatch()) }
   }
 
   #partitionOf(stream: string): number {

@@ -12,7 +12,6 @@ import type { MemoryPartition } from './memory-partition.ts'
  * P6 An owner that lost its partition commits nothing: its checkpoints carry a token that is no longer the partition's.
  */
 
-const BATCH = 100
 const RESTART_PAUSE_MS = 100
 
 /** What a group needs of its log. */
@@ -77,17 +76,9 @@ export class MemoryGroup {
     const records = this.#log.partition(topic, partition)
     // Committed at once: a member that starts at the end and dies must not move the beginning for the next one.
     place.committed ??= from === 'end' ? records.end : 0
-    let next = (await checkpoints?.load(topic, partition)) ?? place.committed
-    let seen = 0
+    const offset = (await checkpoints?.load(topic, partition)) ?? place.committed
     return {
-      nextBatch: async () => {
-        seen = records.wakeUps.generation
-        const batch = records.read(next, BATCH)
-        next += batch.length
-        return batch
-      },
-      position: () => ({ topic, partition, offset: next }),
-      waitForMore: (signal) => records.wakeUps.after(seen, { signal }),
+      ...records.source({ topic, partition, offset }),
       checkpointAfter: ({ offset }) => ({ group: this.#name, topic, partition, offset: offset + 1, owner: token }),
       commit: async (checkpoint) => this.commit(checkpoint),
     }
@@ -130,6 +121,8 @@ export class MemoryGroup {
 
 export class MemoryMember {
   ready: Promise<void> = Promise.resolve()
+  readonly #ended = Promise.withResolvers<void>()
+  readonly ended = this.#ended.promise
   readonly topics: ReadonlySet<string>
   readonly #group: MemoryGroup
   readonly #options: MemberOptions
@@ -175,7 +168,7 @@ export class MemoryMember {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
     return this.#stopped
   }
 

@@ -1,7 +1,11 @@
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../../core/event.ts'
+import type { PartitionPosition } from '../event-store.ts'
+import type { FollowSource } from '../follow-partitions.ts'
 import type { PreparedRecord } from '../prepare-append.ts'
 import { toRecordedEvent, toRecordedMessage } from '../recorded.ts'
 import { WakeUps } from '../wake-ups.ts'
+
+const BATCH = 100
 
 export interface StoredRecord {
   readonly record: PreparedRecord
@@ -24,6 +28,22 @@ export class MemoryPartition {
   add(record: StoredRecord): void {
     this.#records.push(record)
     this.wakeUps.wakeAll()
+  }
+
+  /** From a place on, without a group. */
+  source(from: PartitionPosition): FollowSource {
+    let next = from.offset
+    let seen = 0
+    return {
+      nextBatch: async () => {
+        seen = this.wakeUps.generation
+        const batch = this.read(next, BATCH)
+        next += batch.length
+        return batch
+      },
+      position: () => ({ ...from, offset: next }),
+      waitForMore: (signal) => this.wakeUps.after(seen, { signal }),
+    }
   }
 
   read(offset: number, maxCount: number): readonly (RecordedMessage | RecordedEvent)[] {

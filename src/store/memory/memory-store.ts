@@ -19,12 +19,15 @@ import type {
   ConsumeOptions,
   Consumer,
   EventStore,
+  FollowPartitionsOptions,
   Liveness,
+  PartitionBatch,
   PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
 } from '../event-store.ts'
+import { checkFollowOptions, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
@@ -51,6 +54,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): EventStore {
 
 class MemoryStore implements EventStore {
   readonly backing = 'memory'
+  readonly eventTopic: string
   readonly presence: Presence
   readonly #log: MemoryLog
   readonly #prepare: PrepareContext
@@ -62,6 +66,7 @@ class MemoryStore implements EventStore {
 
   constructor(options: MemoryStoreOptions) {
     const layout = topicLayout(options)
+    this.eventTopic = layout.eventTopic
     this.#options = options
     this.#log = memoryLog(options.name, layout)
     this.#prepare = {
@@ -132,13 +137,25 @@ class MemoryStore implements EventStore {
     }))
   }
 
+  async *followPartitions(
+    from: readonly PartitionPosition[],
+    options: FollowPartitionsOptions = {},
+  ): AsyncGenerator<PartitionBatch> {
+    this.#checkOpen()
+    checkFollowOptions(from)
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const sources = from.map((position) => this.#log.partition(position.topic, position.partition).source(position))
+    yield* followSources(sources, signal, options.select)
+  }
+
   consume(options: ConsumeOptions): Consumer {
     this.#checkOpen()
     checkConsumeOptions(options)
     const { logger = silentLogger, leaseMs = DEFAULT_LEASE_MS } = this.#options
     const member = this.#log.group(options.group).join({ consume: options, logger, leaseMs })
     this.#members.add(member)
-    return { ready: member.ready, stop: () => member.stop().finally(() => this.#members.delete(member)) }
+    const stop = () => member.stop().finally(() => this.#members.delete(member))
+    return { ready: member.ready, ended: member.ended, stop }
   }
 
   close(): Promise<void> {

@@ -7,6 +7,7 @@ import { pause, settledWithin } from '../wake-ups.ts'
 import { assignPartitions } from './assign-partitions.ts'
 import type { Claimed, GroupPartitionRow } from './group-table.ts'
 import type { LogFile } from './log-file.ts'
+import { partitionSources } from './partition-reader.ts'
 
 /*
  * One member of a consumer group. It looks at the group when something changed, and now and then for the dead: gives
@@ -29,6 +30,8 @@ interface Running extends Claimed {
 
 export class GroupMember implements Consumer {
   readonly ready: Promise<void>
+  readonly #ended = Promise.withResolvers<void>()
+  readonly ended = this.#ended.promise
   readonly #log: LogFile
   readonly #options: ConsumeOptions
   // Sorts by birth: who joins later changes less of what the others have.
@@ -54,7 +57,7 @@ export class GroupMember implements Consumer {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop()
+    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
     return this.#stopped
   }
 
@@ -178,19 +181,9 @@ export class GroupMember implements Consumer {
   }
 
   #source({ topic, partition, owner, nextOffset }: Running): PartitionSource {
-    const changes = this.#log.changesOf(topic, partition)
     const { group } = this.#options
-    let next = nextOffset
-    let seen = 0
     return {
-      nextBatch: async () => {
-        seen = changes.generation
-        const batch = await this.#log.read(() => this.#log.readPartition(topic, partition, next))
-        next = (batch[batch.length - 1]?.offset ?? next - 1) + 1
-        return batch
-      },
-      position: () => ({ topic, partition, offset: next }),
-      waitForMore: (signal) => changes.after(seen, { signal }),
+      ...partitionSources(this.#log)({ topic, partition, offset: nextOffset }),
       checkpointAfter: ({ offset }) => ({ group, topic, partition, offset: offset + 1, owner }),
       commit: (checkpoint) => this.#log.transact(() => this.#log.groups.move(checkpoint)),
     }

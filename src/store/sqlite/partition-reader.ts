@@ -1,5 +1,8 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../../core/event.ts'
+import type { PartitionPosition } from '../event-store.ts'
+import type { FollowSource } from '../follow-partitions.ts'
+import type { WakeUps } from '../wake-ups.ts'
 import type { LogPlaces } from './log-places.ts'
 import { arrayRows, RECORD_COLUMNS, type RecordRow, toRecord } from './rows.ts'
 
@@ -9,6 +12,32 @@ export type ReadPartition = <E extends AnyEvent>(
   partition: number,
   offset: number,
 ) => (RecordedMessage<E> | RecordedEvent<E>)[]
+
+/** What a partition's reader needs of its log. */
+export interface FollowedLog {
+  readonly readPartition: ReadPartition
+  read<T>(read: () => T): Promise<T>
+  changesOf(topic: string, partition: number): WakeUps
+}
+
+/** A partition from a place on, while somebody holds the log's watch. */
+export function partitionSources(log: FollowedLog): (from: PartitionPosition) => FollowSource {
+  return ({ topic, partition, offset }) => {
+    const changes = log.changesOf(topic, partition)
+    let next = offset
+    let seen = 0
+    return {
+      nextBatch: async () => {
+        seen = changes.generation
+        const batch = await log.read(() => log.readPartition(topic, partition, next))
+        next = (batch[batch.length - 1]?.offset ?? next - 1) + 1
+        return batch
+      },
+      position: () => ({ topic, partition, offset: next }),
+      waitForMore: (signal) => changes.after(seen, { signal }),
+    }
+  }
+}
 
 const BATCH_RECORDS = 100
 

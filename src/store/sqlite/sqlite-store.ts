@@ -9,17 +9,21 @@ import type {
   ConsumeOptions,
   Consumer,
   EventStore,
+  FollowPartitionsOptions,
+  PartitionBatch,
   PartitionPosition,
   Presence,
   ReadStreamOptions,
   StreamInfo,
 } from '../event-store.ts'
+import { checkFollowOptions, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { type FilePresence, filePresence } from './file-presence.ts'
 import { GroupMember } from './group-member.ts'
 import { type LogFile, openLogFile, type SqliteLocation } from './log-file.ts'
+import { partitionSources } from './partition-reader.ts'
 import { eventsOf } from './stream-reader.ts'
 
 /*
@@ -40,14 +44,17 @@ export async function openSqliteStore(location: SqliteLocation, options: StoreOp
 
 class SqliteStore implements EventStore {
   readonly backing = 'file'
+  readonly eventTopic: string
   readonly presence: Presence
   readonly #log: LogFile
   readonly #presence: FilePresence
   readonly #prepare: PrepareContext
   readonly #members = new Set<GroupMember>()
+  readonly #closing = new AbortController()
   #closed?: Promise<void>
 
   constructor(log: LogFile, options: StoreOptions) {
+    this.eventTopic = log.layout.eventTopic
     this.#log = log
     this.#prepare = {
       eventTopic: log.layout.eventTopic,
@@ -135,12 +142,28 @@ class SqliteStore implements EventStore {
     return ends.map((offset, partition) => ({ topic, partition, offset }))
   }
 
+  async *followPartitions(
+    from: readonly PartitionPosition[],
+    options: FollowPartitionsOptions = {},
+  ): AsyncGenerator<PartitionBatch> {
+    this.#checkOpen()
+    checkFollowOptions(from)
+    const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const unhold = this.#log.watch.hold()
+    try {
+      yield* followSources(from.map(partitionSources(this.#log)), signal, options.select)
+    } finally {
+      unhold()
+    }
+  }
+
   consume(options: ConsumeOptions): Consumer {
     this.#checkOpen()
     checkConsumeOptions(options)
     const member = new GroupMember(this.#log, options)
     this.#members.add(member)
-    return { ready: member.ready, stop: () => member.stop().finally(() => this.#members.delete(member)) }
+    const stop = () => member.stop().finally(() => this.#members.delete(member))
+    return { ready: member.ready, ended: member.ended, stop }
   }
 
   close(): Promise<void> {
@@ -149,6 +172,7 @@ class SqliteStore implements EventStore {
   }
 
   async #close(): Promise<void> {
+    this.#closing.abort()
     this.#log.versionWaiters.rejectAll(storeClosed())
     await Promise.all([...this.#members].map((member) => member.stop()))
     try {

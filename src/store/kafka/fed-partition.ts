@@ -1,0 +1,66 @@
+import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { FetchedRecord } from '../../kafka/driver.ts'
+import type { FollowSource } from '../follow-partitions.ts'
+import type { Names } from './names.ts'
+import type { FeedPartition } from './partition-feed.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { decodeRecord } from './record-codec.ts'
+
+/*
+ * A fed partition as messages. Of the event topic only what every reader counts as a fact: the replica knows, and has it
+ * ready. Of other topics all that can be read; the rest is reported and passed over.
+ */
+
+export interface FedPartitionTools {
+  readonly names: Names
+  readonly logger: Logger
+  /** The replica's view of a partition of the event topic. */
+  readonly eventLog: (partition: number) => PartitionLog
+}
+
+type Message = RecordedMessage | RecordedEvent
+
+export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): FollowSource {
+  const { partition } = fed.place
+  const topic = tools.names.logical(fed.place.topic)
+  let seen = 0
+  let taken: readonly FetchedRecord[] = []
+  let takenTo = fed.nextOffset
+  return {
+    nextBatch: async () => {
+      seen = fed.wakeUps.generation
+      if (taken.length === 0) {
+        taken = fed.take()
+        takenTo = fed.nextOffset
+      }
+      const batch = await decode(fed, taken, tools)
+      taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
+      return batch
+    },
+    position: () => ({ topic, partition, offset: takenTo }),
+    waitForMore: (signal) => fed.wakeUps.after(seen, { signal }),
+  }
+}
+
+async function decode(
+  { place }: FeedPartition,
+  records: readonly FetchedRecord[],
+  { names, logger, eventLog }: FedPartitionTools,
+): Promise<readonly Message[]> {
+  const topic = names.logical(place.topic)
+  const messages = records.flatMap((record) => {
+    const decoded = decodeRecord(record, { topic, partition: place.partition })
+    if ('record' in decoded) return [decoded.record]
+    const { stranger: reason } = decoded
+    logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
+    return []
+  })
+  const last = messages[messages.length - 1]
+  if (place.topic !== names.eventTopic || last === undefined) return messages.map(({ message }) => message)
+  const log = eventLog(place.partition)
+  await log.catchUpPast(last.message.offset)
+  return messages.flatMap(({ message, sequence }) =>
+    log.isFact(message.key, sequence, message.offset) ? (log.eventAt(message.key, sequence ?? 0) ?? []) : [],
+  )
+}
