@@ -6,7 +6,7 @@ import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { murmur2 } from '../../src/core/murmur2.ts'
 import { EventPartitioner } from '../../src/kafka/event-partitioner.ts'
-import { brokerLibraries, javaAnswers } from '../support/broker-native.ts'
+import { brokerLibraries, javaAnswers } from '../support/broker-libraries.ts'
 
 /** Made by `org.apache.kafka.common.utils.Utils.murmur2` of kafka-clients 4.1.1: key, hash, partition of 6, of 12. */
 const FROM_JAVA: readonly (readonly [string, number, number, number])[] = [

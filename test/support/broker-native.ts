@@ -1,11 +1,12 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { connect, createServer } from 'node:net'
-import { homedir, tmpdir } from 'node:os'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
+import { brokerLibraries } from './broker-libraries.ts'
 
 /*
  * A real Kafka broker without Docker: Java and the artefacts of Maven Central. Combined broker and controller (KRaft)
@@ -13,8 +14,6 @@ import { promisify } from 'node:util'
  * process ends in whatever way (kill -9 too), the broker is killed and its folder deleted.
  */
 
-const KAFKA_VERSION = '4.1.1'
-const LOG4J_VERSION = '2.24.3'
 const READY_TIMEOUT_MS = 60_000
 const run = promisify(execFile)
 
@@ -25,6 +24,8 @@ export interface NativeBrokerOptions {
   /** More lines for server.properties, or other values for ours. */
   readonly properties?: Readonly<Record<string, string>>
   readonly maxHeapMb?: number
+  /** What all brokers of a cluster are formatted with. Default: a new one. */
+  readonly clusterId?: string
 }
 
 export interface NativeBroker {
@@ -37,33 +38,6 @@ export interface NativeBroker {
   readonly classPath: string
   /** Kills the broker; deletes the folder unless told to keep it (for a restart on the same data). */
   stop(options?: { readonly keepData?: boolean }): Promise<void>
-}
-
-export async function javaAnswers(): Promise<boolean> {
-  return run('java', ['-version']).then(
-    () => true,
-    () => false,
-  )
-}
-
-/** Where the broker's libraries are: fetched once through Maven, kept in the user's cache folder. */
-export async function brokerLibraries(): Promise<string> {
-  const libraries = join(cacheFolder(), `kafka-${KAFKA_VERSION}`)
-  if (existsSync(libraries)) return libraries
-  await mkdir(cacheFolder(), { recursive: true })
-  const work = await mkdtemp(join(cacheFolder(), 'fetch-'))
-  try {
-    await writeFile(join(work, 'pom.xml'), pom())
-    await run('mvn', ['-q', '-B', 'dependency:copy-dependencies', `-DoutputDirectory=${join(work, 'libs')}`], {
-      cwd: work,
-    })
-    await rename(join(work, 'libs'), libraries).catch((error: unknown) => {
-      if (!existsSync(libraries)) throw error // else another process was faster
-    })
-  } finally {
-    await rm(work, { recursive: true, force: true })
-  }
-  return libraries
 }
 
 export async function startNativeBroker(options: NativeBrokerOptions = {}): Promise<NativeBroker> {
@@ -82,7 +56,7 @@ async function startIn(dir: string, classPath: string, options: NativeBrokerOpti
   const properties = join(dir, 'server.properties')
   await writeFile(properties, serverProperties(dir, port, await freePort(), options.properties ?? {}))
   await writeFile(join(dir, 'log4j2.properties'), LOG4J_PROPERTIES)
-  if (!existsSync(join(dir, 'data'))) await format(classPath, properties)
+  if (!existsSync(join(dir, 'data'))) await format(classPath, properties, options.clusterId ?? newClusterId())
   const watchdog = spawn(
     'sh',
     ['-c', WATCHDOG, 'duolog-broker', dir, ...javaCommand(dir, classPath, properties, options)],
@@ -154,15 +128,24 @@ function listens(port: number): Promise<boolean> {
   })
 }
 
-/** A port nobody uses right now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      const port = typeof address === 'object' && address !== null ? address.port : 0
-      server.close(() => resolve(port))
-    })
+const LOWEST_PORT = 12_000
+const PORTS = 20_000
+
+/**
+ * A port nobody uses right now, below those that systems give to outgoing connections: while its broker is down nobody
+ * takes it by chance, not even a client that knocks and is connected to itself.
+ */
+export async function freePort(): Promise<number> {
+  for (;;) {
+    const port = LOWEST_PORT + Math.floor(Math.random() * PORTS)
+    if (await mayListenOn(port)) return port
+  }
+}
+
+function mayListenOn(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const server = createServer().once('error', () => resolve(false))
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)))
   })
 }
 
@@ -180,10 +163,13 @@ function javaCommand(dir: string, classPath: string, properties: string, options
   ]
 }
 
-async function format(classPath: string, properties: string): Promise<void> {
+export function newClusterId(): string {
   // The first bit cleared: an id that begins with "-" would be taken for an option.
   const bytes = crypto.getRandomValues(new Uint8Array(16)).map((byte, index) => (index === 0 ? byte & 0x7f : byte))
-  const clusterId = Buffer.from(bytes).toString('base64url')
+  return Buffer.from(bytes).toString('base64url')
+}
+
+async function format(classPath: string, properties: string, clusterId: string): Promise<void> {
   const tool = ['-XX:TieredStopAtLevel=1', '-cp', classPath, 'kafka.tools.StorageTool']
   await run('java', [...tool, 'format', '-t', clusterId, '-c', properties])
 }
@@ -228,23 +214,3 @@ appender.out.layout.pattern=%d %p %c{1} %m%n
 rootLogger.level=warn
 rootLogger.appenderRef.out.ref=out
 `
-
-function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'duolog')
-}
-
-function pom(): string {
-  const artefacts = [
-    `org.apache.kafka:kafka_2.13:${KAFKA_VERSION}`,
-    `org.apache.kafka:kafka-tools:${KAFKA_VERSION}`,
-    `org.apache.logging.log4j:log4j-core:${LOG4J_VERSION}`,
-    `org.apache.logging.log4j:log4j-slf4j-impl:${LOG4J_VERSION}`,
-  ]
-  const dependencies = artefacts.map((artefact) => {
-    const [group, name, version] = artefact.split(':')
-    return `<dependency><groupId>${group}</groupId><artifactId>${name}</artifactId><version>${version}</version></dependency>`
-  })
-  return `<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion>
-<groupId>duolog</groupId><artifactId>test-broker</artifactId><version>1</version><packaging>pom</packaging>
-<dependencies>${dependencies.join('\n')}</dependencies></project>`
-}

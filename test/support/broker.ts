@@ -1,4 +1,5 @@
-import { javaAnswers, type NativeBroker, type NativeBrokerOptions, startNativeBroker } from './broker-native.ts'
+import { javaAnswers } from './broker-libraries.ts'
+import { type NativeBroker, type NativeBrokerOptions, startNativeBroker } from './broker-native.ts'
 
 /*
  * Finds a real Kafka broker for tests, demo and chaos, in this order:
