@@ -71,6 +71,7 @@ export function checkConsumeOptions(options: ConsumeOptions<never>): void {
     throw invalidArgument(`from must be 'beginning' or 'end', got ${describe(options.from)}.`)
   }
   if (typeof options.handler !== 'function') throw invalidArgument('handler must be a function.')
+  if (options.maxInFlight !== undefined) checkInteger('maxInFlight', options.maxInFlight, 1)
 }
 
 /** A value as a message to people shows it: short, never its whole content. */

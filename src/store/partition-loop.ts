@@ -2,14 +2,14 @@ import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
+import { type Held, InFlight } from './in-flight.ts'
 import { pause } from './wake-ups.ts'
 
 /*
  * What `consume` does with one partition, the same in every backing.
  *
  * P6 A checkpoint never passes a message whose effect is not durable: it is committed after the handler resolved, and a
- *    message whose handler rejected comes again, for ever, before any later one. A consumer with checkpoints of its own
- *    keeps this itself.
+ *    message whose handler rejected comes again, for ever. A consumer with checkpoints of its own keeps this itself.
  */
 
 type Message<E extends AnyEvent> = RecordedMessage<E> | RecordedEvent<E>
@@ -29,7 +29,7 @@ export interface PartitionSource<E extends AnyEvent = AnyEvent> {
 }
 
 export interface PartitionLoop<E extends AnyEvent>
-  extends Pick<ConsumeOptions<E>, 'handler' | 'onError' | 'checkpoints'> {
+  extends Pick<ConsumeOptions<E>, 'handler' | 'onError' | 'checkpoints' | 'maxInFlight' | 'onTaken'> {
   readonly source: PartitionSource<E>
   /** Fires when the partition is taken away or the consumer stops. */
   readonly signal: AbortSignal
@@ -43,33 +43,75 @@ export type LoopEnd = 'aborted' | 'fenced'
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
-/** Handles one partition's messages one after the other until the signal fires or ownership is lost. Never rejects. */
-export async function runPartition<E extends AnyEvent>(loop: PartitionLoop<E>): Promise<LoopEnd> {
-  while (!loop.signal.aborted) {
+/** Handles one partition's messages in order until the signal fires or ownership is lost. Never rejects. */
+export async function runPartition<E extends AnyEvent>(options: PartitionLoop<E>): Promise<LoopEnd> {
+  const { source, checkpoints, maxInFlight = 1, onTaken } = options
+  const lost = new AbortController()
+  const signal = AbortSignal.any([options.signal, lost.signal])
+  const commit = async (checkpoint: Checkpoint) => (checkpoints === undefined ? source.commit(checkpoint) : undefined)
+  const hands = new InFlight(source, maxInFlight, commit)
+  const loop: Running<E> = { ...options, signal, hands, maxInFlight, lost }
+  const end = (await persist(loop, undefined, async () => onTaken?.(hands.view(signal)))) ?? (await readOn(loop))
+  if (end === 'fenced') lost.abort()
+  await hands.idle()
+  return lost.signal.aborted ? 'fenced' : end
+}
+
+interface Running<E extends AnyEvent> extends PartitionLoop<E> {
+  readonly hands: InFlight<E>
+  readonly maxInFlight: number
+  /** Fires when another owner has the partition. */
+  readonly lost: AbortController
+}
+
+async function readOn<E extends AnyEvent>(loop: Running<E>): Promise<LoopEnd> {
+  const { source, hands, signal } = loop
+  while (!signal.aborted) {
     let batch: readonly Message<E>[] = []
-    const readEnd = await persist(loop, undefined, async () => {
-      batch = await loop.source.nextBatch()
-      if (batch.length > 0) return
-      await loop.checkpoints?.caughtUp?.(loop.source.position())
-      await loop.source.waitForMore(loop.signal)
+    const end = await persist(loop, undefined, async () => {
+      batch = await source.nextBatch()
+      hands.upcoming = batch[0]
+      if (batch.length === 0) await waitForMore(loop)
     })
-    if (readEnd !== undefined) return readEnd
-    for (const message of batch) {
-      const end = await handle(loop, message)
-      if (end !== undefined) return end
-    }
+    if (end !== undefined) return end
+    await handOut(loop, batch)
   }
   return 'aborted'
 }
 
-async function handle<E extends AnyEvent>(loop: PartitionLoop<E>, message: Message<E>): Promise<LoopEnd | undefined> {
-  if (loop.signal.aborted) return 'aborted'
-  const checkpoint = loop.source.checkpointAfter(message)
-  const context = { checkpoint, signal: loop.signal }
-  const end = await persist(loop, message, () => loop.handler(message, context))
-  if (end !== undefined || loop.checkpoints !== undefined) return end
+async function waitForMore<E extends AnyEvent>({ source, hands, checkpoints, signal }: Running<E>): Promise<void> {
+  if (checkpoints?.caughtUp !== undefined) {
+    await hands.idle()
+    await checkpoints.caughtUp(source.position())
+  }
+  await source.waitForMore(signal)
+}
+
+async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Message<E>[]): Promise<void> {
+  const { hands, signal, maxInFlight } = loop
+  for (const message of batch) {
+    hands.upcoming = message
+    await hands.room(signal)
+    if (signal.aborted) return
+    void hands.hold(message, (held) => handle(loop, held))
+  }
+  // One after the other: also before the next is read.
+  if (maxInFlight === 1) await hands.idle()
+}
+
+async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Promise<void> {
+  const { hands, signal, handler, lost } = loop
+  const context = {
+    get checkpoint() {
+      return hands.checkpointFor(held)
+    },
+    signal,
+  }
+  let end = await persist(loop, held.message, () => handler(held.message, context))
+  held.isDone = end === undefined
   // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
-  return persist(loop, message, () => loop.source.commit(checkpoint))
+  if (held.isDone) end = await persist(loop, held.message, () => hands.flush())
+  if (end === 'fenced') lost.abort()
 }
 
 /** Tries until it succeeds, pausing longer after each failure; the signal or a lost partition ends it. */

@@ -99,14 +99,111 @@ describe('the loop over one partition', () => {
   })
 })
 
-interface Given extends Partial<Pick<PartitionLoop<RecordedMessage>, 'handler' | 'onError' | 'logger'>> {
+describe('the loop with several messages in hand', () => {
+  it('hands out without waiting, up to the limit, and commits only past a run of done messages (P6)', async () => {
+    const steps: string[] = []
+    const gates = Array.from({ length: 5 }, () => Promise.withResolvers<void>())
+    const { end } = run(5, {
+      maxInFlight: 3,
+      handler: async ({ offset }) => {
+        steps.push(`handle ${offset}`)
+        await gates[offset]?.promise
+      },
+      commit: async ({ offset }) => void steps.push(`commit ${offset}`),
+      waitForMore: () => new Promise(() => {}),
+    })
+    const settled = () => new Promise((resolve) => setImmediate(resolve))
+    await settled()
+    gates[1]?.resolve()
+    gates[2]?.resolve()
+    await settled()
+    expect(steps).toEqual(['handle 0', 'handle 1', 'handle 2'])
+    gates[0]?.resolve()
+    await settled()
+    expect(steps.slice(3)).toEqual(['commit 3', 'handle 3', 'handle 4'])
+    gates[4]?.resolve()
+    gates[3]?.resolve()
+    await settled()
+    expect(steps.slice(6)).toEqual(['commit 5'])
+    void end
+  })
+
+  it('never commits past a message that was given up when the signal fired (P6)', async () => {
+    const commits: number[] = []
+    const { abort, end } = run(4, {
+      maxInFlight: 4,
+      handler: async ({ offset }, { signal }) => {
+        if (offset !== 1) return
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        throw new Error('given up')
+      },
+      commit: async ({ offset }) => void commits.push(offset),
+      waitForMore: async () => abort.abort(),
+    })
+    expect(await end).toBe('aborted')
+    expect(commits).toEqual([1])
+  })
+
+  it('gives an append the checkpoint that is safe: past its message only when all before it are done (P6)', async () => {
+    const seen: number[] = []
+    const first = Promise.withResolvers<void>()
+    const { end, abort } = run(2, {
+      maxInFlight: 2,
+      handler: async ({ offset }, context) => {
+        if (offset === 0) return first.promise
+        seen.push(context.checkpoint.offset)
+        first.resolve()
+        await new Promise((resolve) => setImmediate(resolve))
+        seen.push(context.checkpoint.offset)
+      },
+      waitForMore: async () => abort.abort(),
+    })
+    await end
+    expect(seen).toEqual([0, 2])
+  })
+
+  it('ends the others when one hears that the partition is lost, and waits for them', async () => {
+    const ended: number[] = []
+    const { end } = run(2, {
+      maxInFlight: 2,
+      handler: async ({ offset }, { signal }) => {
+        if (offset === 1) throw fenced
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        ended.push(offset)
+      },
+      waitForMore: () => new Promise(() => {}),
+    })
+    void end
+    await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(ended).toEqual([0])
+  })
+
+  it('asks onTaken first, again and again while it refuses, and shows where the partition is', async () => {
+    const steps: string[] = []
+    let refusals = 0
+    const { end } = run(2, {
+      onTaken: async ({ topic, partition, position }) => {
+        if (++refusals < 2) throw new Error('not yet')
+        steps.push(`${topic}/${partition} from ${position()}`)
+      },
+      onError: (error) => steps.push((error as Error).message),
+      handler: async ({ offset }) => void steps.push(`handle ${offset}`),
+    })
+    await end
+    expect(steps).toEqual(['not yet', 't/0 from 2', 'handle 0', 'handle 1'])
+  })
+})
+
+interface Given
+  extends Partial<Pick<PartitionLoop<RecordedMessage>, 'handler' | 'onError' | 'logger' | 'maxInFlight' | 'onTaken'>> {
   readonly commit?: (checkpoint: Checkpoint) => Promise<void>
+  readonly waitForMore?: (signal: AbortSignal) => Promise<void>
 }
 
 /** Runs the loop over `count` messages; it is aborted when there are no more. */
 function run(
   count: number,
-  { commit = async () => {}, handler = async () => {}, logger = silentLogger, onError }: Given,
+  { commit = async () => {}, handler = async () => {}, logger = silentLogger, waitForMore, ...given }: Given,
 ) {
   const abort = new AbortController()
   let batches = [messages(count)]
@@ -117,11 +214,11 @@ function run(
       return batch
     },
     position: () => ({ topic: 't', partition: 0, offset: count }),
-    waitForMore: async () => abort.abort(),
+    waitForMore: waitForMore ?? (async () => abort.abort()),
     checkpointAfter: ({ topic, partition, offset }) => ({ group: 'g', topic, partition, offset: offset + 1 }),
     commit,
   }
-  const loop = { source, handler, logger, signal: abort.signal, ...(onError && { onError }) }
+  const loop = { source, handler, logger, signal: abort.signal, ...given }
   return { abort, end: runPartition(loop) }
 }
 

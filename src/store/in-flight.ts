@@ -1,0 +1,102 @@
+import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { Checkpoint, TakenPartition } from './event-store.ts'
+import type { PartitionSource } from './partition-loop.ts'
+import { WakeUps } from './wake-ups.ts'
+
+/*
+ * The messages of one partition that are in the handler's hands, in order.
+ *
+ * P6 The checkpoint moves only past a contiguous run of done messages: what is done behind one that is not stays here,
+ *    and comes again after a crash. So what is here is bounded, and so is what comes again.
+ */
+
+type Message<E extends AnyEvent> = RecordedMessage<E> | RecordedEvent<E>
+
+export interface Held<E extends AnyEvent> {
+  readonly message: Message<E>
+  isDone: boolean
+}
+
+export class InFlight<E extends AnyEvent> {
+  /** Read, and next in line: counted as not done. */
+  upcoming: Message<E> | undefined
+  readonly #source: PartitionSource<E>
+  readonly #commit: (checkpoint: Checkpoint) => Promise<void>
+  readonly #maxMessages: number
+  readonly #changed = new WakeUps()
+  #held: Held<E>[] = []
+  #running = 0
+  #isFlushing = false
+  /** The last checkpoint that was committed. */
+  #reached: Checkpoint | undefined
+
+  constructor(source: PartitionSource<E>, maxMessages: number, commit: (checkpoint: Checkpoint) => Promise<void>) {
+    this.#source = source
+    this.#maxMessages = maxMessages
+    this.#commit = commit
+  }
+
+  room(signal: AbortSignal): Promise<void> {
+    return this.#until(() => this.#held.length < this.#maxMessages, signal)
+  }
+
+  /** Resolves when nobody is at work on a message. */
+  idle(): Promise<void> {
+    return this.#until(() => this.#running === 0)
+  }
+
+  /** From here to the end of `work` the message is in hand; it stays, not done, when `work` gave it up. */
+  async hold(message: Message<E>, work: (held: Held<E>) => Promise<void>): Promise<void> {
+    const held = { message, isDone: false }
+    this.#held.push(held)
+    this.#running++
+    this.upcoming = undefined
+    await work(held)
+    this.#running--
+    this.#changed.wakeAll()
+  }
+
+  /** Commits how far all is done. While somebody commits already, that one goes on as long as there is more. */
+  async flush(): Promise<void> {
+    if (this.#isFlushing) return
+    this.#isFlushing = true
+    try {
+      for (let done = this.#doneFromTheHead(); done.length > 0; done = this.#doneFromTheHead()) {
+        const checkpoint = this.#source.checkpointAfter((done[done.length - 1] as Held<E>).message)
+        await this.#commit(checkpoint)
+        this.#reached = checkpoint
+        this.#held = this.#held.slice(done.length)
+        this.#changed.wakeAll()
+      }
+    } finally {
+      this.#isFlushing = false
+    }
+  }
+
+  /** What an append of this message's handler may carry: past the message once all before it are done. */
+  checkpointFor(held: Held<E>): Checkpoint {
+    const own = this.#source.checkpointAfter(held.message)
+    const first = this.#held[0] ?? held
+    if (first.message.offset >= held.message.offset) return own
+    return this.#reached ?? { ...own, offset: first.message.offset }
+  }
+
+  view(signal: AbortSignal): TakenPartition {
+    const oldest = () => this.#held[0]?.message ?? this.upcoming
+    const { topic, partition } = this.#source.position()
+    return {
+      ...{ topic, partition, signal },
+      position: () => oldest()?.offset ?? this.#source.position().offset,
+      oldestTimestamp: () => oldest()?.timestamp,
+    }
+  }
+
+  #doneFromTheHead(): readonly Held<E>[] {
+    const open = this.#held.findIndex(({ isDone }) => !isDone)
+    return this.#held.slice(0, open === -1 ? this.#held.length : open)
+  }
+
+  async #until(yes: () => boolean, signal?: AbortSignal): Promise<void> {
+    while (!yes() && !signal?.aborted) await this.#changed.after(this.#changed.generation, { signal })
+  }
+}
