@@ -198,7 +198,8 @@ class Node implements ClusterNode {
 
 /** The brokers that the cluster itself counts as alive. */
 export async function aliveBrokers(address: string): Promise<readonly number[]> {
-  const kafka = new Kafka({ brokers: address.split(','), logLevel: logLevel.NOTHING, retry: { retries: 0 } })
+  const patience = { connectionTimeout: 1000, requestTimeout: 1000, retry: { retries: 0 } }
+  const kafka = new Kafka({ brokers: address.split(','), logLevel: logLevel.NOTHING, ...patience })
   const admin = kafka.admin()
   try {
     await admin.connect()
