@@ -45,6 +45,7 @@ interface Hand<E extends AnyEvent> {
 
 export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   readonly ready: Promise<void>
+  readonly ended: Promise<void>
   readonly build: ViewBuild
   readonly #options: BuildFeedOptions<Row, E>
   readonly #hands = new Map<string, Hand<E>>()
@@ -67,6 +68,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
       onError,
     })
     this.ready = this.#consumer.ready
+    this.ended = this.#consumer.ended
   }
 
   stop(): Promise<void> {

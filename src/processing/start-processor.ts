@@ -77,6 +77,7 @@ export function startProcessor<E extends AnyEvent>(options: ProcessorOptions<E>)
 
 class Runner<E extends AnyEvent> implements Processor {
   readonly ready: Promise<void>
+  readonly ended: Promise<void>
   readonly stopped: Promise<string | undefined>
   readonly #options: ProcessorOptions<E>
   readonly #consumer: Consumer
@@ -96,6 +97,7 @@ class Runner<E extends AnyEvent> implements Processor {
       onError: (error, message) => this.#report(error, message, 1),
     })
     this.ready = this.#consumer.ready
+    this.ended = this.#consumer.ended
   }
 
   stop(): Promise<void> {

@@ -123,7 +123,8 @@ export class ContractContext {
       await this.eventually(`${count} messages were handled`, () => seen.length >= count)
       return seen
     }
-    return { ready: consumer.ready, stop: () => this.within(consumer.stop(), 'a consumer to stop'), seen, handled }
+    const stop = () => this.within(consumer.stop(), 'a consumer to stop')
+    return { ready: consumer.ready, ended: consumer.ended, stop, seen, handled }
   }
 
   async cleanUp(): Promise<void> {

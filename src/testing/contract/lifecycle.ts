@@ -70,6 +70,7 @@ export const lifecycleTests: readonly ContractTest[] = [
       const consumer = await t.collect({ keys: stream, store })
       await t.within(store.close(), 'the store to close')
       await t.within(waiting, 'the waiting to hear of it')
+      await t.within(consumer.ended, 'the consumer to say that it ended')
       await t.store.appendToStream(stream, [event()])
       const other = await t.collect({ keys: stream })
       await other.handled(1)
