@@ -1,39 +1,61 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { sessionNotFound } from '../../agents/read-sessions.ts'
 import { evolveSession, initialSessionState } from '../../agents/session/evolve.ts'
 import type { SessionEvent } from '../../agents/session/schemas.ts'
 import { isEnded, isOpen, openCalls, type SessionState } from '../../agents/session/state.ts'
+import { DuologError } from '../../core/errors.ts'
 import type { RecordedEvent } from '../../core/event.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { followStream } from '../../store/follow-stream.ts'
-import { shortData } from '../event-data.ts'
+import { type AllEventsFlags, allEvents } from '../all-events.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
-import { printLines } from '../output.ts'
-import { truncate } from '../render/width.ts'
+import { printEvent } from '../print-event.ts'
 import { wholeNumber } from '../settings-flags.ts'
 
-type EventsFlags = LogFlags & { readonly from: number; readonly follow?: true }
+type EventsFlags = LogFlags & AllEventsFlags & { readonly from: number }
 
 const EXAMPLES = `
 Examples:
   duolog events 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11
   duolog events 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11 --follow
-  duolog events 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11 --json | jq -r .type`
+  duolog events 0199f7a2-5c1e-7d31-9f7e-2b1c6f0a4e11 --json | jq -r .type
+  duolog events --follow --type TaskCompleted --type TaskReviewed
+
+Without a session: the events of all of them, each session's in order, one beside the other. A category is what stands
+before the first "-" of their names.`
 
 export function addEventsCommand(program: Command): void {
   const command = program
     .command('events')
-    .description("print a session's events")
-    .argument('<session>', 'its id')
-    .option('--from <position>', 'begin with this event', wholeNumber(1), 1)
-    .option('--follow', 'go on with new events until the session has ended')
+    .description("print a session's events, or those of all sessions")
+    .argument('[session]', 'its id')
+    .option('--from <position>', 'of a session: begin with this event', wholeNumber(1), 1)
+    .option('--follow', 'go on with new events: until the session has ended, or until Ctrl-C')
+    .option('--type <type>', 'only events of this type; may be repeated', collected)
+    .addOption(new Option('--category <category>', 'of all sessions: only streams of this category'))
+    .addOption(new Option('--after <cursor>', 'of all sessions: go on where an interrupted --follow said'))
   addLogFlags(command, 'one JSON object per line')
     .addHelpText('after', EXAMPLES)
-    .action(async (session: string, flags: EventsFlags) => {
-      process.exitCode = await withLog(flags.log, (store) => events(store, session, flags))
+    .action(async (session: string | undefined, flags: EventsFlags) => {
+      checkFlags(session, flags)
+      process.exitCode = await withLog(flags.log, (store) =>
+        session === undefined ? allEvents(store, flags) : events(store, session, flags),
+      )
     })
+}
+
+function collected(type: string, types: readonly string[] = []): readonly string[] {
+  return [...types, type]
+}
+
+function checkFlags(session: string | undefined, { category, after, from }: EventsFlags): void {
+  const flaw =
+    session === undefined
+      ? from > 1 && '--from counts the events of one session: name it, or use --after with a cursor.'
+      : (category ?? after) !== undefined && '--category and --after are for all sessions: leave the session out.'
+  if (flaw) throw new DuologError('INVALID_ARGUMENT', flaw)
 }
 
 async function events(store: EventStore, session: string, flags: EventsFlags): Promise<ExitCode> {
@@ -43,7 +65,8 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
   let state = initialSessionState()
   try {
     for await (const event of followStream(store, session, { signal: interrupt.signal })) {
-      if (event.streamPosition >= flags.from) await print(event, flags)
+      if (event.streamPosition >= flags.from && (flags.type?.includes(event.type) ?? true))
+        await printEvent(event, flags)
       if (flags.follow) state = evolveSession(state, event as RecordedEvent<SessionEvent>)
       if (event.streamPosition >= version && (!flags.follow || isOver(state))) return EXIT.completed
     }
@@ -56,12 +79,4 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
 /** Ended, and everything that still ran has reported. */
 function isOver(state: SessionState): boolean {
   return isEnded(state) && openCalls(state, isOpen).length === 0
-}
-
-/** As it was stored: also what only another version of the package understands. */
-function print(event: RecordedEvent, flags: EventsFlags): Promise<void> {
-  if (flags.json) return printLines([JSON.stringify(event)])
-  const { streamPosition, timestamp, type, data } = event
-  const line = `${String(streamPosition).padStart(4)}  ${timestamp}  ${type.padEnd(22)}  ${shortData(data)}`
-  return printLines([process.stdout.isTTY ? truncate(line, process.stdout.columns || 80) : line])
 }
