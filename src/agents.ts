@@ -1,7 +1,9 @@
 export type { GateRunner } from './agents/call-runner.ts'
 export { cassetteFromSession } from './agents/cassette-from-session.ts'
+export { type ComparedItem, type ComparedOutcome, type ComparedSession, compareSessions, type SessionComparison } from './agents/compare-sessions.ts'
 export type {
   AgentResponse,
+  ForkOptions,
   KafkaAgentCoordinatorOptions,
   ResumeOptions,
   RunOptions,
@@ -42,6 +44,7 @@ export { replayExecutor } from './agents/executors/replay-executor.ts'
 export { type ScriptInput, scriptSchema } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
 export { followSession } from './agents/follow-session.ts'
+export type { ForkChanges, Forked } from './agents/fork-session.ts'
 export { commandGate, type GateContext } from './agents/gates/command-gate.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
@@ -59,11 +62,9 @@ export {
   sessionEventData,
 } from './agents/session/schemas.ts'
 export { sessionEvents } from './agents/session/session-events.ts'
+export { type Budget, type BudgetLimits, budgetSchema } from './agents/session/budget-settings.ts'
+export { gateSchema, type QualityGate } from './agents/session/gate-settings.ts'
 export {
-  type Budget,
-  budgetSchema,
-  gateSchema,
-  type QualityGate,
   type SessionSettings,
   type SessionSettingsInput,
   settingsSchema,

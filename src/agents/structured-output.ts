@@ -50,6 +50,16 @@ export const reviewSchema = z.object({
   recommendations: z.array(z.string()).default([]),
 })
 
+/** What the verdict of a reviewer asked for one gate must look like. */
+export const gateVerdictSchema = z.object({
+  passed: z.boolean(),
+  /** Kept exactly as the reviewer gave it. */
+  score: z.number().min(0, 'must be from 0 to 1').max(1, 'must be from 0 to 1'),
+  label: z.string().max(100).optional(),
+  explanation: text,
+  evidence: z.string().optional(),
+})
+
 /** A work item of a plan. */
 export type PlannedWorkItem = z.infer<typeof plannedWorkItemSchema>
 /** What the Manager answers when asked for a plan. */
@@ -60,6 +70,7 @@ export type Review = z.infer<typeof reviewSchema>
 /** For `AgentRequest.outputSchema`. Stricter than the reader: it refuses extra keys, which the reader drops. */
 export const planJsonSchema: object = asJsonSchema(planSchema)
 export const reviewJsonSchema: object = asJsonSchema(reviewSchema)
+export const gateVerdictJsonSchema: object = asJsonSchema(gateVerdictSchema)
 
 export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly errors: string[] }
 export type ReviewResult =
@@ -78,6 +89,29 @@ export function parsePlan(result: AgentResult): PlanResult {
 export function parseReview(result: AgentResult): ReviewResult {
   const read = parseAnswer(result, reviewSchema)
   return read.ok ? { ok: true, review: read.value } : read
+}
+
+/** What a reviewer answers when asked for one gate. */
+export interface GateVerdict {
+  readonly passed: boolean
+  readonly score: number
+  readonly label?: string
+  readonly explanation: string
+  readonly evidence?: string
+}
+export type GateVerdictResult =
+  | { readonly ok: true; readonly verdict: GateVerdict }
+  | { readonly ok: false; readonly errors: string[] }
+
+/** Reads the verdict of a reviewer asked for one gate; nothing is guessed. */
+export function parseGateVerdict(result: AgentResult): GateVerdictResult {
+  const read = parseAnswer(result, gateVerdictSchema)
+  if (!read.ok) return read
+  const { label, evidence, ...verdict } = read.value
+  return {
+    ok: true,
+    verdict: { ...verdict, ...(label !== undefined && { label }), ...(evidence !== undefined && { evidence }) },
+  }
 }
 
 /** `result.structured` when the executor gave it, else the JSON in `result.output`. */

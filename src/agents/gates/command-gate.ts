@@ -8,16 +8,20 @@ import { inheritedEnvironment } from '../executors/process-environment.ts'
 import { describeEnd, describeNotStarted, type ProcessEnd, runProcess } from '../executors/run-process.ts'
 import { createRedactor } from '../redact.ts'
 import type { GateReport } from '../session/commands.ts'
-import type { QualityGate } from '../session/settings.ts'
+import type { QualityGate } from '../session/gate-settings.ts'
 
 /** What a gate is run for, and where. */
 export interface GateContext {
   readonly sessionId: string
-  readonly workItemId: string
+  /** Absent when the session's result is judged. */
+  readonly workItemId?: string
   readonly attempt: number
   readonly workDir: string
   readonly signal: AbortSignal
 }
+
+/** What of a gate its command needs. */
+export type CommandGate = Pick<QualityGate, 'gateId' | 'command' | 'timeoutMs'>
 
 /** What is kept of each of stdout and stderr: enough for a reviser to see what failed. */
 const MAX_EVIDENCE_CHARS = 4_000
@@ -32,10 +36,10 @@ const MAX_EVIDENCE_CHARS = 4_000
  * @throws DuologError EXECUTOR_INVALID when the command cannot be started, WORKDIR_INVALID when the folder is missing:
  * neither says anything about the work; ABORTED when the signal fires
  */
-export async function commandGate(gate: QualityGate, context: GateContext): Promise<GateReport> {
+export async function commandGate(gate: CommandGate, context: GateContext): Promise<GateReport> {
   const { gateId, timeoutMs } = gate
-  const { sessionId, workItemId, attempt, workDir, signal } = context
-  const [command = '', ...args] = gate.command
+  const { sessionId, workItemId = '', attempt, workDir, signal } = context
+  const [command = '', ...args] = gate.command ?? []
   const outcome = await runProcess({
     command,
     args,
@@ -68,19 +72,19 @@ export async function commandGate(gate: QualityGate, context: GateContext): Prom
   return report(gate, outcome)
 }
 
-function report(gate: QualityGate, end: ProcessEnd): GateReport {
+function report(gate: CommandGate, end: ProcessEnd): GateReport {
   const passed = end.by === 'itself' && end.exitCode === 0
   const redact = createRedactor()
   const printed = redact([end.stdout.text.trim(), end.stderr.text.trim()].filter((text) => text !== '').join('\n'))
   return {
     passed,
     score: passed ? 1 : 0,
-    explanation: redact(`\`${gate.command.join(' ')}\` ${explain(gate, end)}`),
+    explanation: redact(`\`${(gate.command ?? []).join(' ')}\` ${explain(gate, end)}`),
     ...(printed === '' ? {} : { evidence: printed }),
   }
 }
 
-function explain(gate: QualityGate, end: ProcessEnd): string {
+function explain(gate: CommandGate, end: ProcessEnd): string {
   if (end.by === 'time-limit') return `did not end within ${gate.timeoutMs} ms and was stopped`
   if (end.by === 'output-limit') return 'printed without end and was stopped'
   return describeEnd(end)

@@ -1,7 +1,7 @@
 import { bullets } from './bullets.ts'
 
 /** Raise it when the wording changes; it is recorded with each call. */
-export const REVIEW_PROMPT_VERSION = 1
+export const REVIEW_PROMPT_VERSION = 2
 
 export interface ReviewPromptInput {
   readonly title: string
@@ -11,9 +11,22 @@ export interface ReviewPromptInput {
   /** What the Worker answered. */
   readonly output: string
   readonly artifacts: readonly string[]
-  readonly gates: readonly { readonly gateId: string; readonly passed: boolean; readonly explanation: string }[]
+  /** The difference the attempts made to the work directory, in words; empty when nobody looked. */
+  readonly changes: string
+  readonly gates: readonly ReviewedGate[]
   /** What was wrong with the reviewer's answer before. */
   readonly errors: readonly string[]
+}
+
+/** What a gate said, as the reviewer sees it. */
+export interface ReviewedGate {
+  readonly gateId: string
+  readonly mandatory: boolean
+  readonly passed: boolean
+  readonly score: number
+  readonly label?: string | undefined
+  readonly explanation: string
+  readonly evidence?: string | undefined
 }
 
 /** Asks the Manager for a verdict on one attempt; the reviewer sees what the Worker said and what the gates found. Pure. */
@@ -24,6 +37,7 @@ export function reviewPrompt(input: ReviewPromptInput): string {
     `It is accepted when:\n${bullets(input.acceptanceCriteria)}`,
     `Attempt ${input.attempt}. The Worker says:\n${input.output}`,
     ...(input.artifacts.length === 0 ? [] : [`Files changed:\n${bullets(input.artifacts)}`]),
+    ...(input.changes === '' ? [] : [`What changed in the directory:\n${input.changes}`]),
     ...(input.gates.length === 0 ? [] : [`Gates:\n${bullets(input.gates.map(gateLine))}`]),
     [
       'Answer with one JSON object and nothing else:',
@@ -34,6 +48,8 @@ export function reviewPrompt(input: ReviewPromptInput): string {
   ].join('\n\n')
 }
 
-function gateLine(gate: ReviewPromptInput['gates'][number]): string {
-  return `${gate.gateId}: ${gate.passed ? 'passed' : 'failed'} (${gate.explanation})`
+function gateLine({ gateId, mandatory, passed, label, explanation, evidence }: ReviewedGate): string {
+  const verdict = [passed ? 'passed' : 'failed', ...(label === undefined ? [] : [label])].join(', ')
+  const line = `${gateId}: ${verdict} (${explanation})${mandatory ? '' : ', advisory'}`
+  return passed || evidence === undefined ? line : `${line}\n${evidence}`
 }

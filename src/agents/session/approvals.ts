@@ -1,4 +1,5 @@
 import type { SessionAction } from './actions.ts'
+import { estimateFor, likelyCost, purposeOf } from './budget.ts'
 import type { SessionEventData } from './schemas.ts'
 import { itemById, type SessionState } from './state.ts'
 
@@ -10,15 +11,25 @@ type Request = SessionEventData['ApprovalRequested']
 
 /** Holds back what is not approved yet, asking for it once, and turns a denial into a failure. */
 export function withApprovals(state: SessionState, actions: readonly SessionAction[]): readonly SessionAction[] {
-  return unrepeated(actions.flatMap((action) => judge(state, action)))
+  let costUsd = likelyCost(state)
+  const judged = actions.flatMap((action) => {
+    const allowed = judge(state, action, costUsd)
+    const purpose = purposeOf(action)
+    if (purpose !== undefined && allowed.includes(action)) costUsd += estimateFor(state, purpose)
+    return allowed
+  })
+  return unrepeated(judged)
 }
 
-function judge(state: SessionState, action: SessionAction): SessionAction[] {
-  for (const request of requestsFor(state, action)) {
+/** `costUsd`: what the session may have cost without this action. */
+function judge(state: SessionState, action: SessionAction, costUsd: number): SessionAction[] {
+  for (const request of requestsFor(state, action, costUsd)) {
     const approval = state.approvals.get(request.approvalId)
     if (approval === undefined) return [{ kind: 'request-approval', request }]
     if (approval.status === 'requested') return []
-    if (approval.status === 'denied') return [denied(request, approval.reason ?? 'no reason given')]
+    if (approval.status === 'denied' && request.subject !== 'tool') {
+      return [denied(request, approval.reason ?? 'no reason given')]
+    }
   }
   return [action]
 }
@@ -37,12 +48,18 @@ function unrepeated(actions: readonly SessionAction[]): readonly SessionAction[]
   })
 }
 
-function requestsFor(state: SessionState, action: SessionAction): Request[] {
-  const { plan, workItems, completion } = state.settings.approvals
+function requestsFor(state: SessionState, action: SessionAction, costUsd: number): Request[] {
+  const { plan, workItems, completion, tools } = state.settings.approvals
   if (action.kind === 'complete') return completion ? [completionRequest(state)] : []
-  if (action.kind !== 'assign') return []
+  const cost = costRequest(state, action, costUsd)
+  if (action.kind !== 'assign') return cost
   const asked = workItems === 'all' || workItems.includes(action.workItemId)
-  return [...(plan ? [planRequest(state)] : []), ...(asked ? [itemRequest(state, action.workItemId)] : [])]
+  return [
+    ...(plan ? [planRequest(state)] : []),
+    ...(asked ? [itemRequest(state, action.workItemId)] : []),
+    ...tools.map((tool) => toolRequest(state, tool)),
+    ...cost,
+  ]
 }
 
 function planRequest(state: SessionState): Request {
@@ -55,9 +72,30 @@ function itemRequest(state: SessionState, workItemId: string): Request {
   return { approvalId: `work:${workItemId}`, subject: 'work-item', workItemId, input: `${title}\n${description}` }
 }
 
+function toolRequest({ task }: SessionState, tool: string): Request {
+  const input = `The Worker may use the tool ${tool} (denied, it works without).\nTask: ${task}`
+  return { approvalId: `tool:${tool}`, subject: 'tool', input }
+}
+
+function costRequest(state: SessionState, action: SessionAction, costUsd: number): Request[] {
+  const { costAboveUsd } = state.settings.approvals
+  const purpose = purposeOf(action)
+  if (costAboveUsd === undefined || purpose === undefined) return []
+  const cost = costUsd + estimateFor(state, purpose)
+  const approvalId = `cost:${costAboveUsd}`
+  if (cost <= costAboveUsd && !state.approvals.has(approvalId)) return []
+  const input = `With the next ${purpose} call the session may have cost ${cost} USD, more than ${costAboveUsd}.`
+  return [{ approvalId, subject: 'cost', input }]
+}
+
 function completionRequest(state: SessionState): Request {
   const accepted = [...state.workItems.values()].map(({ id, title }) => `${id}: ${title}`)
   return { approvalId: 'completion', subject: 'completion', input: ['All accepted:', ...accepted].join('\n') }
+}
+
+/** The tools the Worker is given: those of the settings without what a person denied. */
+export function toolsAllowed(state: SessionState): readonly string[] | undefined {
+  return state.settings.allowedTools?.filter((tool) => state.approvals.get(`tool:${tool}`)?.status !== 'denied')
 }
 
 function denied({ subject, workItemId }: Request, reason: string): SessionAction {

@@ -14,8 +14,16 @@ interface Report {
 export interface GateReport {
   readonly passed: boolean
   readonly score: number
+  /** The verdict in a word or two, for people. */
+  readonly label?: string
   readonly explanation: string
   readonly evidence?: string
+}
+
+/** What a call's report may carry beside its outcome. */
+interface Observed {
+  /** sha256 over the canonical JSON of what the agent was asked. */
+  readonly requestDigest?: string
 }
 
 /** Who would make the calls that a command leads to: in a 'local' session they are claimed in the same append. */
@@ -25,7 +33,11 @@ export interface ClaimFor {
 }
 
 /** What may be asked of a session. The same command twice yields no events the second time. */
-export type SessionCommand = SessionRequest & { readonly claimFor?: ClaimFor }
+export type SessionCommand = SessionRequest & {
+  readonly claimFor?: ClaimFor
+  /** When the command is given, milliseconds since the epoch. Without it approvals have no time limit. */
+  readonly nowMs?: number
+}
 
 /** What is asked, without who would make the calls. */
 export type SessionRequest =
@@ -40,19 +52,29 @@ export type SessionRequest =
       readonly workItems?: readonly SessionEventData['WorkItemCreated'][]
     }
   | { readonly kind: 'claim'; readonly callId: string; readonly owner: string }
-  | (Report & { readonly kind: 'complete'; readonly result: AgentResult; readonly durationMs: number })
+  | (Report &
+      Observed & {
+        readonly kind: 'complete'
+        readonly result: AgentResult
+        readonly durationMs: number
+        /** What a Worker's call did to the work directory. */
+        readonly changes?: SessionEventData['AgentCallCompleted']['changes']
+      })
   | (Report & { readonly kind: 'complete-gate'; readonly gate: GateReport; readonly durationMs: number })
-  | (Report & {
-      readonly kind: 'report-failure'
-      readonly error: { readonly code: string; readonly message: string }
-      readonly retryable: boolean
-      /** ISO time. */
-      readonly retryAt?: string
-      readonly paidFor?: PaidFor
-      readonly durationMs: number
-    })
+  | (Report &
+      Observed & {
+        readonly kind: 'report-failure'
+        readonly error: { readonly code: string; readonly message: string }
+        readonly retryable: boolean
+        /** ISO time. */
+        readonly retryAt?: string
+        readonly paidFor?: PaidFor
+        readonly durationMs: number
+      })
   /** The owner itself stopped the call (shutdown, pause, cancel): not in doubt, not a failure. */
-  | (Report & { readonly kind: 'report-cancelled'; readonly reason: string })
+  | (Report & Observed & { readonly kind: 'report-cancelled'; readonly reason: string })
+  /** The pool has not the means for it: the executor was never started, the session waits. */
+  | (Report & { readonly kind: 'report-unaffordable'; readonly exceeded: SessionEventData['BudgetExceeded'] })
   /** The owner is dead: nobody knows what became of the call. */
   | { readonly kind: 'doubt'; readonly callId: string; readonly epoch: number; readonly reason: string }
   /** A person's answer to a call in doubt. */
@@ -67,8 +89,12 @@ export type SessionRequest =
       readonly kind: 'answer-approval'
       readonly approvalId: string
       readonly approved: boolean
+      /** Instead of a no to a rejected work item: one more revision, with the reason as feedback. */
+      readonly revise?: boolean
       readonly reason?: string
     }
+  /** Whatever time limit has passed takes effect. */
+  | { readonly kind: 'fire-timers'; readonly nowMs: number }
   | { readonly kind: 'raise-budget'; readonly limits: SessionEventData['BudgetRaised'] }
   | { readonly kind: 'pause'; readonly reason: string }
   /** Taken only from the owner the caller saw: of two who find a dead owner one goes on. */

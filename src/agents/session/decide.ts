@@ -1,10 +1,13 @@
 import { DuologError } from '../../core/errors.ts'
-import { type Plan, parsePlan, parseReview } from '../structured-output.ts'
+import type { Budget } from './budget-settings.ts'
 import type { SessionCommand } from './commands.ts'
 import { evolveSession } from './evolve.ts'
 import { settle } from './perform.ts'
+import { planEvents } from './plan-events.ts'
+import { report } from './reports.ts'
 import type { SessionEvent, SessionEventData } from './schemas.ts'
 import {
+  type ApprovalState,
   type CallState,
   isClaimed,
   isEnded,
@@ -14,6 +17,7 @@ import {
   pendingApprovals,
   type SessionState,
 } from './state.ts'
+import { fireTimers } from './timers.ts'
 
 /*
  * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
@@ -27,7 +31,7 @@ export function decideSession(command: SessionCommand, state: SessionState): rea
   const direct = decideDirectly(command, state)
   if (direct.length === 0) return direct
   const meant = direct.reduce(evolveSession, state)
-  const settled = settle(meant)
+  const settled = settle(meant, command.nowMs)
   return [...direct, ...settled, ...claimsFor(command, settled.reduce(evolveSession, meant))]
 }
 
@@ -56,7 +60,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
     case 'complete-gate':
     case 'report-failure':
     case 'report-cancelled':
-      return report(command, state)
+    case 'report-unaffordable':
+      return report(command, knownCall(state, command.callId), state)
     case 'doubt':
       return doubt(command, state)
     case 'resolve':
@@ -69,6 +74,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
       return answerApproval(command, state)
     case 'raise-budget':
       return raiseBudget(command, state)
+    case 'fire-timers':
+      return fireTimers(state, command.nowMs)
     case 'pause':
       return pause(command, state)
     case 'resume':
@@ -79,7 +86,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
 }
 
 function create(command: Command<'create'>, state: SessionState): readonly SessionEvent[] {
-  const { kind: _, workItems, claimFor: __, ...data } = command
+  const { kind: _, workItems, claimFor: __, nowMs, ...given } = command
+  const data = nowMs === undefined ? given : { ...given, startedAt: new Date(nowMs).toISOString() }
   if (state.status !== 'unborn') {
     if (state.task === command.task && state.owner === command.owner) return []
     throw new DuologError(
@@ -90,19 +98,7 @@ function create(command: Command<'create'>, state: SessionState): readonly Sessi
   return [{ type: 'SessionCreated', data }, ...(workItems === undefined ? [] : planEvents('caller', '', workItems))]
 }
 
-function planEvents(
-  callId: string,
-  strategy: string,
-  items: readonly SessionEventData['WorkItemCreated'][],
-): SessionEvent[] {
-  const workItemIds = items.map((item) => item.workItemId)
-  return [
-    { type: 'PlanProposed', data: { callId, strategy, workItemIds } },
-    ...items.map((data): SessionEvent => ({ type: 'WorkItemCreated', data })),
-  ]
-}
-
-function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
+export function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
   const call = knownCall(state, callId)
   if (call.status !== 'reserved' || !mayClaim(state)) return []
   return [{ type: 'AgentCallClaimed', data: { callId, epoch: state.lastEpoch + 1, owner } }]
@@ -113,129 +109,6 @@ function knownCall(state: SessionState, callId: string): CallState {
   if (call === undefined)
     throw new DuologError('CALL_NOT_FOUND', `This session has no call "${callId}". See: duolog show SESSION`)
   return call
-}
-
-type Report = Command<'complete' | 'complete-gate' | 'report-failure' | 'report-cancelled'>
-
-function report(command: Report, state: SessionState): readonly SessionEvent[] {
-  const call = knownCall(state, command.callId)
-  const holds = call.epoch === command.epoch && call.owner === command.owner
-  if (holds && call.status === 'claimed') return outcome(command, call, state)
-  const repeated = holds && call.status !== 'in-doubt'
-  return repeated || call.lateReport ? [] : [refusedReport(command)]
-}
-
-function refusedReport(command: Report): SessionEvent {
-  const { callId, epoch, owner } = command
-  const reported = (
-    {
-      complete: 'completed',
-      'complete-gate': 'completed',
-      'report-failure': 'failed',
-      'report-cancelled': 'cancelled',
-    } as const
-  )[command.kind]
-  return { type: 'AgentCallReportRefused', data: { callId, epoch, owner, reported, costUsd: costOf(command) } }
-}
-
-function costOf(command: Report): number {
-  if (command.kind === 'complete') return command.result.costUsd ?? 0
-  return command.kind === 'report-failure' ? (command.paidFor?.costUsd ?? 0) : 0
-}
-
-function outcome(command: Report, call: CallState, state: SessionState): SessionEvent[] {
-  const { callId, epoch } = command
-  switch (command.kind) {
-    case 'complete':
-      return [completed(command), ...(isEnded(state) ? [] : consequences(command, call))]
-    case 'complete-gate':
-      return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command, call, state)])]
-    case 'report-failure': {
-      return [failed(command)]
-    }
-    case 'report-cancelled':
-      return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason } }]
-  }
-}
-
-function completed({ callId, epoch, result, durationMs }: Command<'complete'>): SessionEvent {
-  const { output, structured, usage, executorSessionId, artifacts } = result
-  return {
-    type: 'AgentCallCompleted',
-    data: {
-      callId,
-      epoch,
-      output,
-      costUsd: result.costUsd ?? 0,
-      durationMs,
-      ...(structured === undefined
-        ? {}
-        : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
-      ...(usage === undefined ? {} : { usage: { ...usage } }),
-      ...(executorSessionId === undefined ? {} : { executorSessionId }),
-      ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
-    },
-  }
-}
-
-function failed(command: Command<'report-failure'>): SessionEvent {
-  const { callId, epoch, error, retryable, retryAt, paidFor = {}, durationMs } = command
-  const { costUsd = 0, usage, executorSessionId } = paidFor
-  return {
-    type: 'AgentCallFailed',
-    data: {
-      callId,
-      epoch,
-      error,
-      retryable,
-      costUsd,
-      durationMs,
-      ...(retryAt === undefined ? {} : { retryAt }),
-      ...(usage === undefined ? {} : { usage: { ...usage } }),
-      ...(executorSessionId === undefined ? {} : { executorSessionId }),
-    },
-  }
-}
-
-function gateCompleted({ callId, epoch, gate, durationMs }: Command<'complete-gate'>): SessionEvent {
-  return { type: 'AgentCallCompleted', data: { callId, epoch, output: gate.explanation, costUsd: 0, durationMs } }
-}
-
-function consequences({ result }: Command<'complete'>, call: CallState): SessionEvent[] {
-  const { callId, attempt, workItemId } = call
-  if (call.purpose === 'plan') return planConsequences(parsePlan(result), callId, attempt)
-  if (workItemId === undefined) return []
-  if (call.purpose === 'work') return [{ type: 'TaskCompleted', data: { workItemId, attempt, callId } }]
-  const parsed = parseReview(result)
-  if (!parsed.ok) return [{ type: 'ReviewRejected', data: { workItemId, attempt, callId, errors: parsed.errors } }]
-  return [{ type: 'TaskReviewed', data: { workItemId, attempt, callId, ...parsed.review } }]
-}
-
-function planConsequences(parsed: ReturnType<typeof parsePlan>, callId: string, attempt: number): SessionEvent[] {
-  if (!parsed.ok) return [{ type: 'PlanRejected', data: { callId, attempt, errors: parsed.errors } }]
-  return planEvents(callId, parsed.plan.strategy, parsed.plan.workItems.map(asWorkItem))
-}
-
-function asWorkItem({ id, ...planned }: Plan['workItems'][number]): SessionEventData['WorkItemCreated'] {
-  return { workItemId: id, ...planned }
-}
-
-function gateResult({ gate, callId }: Command<'complete-gate'>, call: CallState, state: SessionState): SessionEvent {
-  const gateId = call.gateId ?? ''
-  const mandatory = state.settings.gates.find((candidate) => candidate.gateId === gateId)?.mandatory ?? true
-  const { evidence, ...verdict } = gate
-  return {
-    type: 'QualityGateResult',
-    data: {
-      workItemId: call.workItemId ?? '',
-      attempt: call.attempt,
-      callId,
-      gateId,
-      mandatory,
-      ...verdict,
-      ...(evidence === undefined ? {} : { evidence }),
-    },
-  }
 }
 
 function doubt({ callId, epoch, reason }: Command<'doubt'>, state: SessionState): readonly SessionEvent[] {
@@ -288,7 +161,7 @@ function updateWorkflow({ phase, note }: Command<'update-workflow'>, state: Sess
 }
 
 function answerApproval(command: Command<'answer-approval'>, state: SessionState): readonly SessionEvent[] {
-  const { approvalId, approved, reason } = command
+  const { approvalId, approved, revise, reason } = command
   const approval = state.approvals.get(approvalId)
   if (approval === undefined) {
     const pending = pendingApprovals(state).map((each) => `"${each.approvalId}"`)
@@ -296,16 +169,32 @@ function answerApproval(command: Command<'answer-approval'>, state: SessionState
     throw new DuologError('APPROVAL_NOT_FOUND', `This session has not asked for the approval "${approvalId}". ${hint}`)
   }
   if (approval.status !== 'requested' || isEnded(state)) return []
+  if (revise) return [granted(command, approval)]
   if (!approved) return [{ type: 'ApprovalDenied', data: { approvalId, reason: reason ?? 'no reason given' } }]
   return [{ type: 'ApprovalGiven', data: { approvalId, ...(reason === undefined ? {} : { reason }) } }]
 }
 
+/** Of a rejected work item, or of the session's gates: once more, with what the person says. */
+function granted({ reason }: Command<'answer-approval'>, approval: ApprovalState): SessionEvent {
+  const { approvalId, subject, workItemId } = approval
+  if (subject !== 'verdict' && subject !== 'session-gates') {
+    throw new DuologError('INVALID_ARGUMENT', `"${approvalId}" asks about no rejection: approve or deny it.`)
+  }
+  const feedback = reason ?? 'A person asks for another revision.'
+  return {
+    type: 'RevisionGranted',
+    data: { approvalId, feedback, ...(workItemId === undefined ? {} : { workItemId }) },
+  }
+}
+
 function raiseBudget({ limits }: Command<'raise-budget'>, state: SessionState): readonly SessionEvent[] {
   refuseEnded(state)
-  const budget: SessionEventData['BudgetRaised'] = state.settings.budget ?? {}
-  const names = ['maxUsd', 'maxCalls', 'maxTokens'] as const
-  const changed = names.filter((name) => limits[name] !== undefined && limits[name] !== budget[name])
-  return changed.length === 0 ? [] : [{ type: 'BudgetRaised', data: limits }]
+  const { role, ...raised } = limits
+  const budget: Partial<Budget> = state.settings.budget ?? {}
+  const before: Partial<Budget> = role === undefined ? budget : (budget.roles?.[role] ?? {})
+  const names = Object.keys(raised) as (keyof typeof raised)[]
+  const changed = names.some((name) => raised[name] !== undefined && raised[name] !== before[name])
+  return changed ? [{ type: 'BudgetRaised', data: limits }] : []
 }
 
 function pause({ reason }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {
@@ -319,7 +208,9 @@ function withdrawReserved(state: SessionState, reason: string): SessionEvent[] {
 }
 
 function resume({ owner, previousOwner }: Command<'resume'>, state: SessionState): readonly SessionEvent[] {
-  if (isEnded(state) || state.owner !== previousOwner || (state.owner === owner && state.status !== 'paused')) return []
+  const waitsForPool = state.budgetExceeded?.scope === 'pool'
+  const isNews = state.owner !== owner || state.status === 'paused' || waitsForPool
+  if (isEnded(state) || state.owner !== previousOwner || !isNews) return []
   return [{ type: 'SessionResumed', data: { owner } }]
 }
 

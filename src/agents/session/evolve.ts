@@ -1,5 +1,9 @@
+import { budgetSchema } from './budget-settings.ts'
+import { tallyOf } from './call-tally.ts'
+import { forkedState } from './fork.ts'
+import { changeGates, forgetGates, newGateRound, withGateCall, withGateErrors, withGateOutcome } from './gate-rounds.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
-import { budgetSchema, settingsSchema } from './settings.ts'
+import { settingsSchema } from './settings.ts'
 import {
   type ApprovalState,
   type CallState,
@@ -10,6 +14,8 @@ import {
   type SessionState,
   type WorkItemState,
 } from './state.ts'
+import { StateMap } from './state-map.ts'
+import { EMPTY_TALLY, plus } from './tally.ts'
 
 /* P1: every function here is pure; state is never changed, only replaced. */
 
@@ -25,87 +31,113 @@ export function initialSessionState(): SessionState {
     strategy: '',
     planErrors: [],
     planRejections: 0,
-    workItems: new Map(),
-    calls: new Map(),
+    workItems: new StateMap(),
+    calls: new StateMap(),
+    tallies: { manager: EMPTY_TALLY, worker: EMPTY_TALLY },
+    sessionGates: newGateRound(1),
     openCallIds: new Set(),
     lastEpoch: 0,
     refusedReports: 0,
-    approvals: new Map(),
+    approvals: new StateMap(),
+    pendingApprovalIds: new Set(),
   }
 }
 
 type Evolve<Name extends SessionEventName> = (state: SessionState, data: SessionEventData[Name]) => SessionState
 
 const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
-  SessionCreated: (state, { task, workDir, settings, owner }) => ({
+  SessionCreated: (state, { createdBy: _, ...created }) => ({
     ...state,
     status: 'planning',
-    task,
-    workDir,
-    settings,
-    owner,
+    ...(definedOnly(created) as Pick<SessionState, 'task' | 'workDir' | 'settings' | 'owner'>),
   }),
+  SessionForked: forkedState,
   WorkflowStateUpdated: (state, { phase }) => ({ ...state, phase }),
   PlanProposed: (state, { strategy }) => ({ ...state, status: 'running', planned: true, strategy, planErrors: [] }),
   PlanRejected: (state, { errors }) => ({ ...state, planErrors: errors, planRejections: state.planRejections + 1 }),
-  WorkItemCreated: (state, data) => withItem(state, newWorkItem(data)),
+  WorkItemCreated: (state, data) => forgetGates(withItem(state, newWorkItem(data))),
   TaskAssigned: (state, { workItemId, attempt, callId }) =>
-    changeItem(state, workItemId, (item) => ({ ...startAttempt(item, attempt), workCallId: callId })),
+    changeItem(withWorkUsed(state, workItemId), workItemId, (item) => ({
+      ...startAttempt(item, attempt),
+      workCallId: callId,
+    })),
   AgentCallReserved: (state, data) => linkCall(withCall(affordable(state, data), newCall(state, data)), data),
   AgentCallClaimed: (state, { callId, epoch, owner }) => ({
     ...changeCall(state, callId, { status: 'claimed', epoch, owner }),
     lastEpoch: epoch,
   }),
-  AgentCallCompleted: (state, { callId, epoch: _, ...result }) =>
+  AgentCallCompleted: (state, { callId, epoch: _, requestDigest, ...result }) =>
     changeCall(state, callId, {
       status: 'completed',
       costUsd: result.costUsd,
       durationMs: result.durationMs,
-      result,
+      result: state.calls.get(callId)?.purpose === 'work' ? result : used(result),
+      ...(requestDigest === undefined ? {} : { requestDigest }),
     }),
   AgentCallFailed: (state, { callId, epoch: _, executorSessionId: __, ...outcome }) =>
     changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>),
-  AgentCallCancelled: (state, { callId }) => changeCall(state, callId, { status: 'cancelled' }),
+  AgentCallCancelled: (state, { callId, unbegun, requestDigest }) =>
+    changeCall(state, callId, {
+      status: 'cancelled',
+      ...definedOnly({ unbegun, requestDigest }),
+    } as Partial<CallState>),
   AgentCallInDoubt: (state, { callId }) => changeCall(state, callId, { status: 'in-doubt' }),
   AgentCallResolved: (state, { callId, resolution }) => changeCall(goOn(state), callId, { resolution }),
   AgentCallReportRefused: (state, { callId, costUsd }) => ({
     ...changeCall(state, callId, { lateReport: true, costUsd: (state.calls.get(callId)?.costUsd ?? 0) + costUsd }),
     refusedReports: state.refusedReports + 1,
   }),
-  TaskCompleted: (state, { workItemId }) => changeItem(state, workItemId, (item) => ({ ...item, status: 'checking' })),
-  QualityGateResult: (state, { workItemId, attempt: _, callId: __, ...outcome }) =>
-    changeItem(state, workItemId, (item) => ({
+  TaskCompleted: (state, { workItemId, callId }) => {
+    const workBase = state.calls.get(callId)?.result?.changes?.base
+    return changeItem(state, workItemId, (item) => ({
       ...item,
-      gates: new Map(item.gates).set(outcome.gateId, outcome),
-    })),
+      status: 'checking',
+      ...(workBase !== undefined && { workBase }),
+    }))
+  },
+  QualityGateResult: (state, { workItemId, attempt: _, callId: __, ...outcome }) =>
+    changeGates(state, workItemId, (round) => withGateOutcome(round, definedOnly(outcome))),
   TaskReviewed: (state, { workItemId, approved, qualityScore, feedback, recommendations }) =>
     changeItem(state, workItemId, (item) => ({
       ...item,
       review: { approved, qualityScore, feedback, recommendations },
       reviewErrors: [],
     })),
-  ReviewRejected: (state, { workItemId, errors }) =>
-    changeItem(state, workItemId, (item) => ({ ...item, reviewErrors: errors })),
+  ReviewRejected: (state, { workItemId, gateId, errors }) => {
+    if (gateId !== undefined) return changeGates(state, workItemId, (round) => withGateErrors(round, gateId, errors))
+    return changeItem(state, workItemId ?? '', (item) => ({ ...item, reviewErrors: errors }))
+  },
   RevisionRequested: (state, { workItemId, feedback }) =>
-    changeItem(state, workItemId, (item) => ({ ...item, feedback, revisions: item.revisions + 1 })),
-  WorkItemAccepted: (state, { workItemId, qualityScore }) =>
     changeItem(state, workItemId, (item) => ({
+      ...item,
+      feedback,
+      revisions: item.revisions + 1,
+      grantedFeedback: [],
+    })),
+  RevisionGranted: (state, { approvalId, workItemId, feedback }) =>
+    grantRevision(answered(state, approvalId, { status: 'revised', reason: feedback }), workItemId, feedback),
+  WorkItemAccepted: (state, { workItemId, qualityScore }) =>
+    changeItem(withWorkUsed(state, workItemId), workItemId, (item) => ({
       ...item,
       status: 'accepted',
       ...(qualityScore === undefined ? {} : { qualityScore }),
     })),
   WorkItemFailed: (state, { workItemId, reason }) =>
-    changeItem(state, workItemId, (item) => ({ ...item, status: 'failed', reason })),
+    changeItem(withWorkUsed(state, workItemId), workItemId, (item) => ({ ...item, status: 'failed', reason })),
   WorkItemBlocked: (state, { workItemId, blockedBy }) =>
     changeItem(state, workItemId, (item) => ({ ...item, status: 'blocked', blockedBy })),
   BudgetExceeded: (state, exceeded) => ({ ...state, budgetExceeded: exceeded }),
-  BudgetRaised: (state, limits) => withoutExceeded(raise(state, limits)),
+  BudgetRaised: (state, raised) => {
+    const outOfTime = state.budgetExceeded?.limit === 'wall-clock' && raised.maxWallClockMs === undefined
+    return outOfTime ? raise(state, raised) : withoutExceeded(raise(state, raised))
+  },
   ApprovalRequested: (state, data) =>
     withApproval(state, { ...definedOnly(data), status: 'requested' } as ApprovalState),
-  ApprovalGiven: (state, { approvalId, reason }) => answerApproval(state, approvalId, { status: 'given', reason }),
-  ApprovalDenied: (state, { approvalId, reason }) => answerApproval(state, approvalId, { status: 'denied', reason }),
+  ApprovalGiven: (state, { approvalId, ...answer }) => answered(state, approvalId, { status: 'given', ...answer }),
+  ApprovalDenied: (state, { approvalId, ...answer }) => answered(state, approvalId, { status: 'denied', ...answer }),
+  ApprovalEscalated: (state, { approvalId }) => answered(state, approvalId, { escalated: true }),
   SessionPaused: (state, { reason }) => ({ ...state, status: 'paused', reason }),
-  SessionResumed: (state, { owner }) => ({ ...goOn(state), owner }),
+  SessionResumed: (state, { owner }) => ({ ...goOn(withoutPoolRefusal(state)), owner }),
   SessionCompleted: (state) => ({ ...state, status: 'completed' }),
   SessionFailed: (state, { reason }) => ({ ...state, status: 'failed', reason }),
   SessionCancelled: (state, { reason }) => ({ ...state, status: 'cancelled', reason }),
@@ -123,18 +155,18 @@ function newWorkItem({ workItemId, ...planned }: SessionEventData['WorkItemCreat
     ...rest,
     ...(estimatedEffort === undefined ? {} : { estimatedEffort }),
     status: 'planned',
-    attempt: 0,
+    ...newGateRound(0),
     revisions: 0,
+    grantedRevisions: 0,
+    grantedFeedback: [],
     feedback: [],
-    gateCallIds: new Map(),
-    gates: new Map(),
     reviewErrors: [],
   }
 }
 
 function startAttempt(item: WorkItemState, attempt: number): WorkItemState {
   const { review: _, reviewCallId: __, ...kept } = item
-  return { ...kept, status: 'working', attempt, gates: new Map(), gateCallIds: new Map(), reviewErrors: [] }
+  return { ...kept, status: 'working', ...newGateRound(attempt), reviewErrors: [] }
 }
 
 function newCall(state: SessionState, data: SessionEventData['AgentCallReserved']): CallState {
@@ -151,36 +183,65 @@ function newCall(state: SessionState, data: SessionEventData['AgentCallReserved'
 
 /** JSON has no undefined, zod's optional keys do: leave them out so that states compare equal. */
 function definedOnly<T extends object>(data: T): T {
+  if (!Object.values(data).includes(undefined)) return data
   return Object.fromEntries(Object.entries(data).filter(([, value]) => value !== undefined)) as T
 }
 
 function linkCall(state: SessionState, call: SessionEventData['AgentCallReserved']): SessionState {
   const { callId, purpose, workItemId, gateId } = call
   if (purpose === 'plan') return { ...state, planCallId: callId }
-  if (workItemId === undefined) return state
-  return changeItem(state, workItemId, (item) => {
+  if (purpose === 'gate') return changeGates(state, workItemId, (round) => withGateCall(round, gateId ?? '', callId))
+  return changeItem(state, workItemId ?? '', (item) => {
     if (purpose === 'work') return { ...item, workCallId: callId }
-    if (purpose === 'review') return { ...item, status: 'reviewing', reviewCallId: callId }
-    return { ...item, gateCallIds: new Map(item.gateCallIds).set(gateId ?? '', callId) }
+    return { ...item, status: 'reviewing', reviewCallId: callId }
   })
 }
 
-function withApproval(state: SessionState, approval: ApprovalState): SessionState {
-  return { ...state, approvals: new Map(state.approvals).set(approval.approvalId, approval) }
+const KEPT_OUTPUT_CHARS = 200
+
+/** An answer that has been used: states stay small however much agents write. */
+function used({ structured: _, changes: __, ...result }: NonNullable<CallState['result']>) {
+  return { ...result, output: result.output.slice(0, KEPT_OUTPUT_CHARS) }
 }
 
-function answerApproval(
-  state: SessionState,
-  approvalId: string,
-  { status, reason }: { status: 'given' | 'denied'; reason: string | undefined },
-): SessionState {
+function withWorkUsed(state: SessionState, workItemId: string): SessionState {
+  const { workCallId } = itemById(state, workItemId)
+  const result = workCallId === undefined ? undefined : state.calls.get(workCallId)?.result
+  return result === undefined ? state : changeCall(state, workCallId!, { result: used(result) })
+}
+
+function withApproval(state: SessionState, approval: ApprovalState): SessionState {
+  const { approvalId, status } = approval
+  const pendingApprovalIds = new Set(state.pendingApprovalIds)
+  if (status === 'requested') pendingApprovalIds.add(approvalId)
+  else pendingApprovalIds.delete(approvalId)
+  return { ...state, approvals: state.approvals.with(approvalId, approval), pendingApprovalIds }
+}
+
+type Answer = { readonly [Key in 'status' | 'reason' | 'by' | 'escalated']?: ApprovalState[Key] | undefined }
+
+function answered(state: SessionState, approvalId: string, answer: Answer): SessionState {
   const approval = state.approvals.get(approvalId)
   if (approval === undefined) throw new Error(`The log answers approval "${approvalId}", which was never requested`)
-  return withApproval(state, { ...approval, status, ...(reason === undefined ? {} : { reason }) })
+  return withApproval(state, { ...approval, ...(definedOnly(answer) as Partial<ApprovalState>) })
 }
 
-function raise(state: SessionState, limits: SessionEventData['BudgetRaised']): SessionState {
-  const budget = budgetSchema.parse({ ...state.settings.budget, ...definedOnly(limits) })
+/** Without a work item: the session's gates look at its result once more. */
+function grantRevision(state: SessionState, workItemId: string | undefined, feedback: string): SessionState {
+  if (workItemId === undefined) return forgetGates(state)
+  return changeItem(state, workItemId, (item) => ({
+    ...item,
+    grantedRevisions: item.grantedRevisions + 1,
+    grantedFeedback: [feedback],
+  }))
+}
+
+function raise(state: SessionState, { role, ...raised }: SessionEventData['BudgetRaised']): SessionState {
+  const before = state.settings.budget ?? {}
+  const limits = definedOnly(raised)
+  const { roles } = state.settings.budget ?? {}
+  const changed = role === undefined ? limits : { roles: { ...roles, [role]: { ...roles?.[role], ...limits } } }
+  const budget = budgetSchema.parse({ ...before, ...changed })
   return { ...state, settings: { ...state.settings, budget } }
 }
 
@@ -193,6 +254,11 @@ function withoutExceeded({ budgetExceeded: _, ...state }: SessionState): Session
   return state
 }
 
+/** Somebody may have filled the pool meanwhile: going on asks it again. */
+function withoutPoolRefusal(state: SessionState): SessionState {
+  return state.budgetExceeded?.scope === 'pool' ? withoutExceeded(state) : state
+}
+
 function goOn(state: SessionState): SessionState {
   if (state.status !== 'paused') return state
   const { reason: _, ...rest } = state
@@ -200,7 +266,7 @@ function goOn(state: SessionState): SessionState {
 }
 
 function withItem(state: SessionState, item: WorkItemState): SessionState {
-  return { ...state, workItems: new Map(state.workItems).set(item.id, item) }
+  return { ...state, workItems: state.workItems.with(item.id, item) }
 }
 
 function changeItem(
@@ -215,7 +281,16 @@ function withCall(state: SessionState, call: CallState): SessionState {
   const openCallIds = new Set(state.openCallIds)
   if (isOpen(call) || isUnresolved(call)) openCallIds.add(call.callId)
   else openCallIds.delete(call.callId)
-  return { ...state, calls: new Map(state.calls).set(call.callId, call), openCallIds }
+  return { ...state, calls: state.calls.with(call.callId, call), openCallIds, tallies: tallied(state, call) }
+}
+
+/** The running sums, with this call instead of what it was before. */
+function tallied({ tallies, calls }: SessionState, call: CallState): SessionState['tallies'] {
+  const { role } = call
+  if (role === 'gate') return tallies
+  const before = calls.get(call.callId)
+  const without = before === undefined ? tallies[role] : plus(tallies[role], tallyOf(before), -1)
+  return { ...tallies, [role]: plus(without, tallyOf(call)) }
 }
 
 function changeCall(state: SessionState, callId: string, change: Partial<CallState>): SessionState {

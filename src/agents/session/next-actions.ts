@@ -1,9 +1,10 @@
 import type { SessionAction } from './actions.ts'
 import { withApprovals } from './approvals.ts'
 import { withinBudget } from './budget.ts'
-import type { QualityGate } from './settings.ts'
+import { fateOf, whyFailed } from './call-fate.ts'
+import { failedGates, nextForGates, unsettledGates } from './next-gates.ts'
+import { reject, rejectResult } from './rejection.ts'
 import {
-  type CallState,
   callById,
   failuresUpTo,
   isEnded,
@@ -31,7 +32,7 @@ function wanted(state: SessionState): readonly SessionAction[] {
   if (inFlight.length > 0) return inFlight
   const blocked = items.flatMap((item) => nextForBlocked(state, item))
   if (blocked.length > 0) return blocked
-  if (items.every(isSettled)) return [conclude(items)]
+  if (items.every(isSettled)) return conclude(state, items)
   return assignReady(state, items)
 }
 
@@ -50,34 +51,12 @@ function noPlan(state: SessionState): string {
   return `No usable plan in ${state.planRejections} attempts. The last one: ${state.planErrors.join('; ')}`
 }
 
-/** What is to become of a call's purpose, now that the call has ended one way or another. */
-function fateOf(state: SessionState, call: CallState | undefined): 'none' | 'pending' | 'done' | 'again' | 'given-up' {
-  if (call === undefined) return 'none'
-  switch (call.status) {
-    case 'completed':
-      return 'done'
-    case 'cancelled':
-      return 'again'
-    case 'failed':
-      return call.retryable && failuresUpTo(call) < state.settings.maxCallAttempts ? 'again' : 'given-up'
-    case 'in-doubt':
-      return call.resolution === undefined ? 'pending' : call.resolution === 'fail' ? 'given-up' : 'again'
-    default:
-      return 'pending'
-  }
-}
-
-function whyFailed(call: CallState | undefined): string {
-  if (call?.status === 'in-doubt') return 'its outcome is in doubt and it was resolved as failed'
-  return call?.error?.message ?? 'no reason recorded'
-}
-
 function nextForItem(state: SessionState, item: WorkItemState): readonly SessionAction[] {
   switch (item.status) {
     case 'working':
       return nextForWork(state, item)
     case 'checking':
-      return nextForGates(state, item)
+      return nextForChecks(state, item)
     case 'reviewing':
       return nextForReview(state, item)
     default:
@@ -93,41 +72,19 @@ function nextForWork(state: SessionState, item: WorkItemState): readonly Session
   return []
 }
 
-/** Gates come before the review: the reviewer sees their results, and a review is not bought for work a mandatory gate has rejected. */
-function nextForGates(state: SessionState, item: WorkItemState): readonly SessionAction[] {
-  if (item.gates.size < state.settings.gates.length) {
-    return state.settings.gates.flatMap((gate) => nextForGate(state, item, gate))
-  }
+/**
+ * Gates come before the review: the reviewer sees their results, and a review is not bought for work a mandatory gate has
+ * rejected, unless the settings want its feedback all the same.
+ */
+function nextForChecks(state: SessionState, item: WorkItemState): readonly SessionAction[] {
+  if (unsettledGates(state, item, 'work-item').length > 0) return nextForGates(state, item, item.id)
   const failed = failedGates(item)
-  return failed.length > 0 ? [reject(state, item, failed)] : [{ kind: 'review', workItemId: item.id }]
-}
-
-function nextForGate(state: SessionState, item: WorkItemState, gate: QualityGate): readonly SessionAction[] {
-  const { gateId, mandatory } = gate
-  const call = callById(state, item.gateCallIds.get(gateId))
-  if (item.gates.has(gateId)) return []
-  switch (fateOf(state, call)) {
-    case 'none':
-      return [{ kind: 'evaluate-gate', workItemId: item.id, gateId }]
-    case 'again':
-      return [{ kind: 'evaluate-gate', workItemId: item.id, gateId, again: call! }]
-    case 'given-up': {
-      const reason = `Gate "${gateId}" could not be run: ${whyFailed(call)}`
-      return [mandatory ? failItem(item, reason) : { kind: 'skip-gate', workItemId: item.id, call: call!, reason }]
-    }
-    default:
-      return []
-  }
-}
-
-function failedGates(item: WorkItemState): string[] {
-  return [...item.gates.values()]
-    .filter((gate) => gate.mandatory && !gate.passed)
-    .map((gate) => [`Gate "${gate.gateId}" failed: ${gate.explanation}`, gate.evidence].filter(Boolean).join('\n'))
+  const enough = failed.length > 0 && !state.settings.reviewFailingWork
+  return enough ? reject(state, item, failed) : [{ kind: 'review', workItemId: item.id }]
 }
 
 function nextForReview(state: SessionState, item: WorkItemState): readonly SessionAction[] {
-  if (item.review !== undefined) return [verdict(state, item)]
+  if (item.review !== undefined) return verdict(state, item)
   const call = callById(state, item.reviewCallId)
   const fate = fateOf(state, call)
   if (call === undefined || fate === 'pending') return []
@@ -138,21 +95,23 @@ function nextForReview(state: SessionState, item: WorkItemState): readonly Sessi
   return [failItem(item, `The review could not be had: ${why}`)]
 }
 
-/** The verdict is the reviewer's answer as given, and every mandatory gate (which all passed, or there was no review). */
-function verdict(state: SessionState, item: WorkItemState): SessionAction {
+/** The verdict is the reviewer's answer as given, and every mandatory gate. */
+function verdict(state: SessionState, item: WorkItemState): readonly SessionAction[] {
   const { approved, qualityScore, feedback } = item.review!
-  if (!approved)
-    return reject(state, item, feedback.length > 0 ? feedback : ['The reviewer rejected it without a reason.'])
+  const failed = failedGates(item)
+  if (!approved) {
+    const said = feedback.length > 0 ? feedback : ['The reviewer rejected it without a reason.']
+    return reject(state, item, [...said, ...failed])
+  }
+  if (failed.length > 0) {
+    const but = 'The reviewer approved it, but a mandatory gate failed, so it is rejected.'
+    return reject(state, item, [but, ...failed, ...feedback])
+  }
   if (qualityScore < state.settings.minQualityScore) {
     const low = `The review's score ${qualityScore} is below the threshold ${state.settings.minQualityScore}.`
     return reject(state, item, [low, ...feedback])
   }
-  return { kind: 'accept', workItemId: item.id }
-}
-
-function reject(state: SessionState, item: WorkItemState, feedback: readonly string[]): SessionAction {
-  if (item.revisions < state.settings.maxRevisions) return { kind: 'revise', workItemId: item.id, feedback }
-  return failItem(item, `Still rejected after ${item.revisions} revisions: ${feedback.join('; ')}`)
+  return [{ kind: 'accept', workItemId: item.id }]
 }
 
 function failItem(item: WorkItemState, reason: string): SessionAction {
@@ -172,11 +131,15 @@ function isSettled(item: WorkItemState): boolean {
   return item.status === 'accepted' || item.status === 'failed' || item.status === 'blocked'
 }
 
-function conclude(items: readonly WorkItemState[]): SessionAction {
+function conclude(state: SessionState, items: readonly WorkItemState[]): readonly SessionAction[] {
   const missing = items.filter((item) => item.status !== 'accepted')
-  if (missing.length === 0) return { kind: 'complete' }
-  const names = missing.map((item) => `${item.id} (${item.reason ?? `blocked by ${item.blockedBy?.join(', ')}`})`)
-  return { kind: 'fail', reason: `Not accepted: ${names.join('; ')}` }
+  if (missing.length > 0) {
+    const names = missing.map((item) => `${item.id} (${item.reason ?? `blocked by ${item.blockedBy?.join(', ')}`})`)
+    return [{ kind: 'fail', reason: `Not accepted: ${names.join('; ')}` }]
+  }
+  if (unsettledGates(state, state.sessionGates, 'session').length > 0) return nextForGates(state, state.sessionGates)
+  const failed = failedGates(state.sessionGates)
+  return failed.length > 0 ? rejectResult(state, failed) : [{ kind: 'complete' }]
 }
 
 /** Ready items by priority (1 first), then as planned, into the free slots. */

@@ -1,11 +1,13 @@
+import { GATE_PROMPT_VERSION } from '../prompts/gate-prompt.ts'
 import { PLAN_PROMPT_VERSION } from '../prompts/plan-prompt.ts'
 import { REVIEW_PROMPT_VERSION } from '../prompts/review-prompt.ts'
 import { WORK_PROMPT_VERSION } from '../prompts/work-prompt.ts'
 import type { SessionAction } from './actions.ts'
-import { reservationOf } from './budget.ts'
+import { reservationFor } from './budget.ts'
 import { evolveSession } from './evolve.ts'
+import { gateRoundOf } from './gate-rounds.ts'
 import { nextActions } from './next-actions.ts'
-import type { SessionEvent } from './schemas.ts'
+import type { SessionEvent, SessionEventData } from './schemas.ts'
 import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
 
 /* An action becomes facts here (P1: pure). A call is only ever reserved; making it is the services' business (P7). */
@@ -14,12 +16,12 @@ import { type CallPurpose, type CallState, itemById, type SessionState } from '.
  * Everything that follows at once from a state: performs `nextActions` until there are none, and returns the events.
  * So one append carries the outcome of a call, what follows from it, and the reservation of the next.
  */
-export function settle(state: SessionState): SessionEvent[] {
+export function settle(state: SessionState, nowMs?: number): SessionEvent[] {
   const events: SessionEvent[] = []
   let current = state
   for (let actions = nextActions(current); actions.length > 0; actions = nextActions(current)) {
     for (const action of actions) {
-      const performed = perform(current, action)
+      const performed = perform(current, action, nowMs)
       current = performed.reduce(evolveSession, current)
       events.push(...performed)
     }
@@ -27,7 +29,8 @@ export function settle(state: SessionState): SessionEvent[] {
   return events
 }
 
-export function perform(state: SessionState, action: SessionAction): SessionEvent[] {
+/** `nowMs`: what time limits of approvals count from; without it there are none. */
+export function perform(state: SessionState, action: SessionAction, nowMs?: number): SessionEvent[] {
   switch (action.kind) {
     case 'plan':
       return [...phase(state, 'analysis'), reserve(state, { purpose: 'plan', attempt: action.attempt }, action.again)]
@@ -38,15 +41,13 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
         reserve(state, { purpose: 'work', workItemId: action.workItemId, attempt: action.again.attempt }, action.again),
       ]
     case 'evaluate-gate':
-      return [
-        reserve(state, { purpose: 'gate', ...current(state, action.workItemId), gateId: action.gateId }, action.again),
-      ]
+      return [reserve(state, { purpose: 'gate', ...gateAttempt(state, action), gateId: action.gateId }, action.again)]
     case 'skip-gate':
-      return [skippedGate(state, action.workItemId, action.call, action.reason)]
+      return [skippedGate(action.call, action.reason)]
     case 'review':
       return [reserve(state, { purpose: 'review', ...current(state, action.workItemId) }, action.again)]
     case 'accept':
-      return [accepted(state, action.workItemId)]
+      return [accepted(state, action.workItemId, action.by)]
     case 'revise':
       return revise(state, action.workItemId, action.feedback)
     case 'fail-item':
@@ -54,7 +55,7 @@ export function perform(state: SessionState, action: SessionAction): SessionEven
     case 'block-item':
       return [{ type: 'WorkItemBlocked', data: { workItemId: action.workItemId, blockedBy: [...action.blockedBy] } }]
     case 'request-approval':
-      return [{ type: 'ApprovalRequested', data: action.request }]
+      return [{ type: 'ApprovalRequested', data: withTimeLimit(state, action.request, nowMs) }]
     case 'exceed-budget':
       return [{ type: 'BudgetExceeded', data: action.exceeded }]
     case 'complete':
@@ -89,27 +90,45 @@ function revise(state: SessionState, workItemId: string, feedback: readonly stri
   ]
 }
 
-function accepted(state: SessionState, workItemId: string): SessionEvent {
+function accepted(state: SessionState, workItemId: string, by?: 'person'): SessionEvent {
   const { attempt, review } = itemById(state, workItemId)
   return {
     type: 'WorkItemAccepted',
-    data: { workItemId, attempt, ...(review === undefined ? {} : { qualityScore: review.qualityScore }) },
+    data: {
+      workItemId,
+      attempt,
+      ...(review === undefined ? {} : { qualityScore: review.qualityScore }),
+      ...(by === undefined ? {} : { by }),
+    },
   }
+}
+
+function gateAttempt(state: SessionState, { workItemId }: { readonly workItemId?: string }) {
+  const { attempt } = gateRoundOf(state, workItemId)
+  return workItemId === undefined ? { attempt } : { workItemId, attempt }
+}
+
+function withTimeLimit(
+  { settings }: SessionState,
+  request: SessionEventData['ApprovalRequested'],
+  nowMs: number | undefined,
+): SessionEventData['ApprovalRequested'] {
+  const { timeoutMs, onTimeout } = settings.approvals
+  if (timeoutMs === undefined || nowMs === undefined) return request
+  return { ...request, expiresAt: new Date(nowMs + timeoutMs).toISOString(), onTimeout }
 }
 
 function failed(state: SessionState, workItemId: string, reason: string): SessionEvent {
   return { type: 'WorkItemFailed', data: { workItemId, attempt: itemById(state, workItemId).attempt, reason } }
 }
 
-function skippedGate(state: SessionState, workItemId: string, call: CallState, reason: string): SessionEvent {
-  const { attempt } = itemById(state, workItemId)
-  const gateId = call.gateId ?? ''
+function skippedGate({ callId, gateId = '', workItemId, attempt }: CallState, reason: string): SessionEvent {
   return {
     type: 'QualityGateResult',
     data: {
-      workItemId,
+      ...(workItemId === undefined ? {} : { workItemId }),
       attempt,
-      callId: call.callId,
+      callId,
       gateId,
       mandatory: false,
       passed: false,
@@ -128,7 +147,18 @@ interface Wanted {
 
 const roleOf = { plan: 'manager', review: 'manager', work: 'worker', gate: 'gate' } as const
 
-const promptVersions = { plan: PLAN_PROMPT_VERSION, work: WORK_PROMPT_VERSION, review: REVIEW_PROMPT_VERSION }
+const promptVersions = {
+  plan: PLAN_PROMPT_VERSION,
+  work: WORK_PROMPT_VERSION,
+  review: REVIEW_PROMPT_VERSION,
+  gate: GATE_PROMPT_VERSION,
+}
+
+/** A gate is a call of ours, unless a reviewer judges: then it is the Manager's. */
+function roleFor({ settings }: SessionState, { purpose, gateId }: Wanted): CallState['role'] {
+  const isReviewed = settings.gates.some((gate) => gate.gateId === gateId && gate.reviewer !== undefined)
+  return purpose === 'gate' && isReviewed ? 'manager' : roleOf[purpose]
+}
 
 /** Deterministic: whoever performs the same action reserves the same call. */
 function reserve(
@@ -138,7 +168,7 @@ function reserve(
 ): Extract<SessionEvent, { type: 'AgentCallReserved' }> {
   const { purpose } = wanted
   const attemptOfCall = again === undefined ? 1 : again.try + 1
-  const role = roleOf[wanted.purpose]
+  const role = roleFor(state, wanted)
   const model = role === 'gate' ? undefined : state.settings.models[role]
   const resume =
     again?.resolution === 'resume' ? (again.result?.executorSessionId ?? again.resume ?? again.callId) : undefined
@@ -153,10 +183,8 @@ function reserve(
       ...(again === undefined ? {} : { predecessor: again.callId }),
       ...(again?.retryAt === undefined ? {} : { notBefore: again.retryAt }),
       ...(model === undefined ? {} : { model }),
-      ...(purpose === 'gate' ? {} : { promptVersion: promptVersions[purpose] }),
-      ...(state.settings.budget === undefined || purpose === 'gate'
-        ? {}
-        : { reservedUsd: reservationOf(state, purpose) }),
+      ...(role === 'gate' ? {} : { promptVersion: state.settings.promptVersions[purpose] ?? promptVersions[purpose] }),
+      ...(role === 'gate' ? {} : reservationFor(state, purpose === 'gate' ? 'review' : purpose)),
       ...(resume === undefined ? {} : { resume }),
     },
   }

@@ -1,51 +1,61 @@
 import type { AgentRequest } from '../executor.ts'
-import { planPrompt } from '../prompts/plan-prompt.ts'
-import { reviewPrompt } from '../prompts/review-prompt.ts'
-import { workPrompt } from '../prompts/work-prompt.ts'
-import { MAX_WORK_ITEMS, planJsonSchema, reviewJsonSchema } from '../structured-output.ts'
-import { type CallState, callById, itemById, type SessionState } from './state.ts'
+import { packagePrompts, type SessionPrompts } from '../prompts/session-prompts.ts'
+import { gateVerdictJsonSchema, MAX_WORK_ITEMS, planJsonSchema, reviewJsonSchema } from '../structured-output.ts'
+import { toolsAllowed } from './approvals.ts'
+import { limitsMoney } from './budget.ts'
+import { gateRoundOf } from './gate-rounds.ts'
+import { type CallState, callById, itemById, type SessionState, type WorkItemState } from './state.ts'
 
 /** What an executor is asked for one call, computed from the state alone (P1), so whoever claims it asks the same. */
-export function requestFor(sessionId: string, state: SessionState, call: CallState): AgentRequest {
+export function requestFor(
+  sessionId: string,
+  state: SessionState,
+  call: CallState,
+  prompts: SessionPrompts = packagePrompts,
+): AgentRequest {
   if (call.role === 'gate') throw new Error(`Call ${call.callId} is a gate; no agent is asked`)
   const { callId, role, purpose, attempt, try: tryNumber, timeoutMs, workItemId, model, resume, reservedUsd } = call
-  const { allowedTools } = state.settings
+  const allowedTools = toolsAllowed(state)
   return {
     callId,
     sessionId,
     role,
-    purpose: purpose as AgentRequest['purpose'],
+    purpose: purpose === 'gate' ? 'review' : purpose,
     attempt,
     try: tryNumber,
     timeoutMs,
     workDir: state.workDir,
-    ...question(state, call),
+    ...question(state, call, prompts),
     ...(workItemId === undefined ? {} : { workItemId }),
     ...(model === undefined ? {} : { model }),
-    ...(state.settings.budget?.maxUsd === undefined || reservedUsd === undefined ? {} : { maxBudgetUsd: reservedUsd }),
+    ...(reservedUsd === undefined || !limitsMoney(state) ? {} : { maxBudgetUsd: reservedUsd }),
     ...(resume === undefined ? {} : { resume }),
     ...(allowedTools === undefined ? {} : { allowedTools }),
   }
 }
 
-function question(state: SessionState, call: CallState): Pick<AgentRequest, 'prompt' | 'outputSchema'> {
+type Question = Pick<AgentRequest, 'prompt' | 'outputSchema'>
+
+function question(state: SessionState, call: CallState, prompts: SessionPrompts): Question {
   switch (call.purpose) {
     case 'plan':
       return {
-        prompt: planPrompt({ task: state.task, maxWorkItems: MAX_WORK_ITEMS, errors: state.planErrors }),
+        prompt: prompts.plan.render({ task: state.task, maxWorkItems: MAX_WORK_ITEMS, errors: state.planErrors }),
         outputSchema: planJsonSchema,
       }
     case 'review':
-      return { prompt: reviewQuestion(state, call), outputSchema: reviewJsonSchema }
+      return { prompt: reviewQuestion(state, call, prompts), outputSchema: reviewJsonSchema }
+    case 'gate':
+      return { prompt: gateQuestion(state, call, prompts), outputSchema: gateVerdictJsonSchema }
     default:
-      return { prompt: workQuestion(state, call) }
+      return { prompt: workQuestion(state, call, prompts) }
   }
 }
 
-function workQuestion(state: SessionState, call: CallState): string {
+function workQuestion(state: SessionState, call: CallState, prompts: SessionPrompts): string {
   const { title, description, acceptanceCriteria, feedback, dependencies } = itemById(state, call.workItemId ?? '')
   const finished = dependencies.map((id) => itemById(state, id).title)
-  return workPrompt({
+  return prompts.work.render({
     task: state.task,
     title,
     description,
@@ -56,17 +66,36 @@ function workQuestion(state: SessionState, call: CallState): string {
   })
 }
 
-function reviewQuestion(state: SessionState, call: CallState): string {
+function reviewQuestion(state: SessionState, call: CallState, prompts: SessionPrompts): string {
   const item = itemById(state, call.workItemId ?? '')
-  const work = callById(state, item.workCallId)?.result
-  return reviewPrompt({
-    title: item.title,
-    description: item.description,
-    acceptanceCriteria: item.acceptanceCriteria,
+  const { output, artifacts, changes } = workOf(state, item)
+  const { title, description, acceptanceCriteria, gates, reviewErrors } = item
+  return prompts.review.render({
+    title,
+    description,
+    acceptanceCriteria,
     attempt: call.attempt,
-    output: work?.output ?? '',
-    artifacts: work?.artifacts ?? [],
-    gates: [...item.gates.values()],
-    errors: item.reviewErrors,
+    output,
+    artifacts,
+    changes,
+    gates: [...gates.values()],
+    errors: reviewErrors,
   })
+}
+
+function gateQuestion(state: SessionState, call: CallState, prompts: SessionPrompts): string {
+  const { gateId = '', workItemId } = call
+  const { reviewer = '', minScore = 0 } = state.settings.gates.find((gate) => gate.gateId === gateId) ?? {}
+  const errors = gateRoundOf(state, workItemId).gateErrors.get(gateId) ?? []
+  const asked = { task: state.task, gateId, instruction: reviewer, minScore, errors }
+  if (workItemId === undefined) return prompts.gate.render(asked)
+  const item = itemById(state, workItemId)
+  const { title, description, acceptanceCriteria } = item
+  const { output, changes } = workOf(state, item)
+  return prompts.gate.render({ ...asked, workItem: { title, description, acceptanceCriteria, output, changes } })
+}
+
+function workOf(state: SessionState, item: WorkItemState) {
+  const { output = '', artifacts = [], changes } = callById(state, item.workCallId)?.result ?? {}
+  return { output, artifacts, changes: changes?.text ?? '' }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { limitsSchema } from './budget-settings.ts'
 import { settingsSchema } from './settings.ts'
 
 /*
@@ -6,11 +7,31 @@ import { settingsSchema } from './settings.ts'
  * `sessionId` is the stream's name and stands in no event's data.
  */
 
+/** Default: a person. */
+const answeredBy = z.enum(['person', 'timeout'])
 const callId = z.string().min(1)
 const workItemId = z.string().min(1).max(128)
 const attempt = z.int().positive()
 const epoch = z.int().positive()
-const usage = z.object({ inputTokens: z.number().optional(), outputTokens: z.number().optional() })
+const usage = z.object({
+  inputTokens: z.number().optional(),
+  outputTokens: z.number().optional(),
+  turns: z.number().optional(),
+})
+
+const changes = z.object({
+  /** From git, or by comparing files. */
+  by: z.enum(['git', 'files']),
+  /** What the difference is to; the next attempt at the item is compared to the same. */
+  base: z.string().optional(),
+  /** Relative to the work directory; at most 500. */
+  files: z.array(z.string()),
+  fileCount: z.int().nonnegative(),
+  /** The difference in words, shortened in its middle. */
+  text: z.string(),
+})
+/** sha256 over the canonical JSON of what the agent was asked. */
+const requestDigest = z.string().regex(/^[0-9a-f]{64}$/)
 
 const failure = z.object({ code: z.string(), message: z.string() })
 
@@ -23,6 +44,23 @@ export const sessionEventData = {
     /** Who runs the session; where `dispatch` is 'local', nobody else may while it lives. */
     owner: z.string(),
     createdBy: z.string(),
+    /** What the wall clock of the budget counts from. */
+    startedAt: z.iso.datetime().optional(),
+  }),
+  /** A session that goes on from what another one was right after one of its events; that history is part of it, by reference. */
+  SessionForked: z.object({
+    from: z.string().min(1),
+    /** The last event of the other session that is taken over. */
+    atVersion: z.int().positive(),
+    task: z.string().min(1),
+    workDir: z.string().min(1),
+    settings: settingsSchema,
+    owner: z.string(),
+    createdBy: z.string(),
+    /** Work items taken over with their state; a new plan replaces the others. */
+    keptWorkItemIds: z.array(workItemId),
+    /** What was changed, for people. */
+    changes: z.array(z.string()),
   }),
   WorkflowStateUpdated: z.object({
     phase: z.enum(['analysis', 'planning', 'execution', 'integration', 'validation', 'completion']),
@@ -56,9 +94,11 @@ export const sessionEventData = {
     timeoutMs: z.int().positive(),
     model: z.string().optional(),
     /** Which wording the agent is asked with. */
-    promptVersion: z.int().positive().optional(),
+    promptVersion: z.union([z.int().positive(), z.string()]).optional(),
     /** Held from the session's budget until the call has its outcome. */
     reservedUsd: z.number().nonnegative().optional(),
+    reservedTokens: z.int().nonnegative().optional(),
+    reservedTurns: z.int().nonnegative().optional(),
     /** The executor's own session to go on with (policy 'resume'). */
     resume: z.string().optional(),
   }),
@@ -67,7 +107,12 @@ export const sessionEventData = {
     callId,
     epoch,
     output: z.string(),
+    /** Set when `output` was shortened: how many characters it had. */
+    fullOutputChars: z.int().nonnegative().optional(),
     structured: z.json().optional(),
+    /** What a Worker's call did to the work directory. */
+    changes: changes.optional(),
+    requestDigest: requestDigest.optional(),
     usage: usage.optional(),
     costUsd: z.number().nonnegative(),
     executorSessionId: z.string().optional(),
@@ -82,11 +127,19 @@ export const sessionEventData = {
     /** Another try makes no sense before (a rate limit's reset, say). */
     retryAt: z.iso.datetime().optional(),
     usage: usage.optional(),
+    requestDigest: requestDigest.optional(),
     executorSessionId: z.string().optional(),
     costUsd: z.number().nonnegative(),
     durationMs: z.number().nonnegative(),
   }),
-  AgentCallCancelled: z.object({ callId, epoch: epoch.optional(), reason: z.string() }),
+  AgentCallCancelled: z.object({
+    callId,
+    epoch: epoch.optional(),
+    reason: z.string(),
+    /** It was claimed, but its executor was never started. */
+    unbegun: z.literal(true).optional(),
+    requestDigest: requestDigest.optional(),
+  }),
   AgentCallInDoubt: z.object({ callId, epoch, owner: z.string(), reason: z.string() }),
   AgentCallResolved: z.object({
     callId,
@@ -102,14 +155,19 @@ export const sessionEventData = {
     costUsd: z.number().nonnegative(),
   }),
   TaskCompleted: z.object({ workItemId, attempt, callId }),
+  /** Without a work item: a gate of the session. */
   QualityGateResult: z.object({
-    workItemId,
+    workItemId: workItemId.optional(),
     attempt,
     callId,
     gateId: z.string(),
     mandatory: z.boolean(),
+    /** As the evaluator said, unless its score is below the gate's threshold. */
     passed: z.boolean(),
+    /** As the evaluator gave it. */
     score: z.number().min(0).max(1),
+    minScore: z.number().min(0).max(1).optional(),
+    label: z.string().optional(),
     explanation: z.string(),
     evidence: z.string().optional(),
   }),
@@ -123,35 +181,58 @@ export const sessionEventData = {
     recommendations: z.array(z.string()),
   }),
   /** The reviewer's answer was no verdict; it is asked again with the errors. */
-  ReviewRejected: z.object({ workItemId, attempt, callId, errors: z.array(z.string()).min(1) }),
+  ReviewRejected: z.object({
+    workItemId: workItemId.optional(),
+    /** Set when a reviewer was asked for a gate. */
+    gateId: z.string().optional(),
+    attempt,
+    callId,
+    errors: z.array(z.string()).min(1),
+  }),
   RevisionRequested: z.object({ workItemId, attempt, feedback: z.array(z.string()) }),
-  WorkItemAccepted: z.object({ workItemId, attempt, qualityScore: z.number().optional() }),
+  WorkItemAccepted: z.object({
+    workItemId,
+    attempt,
+    qualityScore: z.number().optional(),
+    /** Set when a person accepted what reviewer or gates had rejected. */
+    by: z.literal('person').optional(),
+  }),
   WorkItemFailed: z.object({ workItemId, attempt: z.int().nonnegative(), reason: z.string() }),
   WorkItemBlocked: z.object({ workItemId, blockedBy: z.array(workItemId) }),
   /** The next call does not fit: the session waits for money. What runs is finished. */
   BudgetExceeded: z.object({
-    limit: z.enum(['usd', 'calls', 'tokens']),
+    limit: z.enum(['usd', 'calls', 'tokens', 'turns', 'wall-clock']),
+    /** Whose limit; without one the session's. */
+    scope: z.enum(['session', 'manager', 'worker', 'pool']).optional(),
     max: z.number(),
     spent: z.number(),
     reserved: z.number(),
     needed: z.number(),
-    purpose: z.enum(['plan', 'work', 'review']),
+    /** Absent when time ran out, not the means for one call. */
+    purpose: z.enum(['plan', 'work', 'review']).optional(),
   }),
-  BudgetRaised: z.object({
-    maxUsd: z.number().positive().optional(),
-    maxCalls: z.int().positive().optional(),
-    maxTokens: z.int().positive().optional(),
+  BudgetRaised: limitsSchema.extend({
+    maxWallClockMs: z.int().positive().optional(),
+    /** Whose limits; without one the session's. */
+    role: z.enum(['manager', 'worker']).optional(),
   }),
   /** A person has to answer before the session goes on with `subject`. */
   ApprovalRequested: z.object({
     approvalId: z.string().min(1),
-    subject: z.enum(['plan', 'work-item', 'completion']),
+    subject: z.enum(['plan', 'work-item', 'tool', 'cost', 'verdict', 'session-gates', 'completion']),
     workItemId: workItemId.optional(),
     /** What the person decides about, in words. */
     input: z.string(),
+    /** When nobody has answered by then, `onTimeout` happens. */
+    expiresAt: z.iso.datetime().optional(),
+    onTimeout: z.enum(['deny', 'approve', 'escalate']).optional(),
   }),
-  ApprovalGiven: z.object({ approvalId: z.string(), reason: z.string().optional() }),
-  ApprovalDenied: z.object({ approvalId: z.string(), reason: z.string() }),
+  ApprovalGiven: z.object({ approvalId: z.string(), reason: z.string().optional(), by: answeredBy.optional() }),
+  ApprovalDenied: z.object({ approvalId: z.string(), reason: z.string(), by: answeredBy.optional() }),
+  /** Nobody answered in time: it waits on, without limit, marked as overdue. */
+  ApprovalEscalated: z.object({ approvalId: z.string() }),
+  /** A person asked about a rejection grants another revision instead of accepting or refusing. */
+  RevisionGranted: z.object({ approvalId: z.string(), workItemId: workItemId.optional(), feedback: z.string() }),
   SessionPaused: z.object({ reason: z.string() }),
   SessionResumed: z.object({ owner: z.string() }),
   SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),

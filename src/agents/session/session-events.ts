@@ -15,11 +15,12 @@ export const sessionEvents = defineCatalogue(
 
 /** The store, seen as holding sessions. */
 export function sessionStore(store: EventStore): EventStore<SessionEvent> {
-  return withCatalogue(store, sessionEvents)
+  return withCatalogue(store, sessionEvents) as EventStore<SessionEvent>
 }
 
-/** A log may hold other streams than sessions: a session begins with SessionCreated. */
+/** A log may hold other streams than sessions: a session begins with SessionCreated or SessionForked. */
 export async function isSession(store: EventStore, stream: string): Promise<boolean> {
-  for await (const event of store.readStream(stream, { maxCount: 1 })) return event.type === 'SessionCreated'
+  for await (const event of store.readStream(stream, { maxCount: 1 }))
+    return event.type === 'SessionCreated' || event.type === 'SessionForked'
   return false
 }

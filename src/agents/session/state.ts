@@ -1,6 +1,8 @@
 import type { AgentPurpose, AgentRole } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
+import type { StateMap } from './state-map.ts'
+import type { Tally } from './tally.ts'
 
 /** Where a session stands; `unborn` has no event yet. */
 export type SessionStatus = 'unborn' | 'planning' | 'running' | 'paused' | 'completed' | 'failed' | 'cancelled'
@@ -26,7 +28,12 @@ export interface CallState {
   readonly model?: string
   readonly timeoutMs: number
   readonly reservedUsd?: number
+  readonly reservedTokens?: number
+  readonly reservedTurns?: number
+  readonly promptVersion?: number | string
   readonly status: CallStatus
+  /** Made by the session this one was forked from: paid there, not here. */
+  readonly inherited?: true
   /** Set by the claim; a report must carry it (P8). */
   readonly epoch: number
   readonly owner?: string
@@ -38,10 +45,14 @@ export interface CallState {
   readonly lateReport?: true
   readonly costUsd: number
   readonly durationMs?: number
-  readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch'>
+  /** Of calls whose answer has been used, only the beginning of the output is kept; all of it is in the log. */
+  readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch' | 'requestDigest'>
+  readonly requestDigest?: string
+  /** Claimed, but its executor was never started. */
+  readonly unbegun?: true
   readonly error?: { readonly code: string; readonly message: string }
   /** Of a failed call: what it had used, and when another try makes sense. ISO time. */
-  readonly usage?: { readonly inputTokens?: number | undefined; readonly outputTokens?: number | undefined }
+  readonly usage?: SessionEventData['AgentCallFailed']['usage']
   readonly retryAt?: string
   readonly notBefore?: string
 }
@@ -49,11 +60,18 @@ export interface CallState {
 /** Something a person was asked to approve. */
 export interface ApprovalState {
   readonly approvalId: string
-  readonly subject: 'plan' | 'work-item' | 'completion'
+  readonly subject: SessionEventData['ApprovalRequested']['subject']
   readonly workItemId?: string
   readonly input: string
-  readonly status: 'requested' | 'given' | 'denied'
+  /** `revised`: neither accepted nor refused, but sent back once more. */
+  readonly status: 'requested' | 'given' | 'denied' | 'revised'
   readonly reason?: string
+  /** ISO time. */
+  readonly expiresAt?: string
+  readonly onTimeout?: 'deny' | 'approve' | 'escalate'
+  /** It was not answered in time, and waits on. */
+  readonly escalated?: true
+  readonly by?: 'person' | 'timeout'
 }
 
 /** Where a work item stands. */
@@ -62,8 +80,16 @@ export type WorkItemStatus = 'planned' | 'working' | 'checking' | 'reviewing' | 
 /** What a gate said about the current attempt. */
 export type GateOutcome = Pick<
   SessionEventData['QualityGateResult'],
-  'gateId' | 'mandatory' | 'passed' | 'score' | 'explanation' | 'evidence'
+  'gateId' | 'mandatory' | 'passed' | 'score' | 'minScore' | 'label' | 'explanation' | 'evidence'
 >
+/** Where the gates of one attempt at a work item stand, or of one look at a session's result. */
+export interface GateRound {
+  readonly attempt: number
+  readonly gateCallIds: ReadonlyMap<string, string>
+  readonly gates: ReadonlyMap<string, GateOutcome>
+  /** What was wrong with the answer of a reviewer asked for a gate. */
+  readonly gateErrors: ReadonlyMap<string, readonly string[]>
+}
 /** What the Manager said about the current attempt. */
 export type ReviewVerdict = Pick<
   SessionEventData['TaskReviewed'],
@@ -71,7 +97,7 @@ export type ReviewVerdict = Pick<
 >
 
 /** A work item folded from its events. */
-export interface WorkItemState {
+export interface WorkItemState extends GateRound {
   readonly id: string
   readonly title: string
   readonly description: string
@@ -83,14 +109,17 @@ export interface WorkItemState {
   /** Attempts begun; 0 before the first assignment. */
   readonly attempt: number
   readonly revisions: number
+  /** Revisions a person granted beyond `maxRevisions`, and what that person said. */
+  readonly grantedRevisions: number
+  readonly grantedFeedback: readonly string[]
   /** What the next attempt has to mend. */
   readonly feedback: readonly string[]
   /** The newest calls of the current attempt: their fate decides what happens next. */
   readonly workCallId?: string
   readonly reviewCallId?: string
-  readonly gateCallIds: ReadonlyMap<string, string>
-  readonly gates: ReadonlyMap<string, GateOutcome>
   readonly review?: ReviewVerdict
+  /** What the changes of the next attempt are compared to. */
+  readonly workBase?: string
   readonly reviewErrors: readonly string[]
   readonly qualityScore?: number
   readonly reason?: string
@@ -106,22 +135,32 @@ export interface SessionState {
   readonly settings: SessionSettings
   /** Who runs it now, or ran it last. */
   readonly owner: string
+  /** Of a fork: which session's history it goes on from, and up to which event. */
+  readonly forkedFrom?: { readonly sessionId: string; readonly version: number }
   readonly planned: boolean
   readonly planCallId?: string
   readonly strategy: string
   readonly planErrors: readonly string[]
   readonly planRejections: number
   /** In the order of the plan. */
-  readonly workItems: ReadonlyMap<string, WorkItemState>
+  readonly workItems: StateMap<string, WorkItemState>
   /** In the order of their reservation. */
-  readonly calls: ReadonlyMap<string, CallState>
+  readonly calls: StateMap<string, CallState>
+  /** What the calls of each role have cost, and what is held for them. */
+  readonly tallies: Readonly<Record<AgentRole, Tally>>
+  /** The gates that judge the session's result; `attempt` counts the looks at it. */
+  readonly sessionGates: GateRound
   /** Reserved, running, or in doubt and unresolved: what still needs somebody. */
   readonly openCallIds: ReadonlySet<string>
   /** Counts claims over the whole session; the next claim gets the next number. */
   readonly lastEpoch: number
   readonly refusedReports: number
   /** In the order of their requests. */
-  readonly approvals: ReadonlyMap<string, ApprovalState>
+  readonly approvals: StateMap<string, ApprovalState>
+  /** Requested and not answered. */
+  readonly pendingApprovalIds: ReadonlySet<string>
+  /** ISO time. */
+  readonly startedAt?: string
   /** Set while the next call does not fit into the budget. */
   readonly budgetExceeded?: SessionEventData['BudgetExceeded']
   readonly reason?: string
@@ -150,7 +189,7 @@ export const isReserved = (call: CallState): boolean => call.status === 'reserve
 export const isClaimed = (call: CallState): boolean => call.status === 'claimed'
 
 export function pendingApprovals(state: SessionState): ApprovalState[] {
-  return [...state.approvals.values()].filter(({ status }) => status === 'requested')
+  return [...state.pendingApprovalIds].map((approvalId) => state.approvals.get(approvalId)!)
 }
 
 /** Nothing moves until a person has resolved a call in doubt, approved something, or raised the budget. */

@@ -1,6 +1,6 @@
 import { type Spending, spendingOf } from './budget.ts'
+import type { Budget } from './budget-settings.ts'
 import type { SessionEventData } from './schemas.ts'
-import type { Budget } from './settings.ts'
 import {
   type ApprovalState,
   type CallState,
@@ -19,6 +19,8 @@ export interface SessionView {
   readonly phase: string
   readonly workDir: string
   readonly owner: string
+  /** Of a fork: where it comes from. Its totals count only what it did itself. */
+  readonly forkedFrom?: { readonly sessionId: string; readonly version: number }
   /** Who makes the calls: the process that runs the session, or services. */
   readonly dispatch: 'local' | 'topics'
   readonly reason?: string
@@ -62,6 +64,8 @@ export interface CallView {
   readonly attempt: number
   readonly try: number
   readonly status: string
+  /** Made, and paid, by the session this one was forked from. */
+  readonly inherited?: true
   readonly costUsd: number
   readonly predecessor?: string
   readonly resolution?: string
@@ -86,6 +90,7 @@ export interface SessionTotals {
 
 export function sessionView(sessionId: string, state: SessionState, version: number): SessionView {
   const calls = [...state.calls.values()]
+  const own = calls.filter((call) => !call.inherited)
   return {
     sessionId,
     status: shownStatus(state),
@@ -94,13 +99,14 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     phase: state.phase,
     workDir: state.workDir,
     owner: state.owner,
+    ...(state.forkedFrom === undefined ? {} : { forkedFrom: state.forkedFrom }),
     dispatch: state.settings.dispatch,
     ...(state.reason === undefined ? {} : { reason: state.reason }),
-    workItems: [...state.workItems.values()].map((item) => workItemView(item, calls)),
+    workItems: [...state.workItems.values()].map((item) => workItemView(item, own)),
     calls: calls.map(callView),
     approvals: [...state.approvals.values()],
     ...(state.settings.budget === undefined ? {} : { budget: budgetView(state, state.settings.budget) }),
-    totals: totalsOf(state, calls),
+    totals: totalsOf(state, own),
   }
 }
 
@@ -148,6 +154,7 @@ function callView(call: CallState): CallView {
     attempt,
     try: call.try,
     status,
+    ...(call.inherited === undefined ? {} : { inherited: call.inherited }),
     costUsd,
     ...(predecessor === undefined ? {} : { predecessor }),
     ...(resolution === undefined ? {} : { resolution }),

@@ -1,0 +1,50 @@
+import { DuologError } from '../../core/errors.ts'
+import { GATE_PROMPT_VERSION, type GatePromptInput, gatePrompt } from './gate-prompt.ts'
+import { PLAN_PROMPT_VERSION, type PlanPromptInput, planPrompt } from './plan-prompt.ts'
+import { REVIEW_PROMPT_VERSION, type ReviewPromptInput, reviewPrompt } from './review-prompt.ts'
+import { WORK_PROMPT_VERSION, type WorkPromptInput, workPrompt } from './work-prompt.ts'
+
+/** How an agent is asked for one purpose: pure, and with a version that is recorded with each call. */
+export interface Prompt<Input> {
+  /** Change it with the wording. The package's own are whole numbers. */
+  readonly version: number | string
+  /** The same input gives the same text. */
+  readonly render: (input: Input) => string
+}
+
+/** The wording of every call of a session. */
+export interface SessionPrompts {
+  readonly plan: Prompt<PlanPromptInput>
+  readonly work: Prompt<WorkPromptInput>
+  readonly review: Prompt<ReviewPromptInput>
+  readonly gate: Prompt<GatePromptInput>
+}
+
+/** Prompts of a caller's own, each with a text as its version; what is left out is the package's. */
+export type OwnPrompts = { readonly [Purpose in keyof SessionPrompts]?: SessionPrompts[Purpose] }
+
+/** The package's own wording. */
+export const packagePrompts: SessionPrompts = {
+  plan: { version: PLAN_PROMPT_VERSION, render: planPrompt },
+  work: { version: WORK_PROMPT_VERSION, render: workPrompt },
+  review: { version: REVIEW_PROMPT_VERSION, render: reviewPrompt },
+  gate: { version: GATE_PROMPT_VERSION, render: gatePrompt },
+}
+
+/** @throws INVALID_ARGUMENT when a version could be taken for one of the package's */
+export function promptsWith(own: OwnPrompts = {}): SessionPrompts {
+  for (const [purpose, prompt] of Object.entries(own)) {
+    if (typeof prompt?.version === 'string' && prompt.version.length > 0 && prompt.version.length <= 100) continue
+    throw new DuologError(
+      'INVALID_ARGUMENT',
+      `prompts.${purpose}.version: must be a text of 1 to 100 characters, such as "mine-1"; it is recorded with each call`,
+    )
+  }
+  return { ...packagePrompts, ...own }
+}
+
+/** The versions a session is to record, of the prompts that are not the package's own. */
+export function ownVersions(prompts: SessionPrompts): { [Purpose in keyof SessionPrompts]?: string } {
+  const own = Object.entries(prompts).filter(([, { version }]) => typeof version === 'string')
+  return Object.fromEntries(own.map(([purpose, { version }]) => [purpose, String(version)]))
+}

@@ -1,0 +1,160 @@
+import { type GateVerdictResult, type Plan, parseGateVerdict, parsePlan, parseReview } from '../structured-output.ts'
+import type { GateReport, SessionCommand } from './commands.ts'
+import { planEvents } from './plan-events.ts'
+import type { SessionEvent, SessionEventData } from './schemas.ts'
+import { type CallState, isEnded, type SessionState } from './state.ts'
+
+/* P1: pure. P7: a call has exactly one outcome. P8: whoever lost its claim changes nothing. */
+
+type Command<Kind extends SessionCommand['kind']> = Extract<SessionCommand, { kind: Kind }>
+export type Report = Command<
+  'complete' | 'complete-gate' | 'report-failure' | 'report-cancelled' | 'report-unaffordable'
+>
+
+/** What a report by whoever ran the call means; refused, and shown, when its claim is no longer its own (P8). */
+export function report(command: Report, call: CallState, state: SessionState): readonly SessionEvent[] {
+  const holds = call.epoch === command.epoch && call.owner === command.owner
+  if (holds && call.status === 'claimed') return outcome(command, call, state)
+  const repeated = holds && call.status !== 'in-doubt'
+  return repeated || call.lateReport ? [] : [refusedReport(command)]
+}
+
+function refusedReport(command: Report): SessionEvent {
+  const { callId, epoch, owner } = command
+  const reported = (
+    {
+      complete: 'completed',
+      'complete-gate': 'completed',
+      'report-failure': 'failed',
+      'report-cancelled': 'cancelled',
+      'report-unaffordable': 'cancelled',
+    } as const
+  )[command.kind]
+  return { type: 'AgentCallReportRefused', data: { callId, epoch, owner, reported, costUsd: costOf(command) } }
+}
+
+function costOf(command: Report): number {
+  if (command.kind === 'complete') return command.result.costUsd ?? 0
+  return command.kind === 'report-failure' ? (command.paidFor?.costUsd ?? 0) : 0
+}
+
+function outcome(command: Report, call: CallState, state: SessionState): SessionEvent[] {
+  const { callId, epoch } = command
+  switch (command.kind) {
+    case 'complete':
+      return [completed(command), ...(isEnded(state) ? [] : consequences(command, call, state))]
+    case 'complete-gate':
+      return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command.gate, call, state)])]
+    case 'report-failure':
+      return [failed(command)]
+    case 'report-cancelled':
+      return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason, ...digestOf(command) } }]
+    case 'report-unaffordable':
+      return [
+        { type: 'AgentCallCancelled', data: { callId, epoch, reason: 'the pool lacks the means', unbegun: true } },
+        ...(isEnded(state) ? [] : [{ type: 'BudgetExceeded', data: command.exceeded } as const]),
+      ]
+  }
+}
+
+function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
+  return requestDigest === undefined ? {} : { requestDigest }
+}
+
+function completed(command: Command<'complete'>): SessionEvent {
+  const { callId, epoch, result, durationMs, changes } = command
+  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars } = result
+  return {
+    type: 'AgentCallCompleted',
+    data: {
+      callId,
+      epoch,
+      output,
+      costUsd: result.costUsd ?? 0,
+      durationMs,
+      ...digestOf(command),
+      ...(changes === undefined ? {} : { changes }),
+      ...(fullOutputChars === undefined ? {} : { fullOutputChars }),
+      ...(structured === undefined
+        ? {}
+        : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
+      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...(executorSessionId === undefined ? {} : { executorSessionId }),
+      ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
+    },
+  }
+}
+
+function failed(command: Command<'report-failure'>): SessionEvent {
+  const { callId, epoch, error, retryable, retryAt, paidFor = {}, durationMs } = command
+  const { costUsd = 0, usage, executorSessionId } = paidFor
+  return {
+    type: 'AgentCallFailed',
+    data: {
+      callId,
+      epoch,
+      error,
+      retryable,
+      costUsd,
+      durationMs,
+      ...digestOf(command),
+      ...(retryAt === undefined ? {} : { retryAt }),
+      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...(executorSessionId === undefined ? {} : { executorSessionId }),
+    },
+  }
+}
+
+function gateCompleted({ callId, epoch, gate, durationMs }: Command<'complete-gate'>): SessionEvent {
+  return { type: 'AgentCallCompleted', data: { callId, epoch, output: gate.explanation, costUsd: 0, durationMs } }
+}
+
+function consequences({ result }: Command<'complete'>, call: CallState, state: SessionState): SessionEvent[] {
+  const { callId, attempt, workItemId } = call
+  if (call.purpose === 'gate') return [reviewedGate(parseGateVerdict(result), call, state)]
+  if (call.purpose === 'plan') return planConsequences(parsePlan(result), callId, attempt)
+  if (workItemId === undefined) return []
+  if (call.purpose === 'work') return [{ type: 'TaskCompleted', data: { workItemId, attempt, callId } }]
+  const parsed = parseReview(result)
+  if (!parsed.ok) return [{ type: 'ReviewRejected', data: { workItemId, attempt, callId, errors: parsed.errors } }]
+  return [{ type: 'TaskReviewed', data: { workItemId, attempt, callId, ...parsed.review } }]
+}
+
+function planConsequences(parsed: ReturnType<typeof parsePlan>, callId: string, attempt: number): SessionEvent[] {
+  if (!parsed.ok) return [{ type: 'PlanRejected', data: { callId, attempt, errors: parsed.errors } }]
+  return planEvents(callId, parsed.plan.strategy, parsed.plan.workItems.map(asWorkItem))
+}
+
+function asWorkItem({ id, ...planned }: Plan['workItems'][number]): SessionEventData['WorkItemCreated'] {
+  return { workItemId: id, ...planned }
+}
+
+function reviewedGate(parsed: GateVerdictResult, call: CallState, state: SessionState): SessionEvent {
+  if (parsed.ok) return gateResult(parsed.verdict, call, state)
+  const { callId, attempt, workItemId, gateId = '' } = call
+  const of = workItemId === undefined ? {} : { workItemId }
+  return { type: 'ReviewRejected', data: { ...of, gateId, attempt, callId, errors: parsed.errors } }
+}
+
+/** As the evaluator answered; only a score below the gate's threshold fails what it passed. */
+function gateResult(gate: GateReport, call: CallState, state: SessionState): SessionEvent {
+  const { callId, attempt, workItemId, gateId = '' } = call
+  const { mandatory = true, minScore = 0 } = state.settings.gates.find((each) => each.gateId === gateId) ?? {}
+  const { passed, score, label, explanation, evidence } = gate
+  return {
+    type: 'QualityGateResult',
+    data: {
+      ...(workItemId === undefined ? {} : { workItemId }),
+      attempt,
+      callId,
+      gateId,
+      mandatory,
+      passed: passed && score >= minScore,
+      score,
+      explanation,
+      ...(minScore === 0 ? {} : { minScore }),
+      ...(label === undefined ? {} : { label }),
+      ...(evidence === undefined ? {} : { evidence }),
+    },
+  }
+}

@@ -1,0 +1,61 @@
+import type { SessionEvent } from './schemas.ts'
+import { type ApprovalState, isEnded, pendingApprovals, type SessionState } from './state.ts'
+
+/*
+ * P1: pure. The time limits of a session are durable: each stands in an event with the time it is due. Whoever drives the
+ * session asks what is due; firing changes the state so that the same limit never fires twice.
+ */
+
+/** When the next time limit is due, in milliseconds since the epoch; undefined when none is pending. */
+export function nextTimerMs(state: SessionState): number | undefined {
+  const due = [...dueTimes(state)]
+  return due.length === 0 ? undefined : Math.min(...due)
+}
+
+function* dueTimes(state: SessionState): Generator<number> {
+  if (isEnded(state)) return
+  for (const approval of pendingApprovals(state)) if (canExpire(approval)) yield Date.parse(approval.expiresAt!)
+  const deadline = deadlineMs(state)
+  if (deadline !== undefined) yield deadline
+}
+
+function canExpire({ expiresAt, escalated }: ApprovalState): boolean {
+  return expiresAt !== undefined && escalated !== true
+}
+
+/** Undefined also when it has passed and that is recorded. */
+function deadlineMs({ settings, startedAt, budgetExceeded }: SessionState): number | undefined {
+  const { maxWallClockMs } = settings.budget ?? {}
+  if (maxWallClockMs === undefined || startedAt === undefined || budgetExceeded?.limit === 'wall-clock')
+    return undefined
+  return Date.parse(startedAt) + maxWallClockMs
+}
+
+/** What follows from the time being `nowMs`. */
+export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
+  if (isEnded(state)) return []
+  const expired = pendingApprovals(state).filter(
+    (approval) => canExpire(approval) && Date.parse(approval.expiresAt!) <= nowMs,
+  )
+  const deadline = deadlineMs(state)
+  const outOfTime = deadline !== undefined && deadline <= nowMs
+  return [...expired.map(expire), ...(outOfTime ? [outOfTimeEvent(state, nowMs)] : [])]
+}
+
+function expire({ approvalId, onTimeout, expiresAt }: ApprovalState): SessionEvent {
+  const reason = `nobody answered by ${expiresAt}`
+  switch (onTimeout) {
+    case 'escalate':
+      return { type: 'ApprovalEscalated', data: { approvalId } }
+    case 'approve':
+      return { type: 'ApprovalGiven', data: { approvalId, reason, by: 'timeout' } }
+    default:
+      return { type: 'ApprovalDenied', data: { approvalId, reason, by: 'timeout' } }
+  }
+}
+
+function outOfTimeEvent({ settings, startedAt }: SessionState, nowMs: number): SessionEvent {
+  const max = settings.budget?.maxWallClockMs ?? 0
+  const spent = Math.max(0, nowMs - Date.parse(startedAt ?? ''))
+  return { type: 'BudgetExceeded', data: { limit: 'wall-clock', max, spent, reserved: 0, needed: 0 } }
+}
