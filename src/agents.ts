@@ -1,6 +1,12 @@
 export type { GateRunner } from './agents/call-runner.ts'
 export { cassetteFromSession } from './agents/cassette-from-session.ts'
-export { type ComparedItem, type ComparedOutcome, type ComparedSession, compareSessions, type SessionComparison } from './agents/compare-sessions.ts'
+export {
+  type ComparedItem,
+  type ComparedOutcome,
+  type ComparedSession,
+  compareSessions,
+  type SessionComparison,
+} from './agents/compare-sessions.ts'
 export type {
   AgentResponse,
   ForkOptions,
@@ -52,7 +58,9 @@ export { createRedactor, type Redact, type RedactorOptions } from './agents/reda
 export { ManagerAgentService, type RoleServiceOptions, WorkerAgentService } from './agents/role-services.ts'
 export type { SessionAction } from './agents/session/actions.ts'
 export type { Spending } from './agents/session/budget.ts'
+export { type Budget, type BudgetLimits, budgetSchema } from './agents/session/budget-settings.ts'
 export type { ClaimFor, GateReport, SessionCommand, SessionRequest } from './agents/session/commands.ts'
+export { gateSchema, type QualityGate } from './agents/session/gate-settings.ts'
 export { nextActions } from './agents/session/next-actions.ts'
 export {
   type SessionEvent,
@@ -62,8 +70,6 @@ export {
   sessionEventData,
 } from './agents/session/schemas.ts'
 export { sessionEvents } from './agents/session/session-events.ts'
-export { type Budget, type BudgetLimits, budgetSchema } from './agents/session/budget-settings.ts'
-export { gateSchema, type QualityGate } from './agents/session/gate-settings.ts'
 export {
   type SessionSettings,
   type SessionSettingsInput,

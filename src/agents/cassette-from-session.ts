@@ -1,12 +1,11 @@
 import type { EventStore } from '../store/event-store.ts'
 import type { AgentRequest } from './executor.ts'
 import { type Cassette, cassetteOf, type Recording, recordingOf } from './executors/cassette.ts'
+import { foldSession } from './fold-session.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { createRedactor, type Redact } from './redact.ts'
-import { evolveSession, initialSessionState } from './session/evolve.ts'
 import { requestFor } from './session/requests.ts'
 import type { SessionEvent, SessionEventData } from './session/schemas.ts'
-import { sessionStore } from './session/session-events.ts'
 import { callById, type SessionState } from './session/state.ts'
 
 /**
@@ -24,15 +23,15 @@ export async function cassetteFromSession(
   const redact = options.redact ?? createRedactor()
   const requests = new Map<string, AgentRequest>()
   const recordings: Recording[] = []
-  let state = initialSessionState()
-  for await (const event of sessionStore(store).readStream(sessionId)) {
-    state = evolveSession(state, event)
+  let known = false
+  for await (const { event, state } of foldSession(store, sessionId)) {
+    known = true
     noteClaim(requests, sessionId, state, event)
     const ended = endOf(event)
     const request = ended && requests.get(ended.callId)
     if (ended && request) recordings.push(recordingOf(request, ended.outcome, redact))
   }
-  if (state.status === 'unborn') throw sessionNotFound(sessionId)
+  if (!known) throw sessionNotFound(sessionId)
   return cassetteOf(recordings)
 }
 

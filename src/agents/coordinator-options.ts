@@ -3,6 +3,7 @@ import type { Logger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { GateRunner } from './call-runner.ts'
 import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
+import type { ForkChanges } from './fork-session.ts'
 import type { SessionSettingsInput } from './session/settings.ts'
 
 /** What a coordinator works with. */
@@ -43,6 +44,14 @@ export interface RunOptions {
 export interface ResumeOptions extends Pick<RunOptions, 'signal'> {
   /** Hears why it has to wait, e.g. for a dead owner's lease to run out. */
   readonly onWait?: (reason: string) => void
+}
+
+/** Where a fork begins and what it does differently. */
+export interface ForkOptions extends ForkChanges {
+  /** Right after this event of the other session, and what followed from it in the same step. Default: its end. */
+  readonly at?: number
+  /** Of the new session. Default: a new UUID v7. */
+  readonly sessionId?: string
 }
 
 /** A task for an agent, sent by a caller instead of a plan. */

@@ -6,6 +6,7 @@ import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
 import type {
   AgentResponse,
+  ForkOptions,
   KafkaAgentCoordinatorOptions,
   ResumeOptions,
   RunOptions,
@@ -13,6 +14,7 @@ import type {
 } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
+import { type Forked, forkSession } from './fork-session.ts'
 import { commandGate } from './gates/command-gate.ts'
 import { newOwner, newSessionId } from './names.ts'
 import { sessionNotFound } from './read-sessions.ts'
@@ -132,6 +134,17 @@ export class KafkaAgentCoordinator {
       await this.#takeOver(id, state.owner)
     }
     return this.#runToEnd(id, options.signal)
+  }
+
+  /**
+   * Begins a new session that goes on from another one's event; that one is left as it is. `resume` runs it. What was paid
+   * for before is not paid again, here or there. Files are not rewound: give the fork a folder of its own where that matters.
+   * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT
+   */
+  async fork(from: string, options: ForkOptions = {}): Promise<Forked> {
+    await this.#announce()
+    const { sessionId = newSessionId(), ...changes } = options
+    return forkSession({ ...changes, store: this.#options.store, from, sessionId, owner: this.owner })
   }
 
   /** Ends a session; a running executor is stopped, with its process tree, by whoever runs it. */

@@ -1,8 +1,8 @@
 import { DuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { evolveSession, initialSessionState } from './session/evolve.ts'
-import { isSession, sessionStore } from './session/session-events.ts'
-import type { ApprovalState, SessionState } from './session/state.ts'
+import { sessionStateAt } from './fold-session.ts'
+import { isSession } from './session/session-events.ts'
+import type { ApprovalState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 
 /** A session in a list. */
@@ -24,7 +24,7 @@ export async function readSession(
   const { at } = options
   if (at !== undefined && !(Number.isInteger(at) && at > 0))
     throw badPosition(`must be a whole number from 1, not ${at}`)
-  const { state, version } = await foldUpTo(store, sessionId, at)
+  const { state, version } = await sessionStateAt(store, sessionId, at)
   if (state.status === 'unborn') throw sessionNotFound(sessionId)
   if (at !== undefined && version < at) throw badPosition(`the session ends at version ${version}`)
   return sessionView(sessionId, state, version)
@@ -46,7 +46,7 @@ export async function listSessions(store: EventStore): Promise<SessionSummary[]>
   const summaries: SessionSummary[] = []
   for await (const { stream, lastEventAt } of store.listStreams()) {
     if (!(await isSession(store, stream))) continue
-    const { state, version } = await foldUpTo(store, stream)
+    const { state, version } = await sessionStateAt(store, stream)
     const { sessionId, status, task, totals, owner, reason } = sessionView(stream, state, version)
     summaries.push({ sessionId, status, version, task, totals, owner, lastEventAt, ...(reason && { reason }) })
   }
@@ -69,18 +69,4 @@ export async function listApprovals(store: EventStore): Promise<RequestedApprova
 
 function isUnended({ status }: SessionSummary): boolean {
   return status !== 'completed' && status !== 'failed' && status !== 'cancelled'
-}
-
-async function foldUpTo(
-  store: EventStore,
-  stream: string,
-  to?: number,
-): Promise<{ state: SessionState; version: number }> {
-  let state = initialSessionState()
-  let version = 0
-  for await (const event of sessionStore(store).readStream(stream, to === undefined ? {} : { to })) {
-    state = evolveSession(state, event)
-    version = event.streamPosition
-  }
-  return { state, version }
 }

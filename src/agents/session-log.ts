@@ -1,6 +1,7 @@
 import type { Decider } from '../core/decider.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
+import { sessionStateBefore } from './fold-session.ts'
 import type { SessionCommand } from './session/commands.ts'
 import { decideSession } from './session/decide.ts'
 import { evolveSession, initialSessionState } from './session/evolve.ts'
@@ -35,7 +36,12 @@ export class SessionLog {
 
   constructor(store: EventStore<SessionEvent>) {
     this.store = store
-    this.#handler = createCommandHandler({ store, decider: sessionDecider, maxAttempts: 50 })
+    this.#handler = createCommandHandler({
+      store,
+      decider: sessionDecider,
+      maxAttempts: 50,
+      stateBefore: (first) => sessionStateBefore(store as EventStore, first),
+    })
   }
 
   async handle(sessionId: string, command: SessionCommand, options: HandleOptions = {}): Promise<Handled> {

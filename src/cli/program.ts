@@ -4,7 +4,9 @@ import { addApprovalCommands } from './commands/approvals.ts'
 import { addBudgetCommand } from './commands/budget.ts'
 import { addCancelCommand } from './commands/cancel.ts'
 import { addCassetteCommand } from './commands/cassette.ts'
+import { addDiffCommand } from './commands/diff.ts'
 import { addEventsCommand } from './commands/events.ts'
+import { addForkCommand } from './commands/fork.ts'
 import { addResolveCommand } from './commands/resolve.ts'
 import { addResumeCommand } from './commands/resume.ts'
 import { addRunCommand } from './commands/run.ts'
@@ -36,6 +38,8 @@ export function createProgram(): Command {
   addShowCommand(program)
   addEventsCommand(program)
   addCassetteCommand(program)
+  addForkCommand(program)
+  addDiffCommand(program)
   addCancelCommand(program)
   addResolveCommand(program)
   addApprovalCommands(program)

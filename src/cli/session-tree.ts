@@ -19,6 +19,11 @@ export class SessionTree {
     this.#startedAtMs = startedAtMs
   }
 
+  /** What a fork goes on from; before its first event. */
+  beginWith(state: SessionState): void {
+    this.#state = state
+  }
+
   /** Takes in the next event of the session. */
   see(event: RecordedEvent<SessionEvent>, nowMs: number): void {
     this.#state = evolveSession(this.#state, event)

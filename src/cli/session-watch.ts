@@ -1,3 +1,4 @@
+import { sessionStateBefore } from '../agents/fold-session.ts'
 import type { SessionEvent, SessionEventName } from '../agents/session/schemas.ts'
 import { sessionStore } from '../agents/session/session-events.ts'
 import type { RecordedEvent } from '../core/event.ts'
@@ -63,6 +64,7 @@ export class SessionWatch {
   async #follow(): Promise<void> {
     const { store, sessionId } = this.#options
     for await (const event of followStream(sessionStore(store), sessionId, { signal: this.#stop.signal })) {
+      if (event.streamPosition === 1) this.#tree.beginWith(await sessionStateBefore(store, event))
       this.#see(event)
       if (event.streamPosition >= this.#lastVersion) return
     }

@@ -1,4 +1,4 @@
-import type { AnyEvent } from '../core/event.ts'
+import type { AnyEvent, RecordedEvent } from '../core/event.ts'
 import { checkInteger } from './check-arguments.ts'
 import type { Aggregated, AggregateOptions, EventStore } from './event-store.ts'
 
@@ -6,12 +6,15 @@ import type { Aggregated, AggregateOptions, EventStore } from './event-store.ts'
 export async function aggregate<State, E extends AnyEvent>(
   store: Pick<EventStore, 'readStream'>,
   stream: string,
-  { evolve, initialState, from }: AggregateOptions<State, E>,
+  { evolve, initialState, from, stateBefore }: AggregateOptions<State, E>,
 ): Promise<Aggregated<State>> {
   if (from !== undefined) checkInteger('from.version', from.version, 0)
   let state = from === undefined ? initialState() : from.state
   let version = from?.version ?? 0
   for await (const event of store.readStream(stream, { from: version + 1 })) {
+    if (event.streamPosition === 1 && stateBefore !== undefined) {
+      state = await stateBefore(event as unknown as RecordedEvent<E>)
+    }
     state = evolve(state, event as unknown as E)
     version = event.streamPosition
   }

@@ -1,7 +1,7 @@
 import type { Decider } from '../core/decider.ts'
 import { isExpectedVersionConflict } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage } from '../core/event.ts'
-import type { Appended, AppendOptions, EventStore } from './event-store.ts'
+import type { AggregateOptions, Appended, AppendOptions, EventStore } from './event-store.ts'
 import { LruCache } from './lru-cache.ts'
 
 /*
@@ -11,7 +11,8 @@ import { LruCache } from './lru-cache.ts'
  */
 
 /** How commands of one kind of stream are handled. */
-export interface CommandHandlerOptions<State, Command, E extends AnyEvent> {
+export interface CommandHandlerOptions<State, Command, E extends AnyEvent>
+  extends Pick<AggregateOptions<State, E>, 'stateBefore'> {
   /** One with a catalogue of these events, or one that takes any. */
   readonly store: EventStore<E> | EventStore
   readonly decider: Decider<State, Command, E>
@@ -63,7 +64,7 @@ const DEFAULT_CACHED_STREAMS = 1_000
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { decider, maxAttempts = DEFAULT_ATTEMPTS } = options
+  const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore } = options
   const store = options.store as EventStore<E>
   const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
 
@@ -72,6 +73,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     const { state, currentStreamVersion } = await store.aggregateStream<State, E>(stream, {
       evolve: decider.evolve,
       initialState: decider.initialState,
+      ...(stateBefore && { stateBefore }),
       ...(known && { from: { state: known.state, version: known.currentStreamVersion } }),
     })
     return remember(stream, { state, currentStreamVersion })

@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander'
+import { sessionStateBefore } from '../../agents/fold-session.ts'
 import { sessionNotFound } from '../../agents/read-sessions.ts'
 import { evolveSession, initialSessionState } from '../../agents/session/evolve.ts'
 import type { SessionEvent } from '../../agents/session/schemas.ts'
@@ -67,6 +68,7 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
     for await (const event of followStream(store, session, { signal: interrupt.signal })) {
       if (event.streamPosition >= flags.from && (flags.type?.includes(event.type) ?? true))
         await printEvent(event, flags)
+      if (event.streamPosition === 1) state = await sessionStateBefore(store, event as RecordedEvent<SessionEvent>)
       if (flags.follow) state = evolveSession(state, event as RecordedEvent<SessionEvent>)
       if (event.streamPosition >= version && (!flags.follow || isOver(state))) return EXIT.completed
     }

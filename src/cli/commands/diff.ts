@@ -1,0 +1,75 @@
+import type { Command } from 'commander'
+import { type ComparedOutcome, compareSessions, type SessionComparison } from '../../agents/compare-sessions.ts'
+import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { printJson, printLines } from '../output.ts'
+import { table } from '../render/table.ts'
+
+const EXAMPLES = `
+Examples:
+  duolog diff SESSION FORK
+  duolog diff SESSION FORK --json | jq .difference`
+
+export function addDiffCommand(program: Command): void {
+  const command = program
+    .command('diff')
+    .description('compare two sessions: outcome, calls, cost')
+    .argument('<a>', 'one session')
+    .argument('<b>', 'another, perhaps a fork of it')
+  addLogFlags(command, 'the comparison')
+    .addHelpText('after', EXAMPLES)
+    .action((a: string, b: string, flags: LogFlags) =>
+      withLog(flags.log, async (store) => {
+        const comparison = await compareSessions(store, a, b)
+        await (flags.json ? printJson(comparison) : printLines(comparisonLines(comparison)))
+      }),
+    )
+}
+
+interface Row {
+  readonly what: string
+  readonly a: string | number
+  readonly b: string | number
+  readonly difference?: number
+}
+
+function comparisonLines(comparison: SessionComparison): string[] {
+  const { a, b, common } = comparison
+  const lines = table<Row>(rowsOf(comparison), [
+    { header: '', value: ({ what }) => what },
+    { header: `a: ${a.sessionId}`, value: (row) => row.a },
+    { header: `b: ${b.sessionId}`, value: (row) => row.b },
+    { header: 'b - a', value: ({ difference = 0 }) => signed(difference), align: 'right' },
+  ])
+  if (common === undefined) return lines
+  const shared = `Both share the first ${common.version} events of ${common.sessionId}; a fork counts only what it did itself.`
+  return [...lines, '', shared]
+}
+
+function rowsOf({ a, b, difference, workItems }: SessionComparison): Row[] {
+  const accepted = ({ totals }: typeof a) => `${totals.accepted} of ${totals.workItems}`
+  const count = (what: string, name: 'workerCalls' | 'managerCalls' | 'revisions' | 'costUsd'): Row => ({
+    what,
+    a: a.totals[name],
+    b: b.totals[name],
+    difference: difference[name],
+  })
+  return [
+    { what: 'status', a: a.status, b: b.status },
+    { what: 'accepted', a: accepted(a), b: accepted(b), difference: difference.accepted },
+    count('worker calls', 'workerCalls'),
+    count('manager calls', 'managerCalls'),
+    count('revisions', 'revisions'),
+    count('cost, USD', 'costUsd'),
+    ...workItems.map((item) => ({ what: `item ${item.id}`, a: outcome(item.a), b: outcome(item.b) })),
+  ]
+}
+
+function signed(value: number): string {
+  return value === 0 ? '' : `${value > 0 ? '+' : ''}${value}`
+}
+
+function outcome(item: ComparedOutcome | undefined): string {
+  if (item === undefined) return '-'
+  const score = item.qualityScore === undefined ? '' : `, score ${item.qualityScore}`
+  return `${item.status}, ${item.attempts} attempt${item.attempts === 1 ? '' : 's'}${score}, $${item.costUsd.toFixed(2)}`
+}
