@@ -1,4 +1,10 @@
 export {
+  type BreakerStatus,
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  createCircuitBreaker,
+} from './processing/circuit-breaker.ts'
+export {
   type DeadLetter,
   type DeadLetterEvent,
   type DeadLetterStatus,
@@ -33,6 +39,15 @@ export {
   type StepStatus,
 } from './processing/process-manager.ts'
 export type { CompensationState, ProcessState } from './processing/process-state.ts'
+export type {
+  Outcome,
+  ParkedMessage,
+  PartitionLag,
+  Processor,
+  ProcessorBase,
+  ProcessorContext,
+  ProcessorOptions,
+} from './processing/processor-options.ts'
 export {
   defineProjection,
   type Projected,
@@ -48,13 +63,7 @@ export {
   type StartProcessManagerOptions,
   startProcessManager,
 } from './processing/start-process-manager.ts'
-export {
-  type Outcome,
-  type Processor,
-  type ProcessorContext,
-  type ProcessorOptions,
-  startProcessor,
-} from './processing/start-processor.ts'
+export { type BatchProcessorOptions, startBatchProcessor, startProcessor } from './processing/start-processor.ts'
 export {
   type ProjectionStatus,
   type RunningProjection,

@@ -35,6 +35,8 @@ const letterSchema = z.object({
   attempts: z.number(),
   /** How often this message was redriven before. */
   redrives: z.number(),
+  /** When it was put aside, ISO; absent in letters of a program that did not write it. */
+  at: z.string().optional(),
 })
 
 /** A message that was put aside, as it was, with why. */
@@ -69,9 +71,11 @@ export interface Failure {
   readonly reason: string
   readonly error: string
   readonly attempts: number
+  /** ISO time. */
+  readonly at: string
 }
 
-export function toLetter(message: Projected, { group, reason, error, attempts }: Failure): DeadLetter {
+export function toLetter(message: Projected, { group, reason, error, attempts, at }: Failure): DeadLetter {
   const { topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, causationId } = message
   const { [REDRIVES]: redrives = '0', [LETTER]: _, [SOURCE]: __, [POSITION]: ___, ...headers } = message.headers
   return {
@@ -79,7 +83,7 @@ export function toLetter(message: Projected, { group, reason, error, attempts }:
     ...{ group, topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, headers },
     ...(causationId !== undefined && { causationId }),
     ...(isRecordedEvent(message) && { streamPosition: message.streamPosition }),
-    ...{ reason, error, attempts, redrives: Number(redrives) },
+    ...{ reason, error, attempts, redrives: Number(redrives), at },
   }
 }
 
@@ -120,6 +124,11 @@ export function factOf({
 }: Projected): { readonly stream: string; readonly position: number } | undefined {
   const position = Number(headers[POSITION] ?? 0)
   return position > 0 ? { stream: key, position } : undefined
+}
+
+/** How often a message was redriven. */
+export function redrivesOf({ headers }: Projected): number {
+  return Number(headers[REDRIVES] ?? 0)
 }
 
 /** How often and from where a redriven message comes: what a second failure must know of the first. */

@@ -1,13 +1,20 @@
-/** When a handler that failed is tried again. */
+import { ExponentialBackoff, halfJitterGenerator, type IBackoff } from 'cockatiel'
+import type { RetryAdvice } from '../core/errors.ts'
+import { systemClock } from '../store/system.ts'
+import { pause } from '../store/wake-ups.ts'
+
+/** When something that failed is tried again. */
 export interface RetryPolicy {
   /** Tries in all. Default 5. */
   readonly maxAttempts?: number
-  /** Pause before the second try; doubles with each. Default 100. */
+  /** Pause before the second try; doubles with each, half of it at random. Default 100. */
   readonly firstPauseMs?: number
   /** Default 30,000. */
   readonly longestPauseMs?: number
   /** No further try when it would begin later than this after the first, milliseconds. Default: no limit. */
   readonly maxElapsedMs?: number
+  /** Only errors whose `code` is one of these are tried again. Default: whatever `isRetryable` says. */
+  readonly retryableCodes?: readonly string[]
   /** Default: everything, but what says `retry: 'never'` of itself. */
   readonly isRetryable?: (error: unknown) => boolean
 }
@@ -16,19 +23,71 @@ const DEFAULT_ATTEMPTS = 5
 const DEFAULT_FIRST_PAUSE_MS = 100
 const DEFAULT_LONGEST_PAUSE_MS = 30_000
 
-/** How long to wait before the next try, half of it at random so that many do not come at once; nothing: give up. */
-export function pauseBeforeRetry(
+/** Whether the policy tries again after this error at all. */
+export function isRetryable({ retryableCodes, isRetryable = mayHelp }: RetryPolicy, error: unknown): boolean {
+  return retryableCodes === undefined ? isRetryable(error) : retryableCodes.includes(codeOf(error) ?? '')
+}
+
+/** The pauses of one thing that is tried again and again. */
+export class RetryPauses {
+  readonly #policy: RetryPolicy
+  readonly #startedMs: number
+  #backoff: Pick<IBackoff<unknown>, 'next'> | { next(): IBackoff<unknown> }
+  #attempts = 0
+
+  constructor(policy: RetryPolicy, startedMs: number = systemClock.now()) {
+    const { firstPauseMs = DEFAULT_FIRST_PAUSE_MS, longestPauseMs = DEFAULT_LONGEST_PAUSE_MS } = policy
+    this.#policy = policy
+    this.#startedMs = startedMs
+    // Half of each pause at random, so that many do not come at once.
+    const delays = { initialDelay: firstPauseMs, maxDelay: longestPauseMs, generator: halfJitterGenerator }
+    this.#backoff = new ExponentialBackoff(delays)
+  }
+
+  /** How long to wait before the next try; nothing: give up. An error's own `retry.afterMs` is the least. */
+  afterFailure(error: unknown, nowMs: number = systemClock.now()): number | undefined {
+    const { maxAttempts = DEFAULT_ATTEMPTS, maxElapsedMs = Number.POSITIVE_INFINITY } = this.#policy
+    if (++this.#attempts >= maxAttempts || !isRetryable(this.#policy, error)) return undefined
+    const backoff = this.#backoff.next(undefined)
+    this.#backoff = backoff
+    const pauseMs = Math.max(backoff.duration, afterMsOf(error))
+    return nowMs - this.#startedMs + pauseMs > maxElapsedMs ? undefined : pauseMs
+  }
+}
+
+/** Tries `call` as the policy says; rejects with the last error, or at once when the signal fires. */
+export async function tryAgain<T>(
   policy: RetryPolicy,
-  { attempt, elapsedMs, error, random }: { attempt: number; elapsedMs: number; error: unknown; random: number },
-): number | undefined {
-  const { maxAttempts = DEFAULT_ATTEMPTS, maxElapsedMs = Number.POSITIVE_INFINITY, isRetryable = mayHelp } = policy
-  const { firstPauseMs = DEFAULT_FIRST_PAUSE_MS, longestPauseMs = DEFAULT_LONGEST_PAUSE_MS } = policy
-  if (attempt >= maxAttempts || !isRetryable(error)) return undefined
-  const fullMs = Math.min(firstPauseMs * 2 ** (attempt - 1), longestPauseMs)
-  const pauseMs = fullMs * (0.5 + random / 2)
-  return elapsedMs + pauseMs > maxElapsedMs ? undefined : pauseMs
+  call: (attempt: number) => Promise<T>,
+  { signal, onFailure }: { readonly signal?: AbortSignal; readonly onFailure?: (error: unknown) => void } = {},
+): Promise<T> {
+  const pauses = new RetryPauses(policy)
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await call(attempt)
+    } catch (error) {
+      const pauseMs = signal?.aborted ? undefined : pauses.afterFailure(error)
+      if (pauseMs === undefined) throw error
+      onFailure?.(error)
+      await pause(pauseMs, signal)
+      if (signal?.aborted) throw error
+    }
+  }
+}
+
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && 'code' in error ? String(error.code) : undefined
+}
+
+function adviceOf(error: unknown): RetryAdvice | undefined {
+  return error instanceof Error && 'retry' in error ? (error.retry as RetryAdvice) : undefined
 }
 
 function mayHelp(error: unknown): boolean {
-  return !(error instanceof Error && 'retry' in error && error.retry === 'never')
+  return adviceOf(error) !== 'never'
+}
+
+function afterMsOf(error: unknown): number {
+  const advice = adviceOf(error)
+  return typeof advice === 'object' && typeof advice?.afterMs === 'number' ? advice.afterMs : 0
 }

@@ -10,8 +10,9 @@ import {
   redriveDeadLetters,
   showDeadLetter,
 } from '../../src/processing/dead-letters.ts'
+import type { ProcessorOptions } from '../../src/processing/processor-options.ts'
 import type { Projected } from '../../src/processing/projection.ts'
-import { type ProcessorOptions, startProcessor } from '../../src/processing/start-processor.ts'
+import { startProcessor } from '../../src/processing/start-processor.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { type LogKind, until, workbench } from './logs.ts'
 

@@ -1,0 +1,124 @@
+import {
+  type CircuitBreakerPolicy,
+  CircuitState,
+  ConsecutiveBreaker,
+  circuitBreaker,
+  handleWhen,
+  isBrokenCircuitError,
+} from 'cockatiel'
+import { checkInteger } from '../store/check-arguments.ts'
+import { systemClock } from '../store/system.ts'
+import { pause } from '../store/wake-ups.ts'
+
+/*
+ * Stops calling what fails each time, and asks now and then whether it is back. Whoever calls through it waits while it
+ * is open: nothing is refused, nothing is burned.
+ */
+
+/** When a circuit breaker opens, and for how long. */
+export interface CircuitBreakerOptions {
+  /** Failures in a row that open it. Default 10; let it be more than one message is tried. */
+  readonly failures?: number
+  /** How long it stays open before one call may try, milliseconds. Default 30,000. */
+  readonly openMs?: number
+  /** Which errors are failures of what is called, not of the message. Default: all that may be tried again. */
+  readonly counts?: (error: unknown) => boolean
+  /** Hears of every change of its state. */
+  readonly onChange?: (status: BreakerStatus) => void
+}
+
+/** Where a circuit breaker stands. */
+export interface BreakerStatus {
+  /** `half-open`: one call is trying whether it works again. */
+  readonly state: 'closed' | 'open' | 'half-open'
+  /** ISO time at which it opened last, while it is not closed. */
+  readonly openedAt?: string
+  /** ISO time of the next try, while it is open. */
+  readonly probeAt?: string
+  /** What the failure that opened it said. */
+  readonly lastError?: string
+}
+
+/** May be shared by several processors and executors that call the same thing; made by {@link createCircuitBreaker}. */
+export interface CircuitBreaker {
+  readonly status: BreakerStatus
+  /** Calls as soon as it is closed or half open. Rejects with the signal's reason when that fires before. */
+  run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T>
+}
+
+/** A circuit breaker; give it to a processor or an executor, or to several that call the same thing. */
+export function createCircuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
+  return new Breaker(options)
+}
+
+const DEFAULT_FAILURES = 10
+const DEFAULT_OPEN_MS = 30_000
+
+class Breaker implements CircuitBreaker {
+  readonly #policy: CircuitBreakerPolicy
+  readonly #openMs: number
+  #openedMs = 0
+  #lastError: unknown
+
+  constructor({
+    failures = DEFAULT_FAILURES,
+    openMs = DEFAULT_OPEN_MS,
+    counts = mayPass,
+    onChange,
+  }: CircuitBreakerOptions) {
+    checkInteger('failures of a circuit breaker', failures, 1)
+    checkInteger('openMs of a circuit breaker', openMs, 1)
+    this.#openMs = openMs
+    this.#policy = circuitBreaker(handleWhen(counts), {
+      halfOpenAfter: openMs,
+      breaker: new ConsecutiveBreaker(failures),
+    })
+    this.#policy.onBreak((why) => {
+      this.#openedMs = systemClock.now()
+      this.#lastError = 'error' in why ? why.error : undefined
+    })
+    this.#policy.onStateChange(() => onChange?.(this.status))
+  }
+
+  get status(): BreakerStatus {
+    const state = STATES[this.#policy.state] ?? 'closed'
+    if (state === 'closed') return { state }
+    return {
+      state,
+      openedAt: new Date(this.#openedMs).toISOString(),
+      ...(state === 'open' && { probeAt: new Date(this.#openedMs + this.#openMs).toISOString() }),
+      ...(this.#lastError !== undefined && { lastError: messageOf(this.#lastError) }),
+    }
+  }
+
+  async run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+    for (;;) {
+      signal?.throwIfAborted()
+      let began = false
+      try {
+        return await this.#policy.execute(() => {
+          began = true
+          return call()
+        })
+      } catch (error) {
+        // What was called may have a breaker of its own.
+        if (began || !isBrokenCircuitError(error)) throw error
+        await pause(Math.max(1, this.#openedMs + this.#openMs - systemClock.now()), signal)
+      }
+    }
+  }
+}
+
+const STATES: Readonly<Record<number, BreakerStatus['state']>> = {
+  [CircuitState.Closed]: 'closed',
+  [CircuitState.Open]: 'open',
+  [CircuitState.HalfOpen]: 'half-open',
+}
+
+function mayPass(error: unknown): boolean {
+  return !(error instanceof Error && 'retry' in error && error.retry === 'never')
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,133 @@
+import type { AnyEvent, NewEvent } from '../core/event.ts'
+import type { Logger } from '../core/logger.ts'
+import type { Appended, AppendOptions, Checkpoint, Consumer, EventStore } from '../store/event-store.ts'
+import type { BreakerStatus, CircuitBreaker, CircuitBreakerOptions } from './circuit-breaker.ts'
+import type { Projected } from './projection.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+
+/** What shall become of a message; nothing returned means `done`. */
+export type Outcome =
+  | { readonly kind: 'done' }
+  /** The same message again after a pause; what keeps its order waits. Not counted as a failure. */
+  | { readonly kind: 'retryAfter'; readonly afterMs: number }
+  /** Put aside, the partition goes on. */
+  | { readonly kind: 'deadLetter'; readonly reason: string }
+  /** The processor stops; the message is not done. */
+  | { readonly kind: 'stop'; readonly reason: string }
+
+/** What a handler gets beside its message. */
+export interface ProcessorContext<E extends AnyEvent = AnyEvent> {
+  /**
+   * For an append of your own; {@link append} brings it along. In the order of a key it may lie before this message: its
+   * append then needs an idempotency key.
+   */
+  readonly checkpoint: Checkpoint
+  /** Fires when the partition is taken away, the processor stops, or the time limit is over. */
+  readonly signal: AbortSignal
+  /** From 1; grows when the handler failed or asked for a retry. */
+  readonly attempt: number
+  /** How often the message was put aside and sent again. */
+  readonly redrives: number
+  /**
+   * Appends exactly once, however often the message comes: with the checkpoint where that is possible, under an idempotency
+   * key made of the group and the message (unless you give one). Once per message: what belongs together is one append.
+   *
+   * @throws ABORTED when this attempt is over.
+   */
+  append(stream: string, events: readonly NewEvent<E>[], options?: Omit<AppendOptions, 'checkpoint'>): Promise<Appended>
+}
+
+/** What both kinds of processors take. */
+export interface ProcessorBase<E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly group: string
+  /** Default: the event topic. */
+  readonly topics?: readonly string[]
+  /** The topic the store keeps events in. Default `session.events`. */
+  readonly eventTopic?: string
+  readonly from?: 'beginning' | 'end'
+  /** When a handler that rejected is tried again; after the last try the message is put aside. */
+  readonly retry?: RetryPolicy
+  /** Opens after many failures in a row: the partitions then wait and no message is burned. Default: none. */
+  readonly breaker?: CircuitBreakerOptions | CircuitBreaker
+  /** A handler that takes longer has failed (TIMEOUT); its signal fires. Default: no limit. */
+  readonly timeoutMs?: number
+  /** A handler at work for so long is said to the log, again after twice as long. Default 30,000. */
+  readonly slowAfterMs?: number
+  /** How long a running handler may go on when the partition is taken away or the processor stops. Default 5,000. */
+  readonly graceMs?: number
+  /** When handlers keep the event loop from turning for so long, `onError` hears EVENT_LOOP_BLOCKED. Default 1,000. */
+  readonly blockedAfterMs?: number
+  /**
+   * A message nobody here can read: unknown type, newer version, data the catalogue refuses, a record that is no message.
+   * `wait` (default): it holds its place until a program that can read it is started; `skip`: passed over;
+   * `deadLetter`: put aside; `stop`: the processor stops.
+   */
+  readonly unreadable?: 'wait' | 'skip' | 'deadLetter' | 'stop'
+  readonly onError?: (error: unknown, message: Projected | undefined, attempt: number) => void
+  readonly logger?: Logger
+}
+
+/** What {@link startProcessor} takes. */
+export interface ProcessorOptions<E extends AnyEvent> extends ProcessorBase<E> {
+  /** When it rejects, it is tried again as `retry` says; then the message is put aside. */
+  readonly handler: (
+    message: Projected<E>,
+    context: ProcessorContext<E>,
+  ) => Promise<Outcome | undefined> | Promise<void>
+  /**
+   * What is kept in order. `partition` (default): each message waits for the one before; a failing one holds up its
+   * partition. `key`: messages of different keys go side by side; behind one that waits for its retry only its key waits.
+   */
+  readonly order?: 'partition' | 'key'
+  /** Handler calls at once per partition; more than 1 means `order: 'key'`. Default 1, with `order: 'key'` 8. */
+  readonly concurrency?: number
+  /**
+   * Messages per partition that may be read and not done, with `order: 'key'`. So many come again after a crash at most;
+   * when so many wait, the partition is not read on. Default 1,000.
+   */
+  readonly maxInFlight?: number
+}
+
+/** A message that waits for its next try. */
+export interface ParkedMessage {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  readonly key: string
+  readonly type: string
+  readonly attempt: number
+  /** ISO time of the next try. */
+  readonly dueAt: string
+  readonly reason: string
+  /** Messages of its key that wait behind it. */
+  readonly waitingBehind: number
+}
+
+/** How far a partition of this processor is behind. */
+export interface PartitionLag {
+  readonly topic: string
+  readonly partition: number
+  /** Offsets between what is done and the end. On Kafka markers of transactions count too. */
+  readonly records: number
+  /** Age of the oldest message that was read and is not done; 0 when there is none. */
+  readonly seconds: number
+}
+
+/** A running processor. */
+export interface Processor extends Consumer {
+  /** Resolves when it has stopped, with the reason if a handler asked for it. */
+  readonly stopped: Promise<string | undefined>
+  /** No handler is called until `resume`; those at work finish. The partitions stay with this member. */
+  pause(): void
+  resume(): void
+  readonly isPaused: boolean
+  /** How far this member's partitions are behind; other members tell of theirs. */
+  lag(): Promise<readonly PartitionLag[]>
+  /** The messages that wait for their next try. They are not done: after a crash they come again, in order. */
+  parked(): readonly ParkedMessage[]
+  /** Nothing when it has none. */
+  readonly breaker: BreakerStatus | undefined
+  /** Calls no handler any more, gives those at work `graceMs` to finish, then fires their signals. Idempotent. */
+  stop(): Promise<void>
+}

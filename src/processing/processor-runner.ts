@@ -1,0 +1,203 @@
+import { DuologError } from '../core/errors.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { silentLogger } from '../core/logger.ts'
+import type { Consumer, ConsumerContext, PartitionPosition, TakenPartition } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+import { pause } from '../store/wake-ups.ts'
+import { type BreakerStatus, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
+import { deadLetterEventNames, redriveTopic } from './dead-letter.ts'
+import { KeyLanes, Slots } from './key-lanes.ts'
+import { MessageBatcher } from './message-batcher.ts'
+import { processEventNames } from './process-events.ts'
+import type { ParkedMessage, PartitionLag, Processor, ProcessorBase } from './processor-options.ts'
+import type { Projected } from './projection.ts'
+import { isRetryable } from './retry-policy.ts'
+import { workOf } from './work.ts'
+import { type CallHandler, WorkSettler } from './work-settler.ts'
+
+/*
+ * A consumer whose messages are brought to an end by a handler, and what a person wants to know of it.
+ *
+ * P6 A partition whose checkpoint lies behind the end of the log is not touched: nothing is guessed.
+ * P9 Whatever a handler does, reading, membership and the other keys do not wait for it.
+ */
+
+export interface RunnerOptions<E extends AnyEvent> extends ProcessorBase<E> {
+  readonly call: CallHandler<E>
+  readonly concurrency: number
+  readonly maxInFlight: number
+  readonly batches?: { readonly maxMessages: number; readonly maxWaitMs: number }
+}
+
+interface Partition<E extends AnyEvent> {
+  readonly taken: TakenPartition
+  readonly lanes: KeyLanes
+  readonly slots: Slots
+  readonly batcher: MessageBatcher<E> | undefined
+}
+
+const LOOK_AGAIN_MS = 10
+
+export class ProcessorRunner<E extends AnyEvent> implements Processor {
+  readonly ready: Promise<void>
+  readonly ended: Promise<void>
+  readonly stopped: Promise<string | undefined>
+  readonly #options: RunnerOptions<E>
+  readonly #consumer: Consumer
+  readonly #settler: WorkSettler<E>
+  readonly #circuit: CircuitBreaker | undefined
+  readonly #partitions = new Map<string, Partition<E>>()
+  readonly #end = Promise.withResolvers<string | undefined>()
+  #stopping: Promise<void> | undefined
+
+  constructor(options: RunnerOptions<E>) {
+    this.#options = options
+    this.stopped = this.#end.promise
+    this.#circuit = this.#createCircuit()
+    const onStop = (reason: string) => void this.#stop(reason)
+    this.#settler = new WorkSettler({ ...options, circuit: this.#circuit, onStop })
+    const { store, group, eventTopic = DEFAULT_EVENT_TOPIC, topics = [eventTopic], from } = options
+    this.#consumer = store.consume({
+      group,
+      topics: topics.includes(eventTopic) ? [...topics, redriveTopic(group)] : topics,
+      ...(from && { from }),
+      maxInFlight: options.maxInFlight,
+      onTaken: (partition) => this.#take(partition),
+      handler: (message, context) => this.#handle(message, context),
+      unreadable: (error, message, context) => this.#unreadable(error, message as Projected<E>, context),
+      onError: (error, message, attempt) => this.#settler.report(error, message, attempt),
+    })
+    this.ready = this.#consumer.ready
+    this.ended = this.#consumer.ended
+    void this.ended.then(() => this.#end.resolve(undefined))
+  }
+
+  get isPaused(): boolean {
+    return !this.#settler.gate.isOpen
+  }
+
+  get breaker(): BreakerStatus | undefined {
+    return this.#circuit?.status
+  }
+
+  pause(): void {
+    this.#settler.gate.set(false)
+  }
+
+  resume(): void {
+    if (this.#stopping === undefined) this.#settler.gate.set(true)
+  }
+
+  async lag(): Promise<readonly PartitionLag[]> {
+    const partitions = [...this.#partitions.values()].filter(({ taken }) => !taken.signal.aborted)
+    const topics = [...new Set(partitions.map(({ taken }) => taken.topic))]
+    const ends = (await Promise.all(topics.map((topic) => this.#options.store.partitionEnds(topic)))).flat()
+    const nowMs = systemClock.now()
+    return partitions.map(({ taken }) => {
+      const { topic, partition } = taken
+      const records = Math.max(0, (endOf(ends, taken)?.offset ?? 0) - taken.position())
+      const oldest = taken.oldestTimestamp()
+      const seconds = oldest === undefined ? 0 : Math.max(0, (nowMs - Date.parse(oldest)) / 1000)
+      return { topic, partition, records, seconds }
+    })
+  }
+
+  parked(): readonly ParkedMessage[] {
+    return this.#settler.parked.list((message) => {
+      const { lanes, batcher } = this.#partitions.get(placeOf(message)) ?? {}
+      return batcher === undefined ? (lanes?.waitingBehind(message.key) ?? 0) : 0
+    })
+  }
+
+  stop(): Promise<void> {
+    return this.#stop(undefined)
+  }
+
+  #stop(reason: string | undefined): Promise<void> {
+    this.#stopping ??= this.#wind(reason)
+    return this.#stopping
+  }
+
+  /** Handlers at work may finish; who asked for the stop is one of them no more. */
+  async #wind(reason: string | undefined): Promise<void> {
+    this.#settler.gate.set(false)
+    const endMs = systemClock.now() + (this.#options.graceMs ?? DEFAULT_GRACE_MS)
+    while (this.#settler.running > 0 && systemClock.now() < endMs) await pause(LOOK_AGAIN_MS)
+    this.#end.resolve(reason)
+    await this.#consumer.stop()
+  }
+
+  async #take(taken: TakenPartition): Promise<void> {
+    const { store, group, concurrency, batches } = this.#options
+    const end = endOf(await store.partitionEnds(taken.topic), taken)
+    const position = taken.position()
+    if (end !== undefined && position > end.offset) throw aheadOfLog(group, end, position)
+    const slots = new Slots(concurrency)
+    const settle = (work: Parameters<WorkSettler<E>['settle']>[0]) => this.#settler.settle(work, slots)
+    const batcher = batches && new MessageBatcher<E>({ ...batches, settle })
+    this.#partitions.set(placeOf(taken), { taken, lanes: new KeyLanes(), slots, batcher })
+  }
+
+  async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
+    if (isOurs(message)) return
+    const { lanes, slots, batcher } = this.#partitionOf(message)
+    if (batcher !== undefined) return batcher.add(message, context)
+    await lanes.run(message.key, () => this.#settler.settle(workOf(message, context), slots))
+  }
+
+  async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
+    if (isOurs(message)) return
+    const { lanes, batcher } = this.#partitionOf(message)
+    const task = () => this.#settler.unreadable(error, workOf(message, context))
+    await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(task))
+  }
+
+  #partitionOf(message: Projected): Partition<E> {
+    const partition = this.#partitions.get(placeOf(message))
+    if (partition === undefined) throw new Error(`Partition ${placeOf(message)} was not taken.`)
+    return partition
+  }
+
+  #createCircuit(): CircuitBreaker | undefined {
+    const { breaker, retry = {}, group, logger = silentLogger } = this.#options
+    if (breaker === undefined || 'run' in breaker) return breaker
+    return createCircuitBreaker({
+      counts: (error) => !isAbort(error) && isRetryable(retry, error),
+      ...breaker,
+      onChange: (status) => {
+        logger.warn({ group, ...status }, `The circuit breaker is ${status.state}`)
+        breaker.onChange?.(status)
+      },
+    })
+  }
+}
+
+const DEFAULT_GRACE_MS = 5_000
+
+function isOurs({ type }: Projected): boolean {
+  return deadLetterEventNames.has(type) || processEventNames.has(type)
+}
+
+function isAbort(error: unknown): boolean {
+  return error instanceof Error && error.name === 'AbortError'
+}
+
+type Place = Omit<PartitionPosition, 'offset'>
+
+function placeOf({ topic, partition }: Place): string {
+  return `${topic}/${partition}`
+}
+
+function endOf(ends: readonly PartitionPosition[], place: Place): PartitionPosition | undefined {
+  return ends.find((end) => placeOf(end) === placeOf(place))
+}
+
+function aheadOfLog(group: string, { topic, partition, offset }: PartitionPosition, position: number): DuologError {
+  return new DuologError(
+    'CHECKPOINT_AHEAD',
+    `The group "${group}" is at ${position} of partition ${partition} of "${topic}", but the log ends at ${offset}: it is ` +
+      'another log, records were lost, or the topic was made again. Nothing of it is handled. Restore the log, or use a ' +
+      'new group to read what is there.',
+  )
+}

@@ -1,0 +1,68 @@
+import type { AnyEvent, RecordedEvent } from '../core/event.ts'
+import { isRecordedEvent } from '../core/event.ts'
+import { reach } from '../core/reach.ts'
+import type { Checkpoint, EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { deadLetterStream, factOf, redriveHeaders, toCopy, toLetter } from './dead-letter.ts'
+import type { Projected } from './projection.ts'
+import { codeOf } from './retry-policy.ts'
+
+/*
+ * P2 P6 A dead letter, its copy and, where it may, the checkpoint are one append: no message is lost between two topics.
+ * P5 Its idempotency key is its place: put aside twice it is one letter.
+ */
+
+export interface Aside {
+  readonly message: Projected
+  readonly group: string
+  readonly attempts: number
+  readonly why: Why
+  readonly checkpoint: Checkpoint | undefined
+}
+
+export interface Why {
+  readonly reason: string
+  /** The error's code or name. */
+  readonly error: string
+}
+
+export async function putAside<E extends AnyEvent>(store: EventStore<E>, aside: Aside): Promise<void> {
+  const { group, attempts, why, checkpoint } = aside
+  const message = await withOrigin(store, aside.message)
+  const at = new Date(systemClock.now()).toISOString()
+  const letter = toLetter(message, { ...why, group, attempts, at })
+  reach('processor.put-aside.begin')
+  const put = { type: 'DeadLettered', data: letter } as unknown as E
+  const { topic, partition, offset } = aside.message
+  await store.appendToStream(deadLetterStream(letter.topic), [put], {
+    idempotencyKey: `letter:${topic}/${partition}/${offset}/${group}`.slice(0, 256),
+    outgoing: [toCopy(letter)],
+    ...(checkpoint && { checkpoint }),
+  })
+  reach('processor.put-aside.done')
+}
+
+/** A redriven event stands for the fact itself. */
+export async function resolveFact<E extends AnyEvent>(
+  store: EventStore<E>,
+  message: Projected<E>,
+): Promise<Projected<E>> {
+  const fact = isRecordedEvent(message) ? undefined : factOf(message)
+  if (fact === undefined) return message
+  const range = { from: fact.position, to: fact.position }
+  for await (const event of store.readStream<E>(fact.stream, range)) return event
+  return message
+}
+
+/** What failed again is a letter of the topic it came from at first, and knows how often it was redriven. */
+async function withOrigin<E extends AnyEvent>(store: EventStore<E>, message: Projected): Promise<Projected> {
+  const fact = isRecordedEvent(message) ? undefined : factOf(message)
+  if (fact === undefined) return message
+  const event: RecordedEvent | Projected = await resolveFact(store, message as Projected<E>)
+  return { ...event, headers: { ...event.headers, ...redriveHeaders(message) } }
+}
+
+export function whyOf(error: unknown): Why {
+  if (!(error instanceof Error)) return { reason: String(error), error: 'Error' }
+  return { reason: error.message, error: codeOf(error) ?? error.name }
+}

@@ -1,0 +1,267 @@
+import { DuologError, isDuologError } from '../core/errors.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { type Logger, silentLogger } from '../core/logger.ts'
+import { reach } from '../core/reach.ts'
+import { describe, invalidArgument } from '../store/check-arguments.ts'
+import { systemClock } from '../store/system.ts'
+import { pause } from '../store/wake-ups.ts'
+import type { CircuitBreaker } from './circuit-breaker.ts'
+import { EventLoopWatch } from './event-loop-watch.ts'
+import { callWithin } from './handler-call.ts'
+import { Gate, type Slots } from './key-lanes.ts'
+import { ParkedMessages } from './parked-messages.ts'
+import { processorContext } from './processor-context.ts'
+import type { Outcome, ProcessorBase, ProcessorContext } from './processor-options.ts'
+import type { Projected } from './projection.ts'
+import { putAside, resolveFact, type Why, whyOf } from './put-aside.ts'
+import { RetryPauses } from './retry-policy.ts'
+import type { Work } from './work.ts'
+
+/*
+ * Brings a piece of work to an end, whatever its handler does: done, or put aside. It rejects only when the partition was
+ * taken away or the processor stops; a store that is away is waited for.
+ *
+ * P6 What waits for its next try is not done: nothing of it is recorded anywhere, and the checkpoint stays before it.
+ */
+
+export type CallHandler<E extends AnyEvent> = (
+  messages: readonly Projected<E>[],
+  context: ProcessorContext<E>,
+) => Promise<unknown>
+
+export interface SettlerOptions<E extends AnyEvent> extends ProcessorBase<E> {
+  readonly call: CallHandler<E>
+  readonly circuit: CircuitBreaker | undefined
+  /** A handler, or the policy, wants the processor to stop. */
+  readonly onStop: (reason: string) => void
+}
+
+type Verdict = 'settled' | { readonly pauseMs: number; readonly reason: string }
+
+const DEFAULT_SLOW_AFTER_MS = 30_000
+const DEFAULT_GRACE_MS = 5_000
+const DEFAULT_BLOCKED_AFTER_MS = 1_000
+const STORE_PAUSE_MS = 100
+const LONGEST_STORE_PAUSE_MS = 5_000
+
+export class WorkSettler<E extends AnyEvent> {
+  readonly gate = new Gate()
+  readonly parked = new ParkedMessages()
+  readonly #options: SettlerOptions<E>
+  readonly #watch: EventLoopWatch<Projected>
+  readonly #logger: Logger
+
+  constructor(options: SettlerOptions<E>) {
+    this.#options = options
+    this.#logger = options.logger ?? silentLogger
+    this.#watch = new EventLoopWatch({
+      blockedAfterMs: options.blockedAfterMs ?? DEFAULT_BLOCKED_AFTER_MS,
+      onBlocked: (blockedMs, messages) => this.#blocked(blockedMs, messages),
+    })
+  }
+
+  /** Handler calls under way. */
+  get running(): number {
+    return this.#watch.running
+  }
+
+  async settle(work: Work<E>, slots: Slots): Promise<void> {
+    const { retry = {} } = this.#options
+    const delivered = work.messages
+    const resolved = await this.#insist(work, () =>
+      Promise.all(delivered.map((message) => resolveFact(this.#options.store, message))),
+    )
+    const pauses = new RetryPauses(retry)
+    for (let attempt = 1; ; attempt++) {
+      const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
+      if (verdict === 'settled') return
+      await this.#park(work, attempt, verdict)
+    }
+  }
+
+  /** A message that cannot be handed to a handler. */
+  async unreadable(error: unknown, work: Work<E>): Promise<void> {
+    const { unreadable = 'wait' } = this.#options
+    const [message] = work.messages
+    const reason = whyOf(error).reason
+    this.report(error, message, 1)
+    if (unreadable === 'deadLetter') await this.#putAside(work, work.messages, { attempts: 1, why: whyOf(error) })
+    if (unreadable === 'stop') return this.#stop(work, `It came to a message it cannot read: ${reason}`)
+    for (let attempt = 2; unreadable === 'wait'; attempt++) {
+      await this.#park(work, attempt - 1, { pauseMs: storePause(attempt), reason })
+      this.report(error, message, attempt)
+    }
+  }
+
+  report(error: unknown, message: Projected | undefined, attempt: number): void {
+    const { group, onError } = this.#options
+    const { eventId, type } = message ?? {}
+    this.#logger.warn({ err: error, group, message: eventId, type, attempt }, 'A handler failed')
+    tell(() => onError?.(error, message, attempt))
+  }
+
+  async #try(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>): Promise<Verdict> {
+    try {
+      const outcome = await this.#call(work, attempt, slots)
+      if (outcome.kind === 'retryAfter') return { pauseMs: outcome.afterMs, reason: 'its handler asked for it' }
+      if (outcome.kind === 'stop') await this.#stop(work, outcome.reason)
+      if (outcome.kind === 'deadLetter')
+        await this.#putAside(work, delivered, { attempts: attempt, why: { ...outcome, error: 'deadLetter' } })
+      return 'settled'
+    } catch (error) {
+      if (work.signal.aborted || isDuologError(error, 'CHECKPOINT_FENCED')) throw error
+      this.report(error, work.messages[0], attempt)
+      return this.#afterFailure(work, { attempt, pauses, slots, delivered }, error)
+    }
+  }
+
+  async #afterFailure(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>, error: unknown): Promise<Verdict> {
+    const pauseMs = pauses.afterFailure(error)
+    if (pauseMs !== undefined) return { pauseMs, reason: whyOf(error).reason }
+    if (delivered.length > 1) await this.#oneByOne({ ...work, messages: delivered }, slots)
+    else await this.#putAside(work, delivered, { attempts: attempt, why: whyOf(error) })
+    return 'settled'
+  }
+
+  /** What is wrong with a batch is often wrong with one message: that one is put aside, the others are not. */
+  async #oneByOne(work: Work<E>, slots: Slots): Promise<void> {
+    for (const message of work.messages) {
+      const checkpoint = () => ({ ...work.checkpoint(), offset: message.offset + 1 })
+      await this.settle({ ...work, messages: [message], checkpoint, ownCheckpoint: checkpoint }, slots)
+    }
+  }
+
+  async #call(work: Work<E>, attempt: number, slots: Slots): Promise<Outcome> {
+    const { circuit } = this.#options
+    const { signal } = work
+    await this.gate.pass(signal)
+    const call = () => slots.use(() => this.#callHandler(work, attempt), signal)
+    return circuit === undefined ? call() : circuit.run(call, signal)
+  }
+
+  async #callHandler(work: Work<E>, attempt: number): Promise<Outcome> {
+    const { store, group, call, timeoutMs, slowAfterMs = DEFAULT_SLOW_AFTER_MS } = this.#options
+    const { graceMs = DEFAULT_GRACE_MS } = this.#options
+    const [message] = work.messages
+    const onSlow = (tookMs: number) => this.#slow(tookMs, message)
+    await this.gate.pass(work.signal)
+    reach('processor.handle.begin')
+    const outcome = await this.#watch.during(message as Projected, () =>
+      callWithin({ timeoutMs, slowAfterMs, graceMs, onSlow }, work.signal, async (signal) =>
+        call(work.messages, processorContext({ store, group, work, attempt, signal })),
+      ),
+    )
+    reach('processor.handle.done')
+    return checked(outcome)
+  }
+
+  async #park(work: Work<E>, attempt: number, verdict: Exclude<Verdict, 'settled'>): Promise<void> {
+    const [message] = work.messages
+    reach('processor.park.begin')
+    const dueMs = systemClock.now() + verdict.pauseMs
+    const unpark = this.parked.add({ message: message as Projected, attempt, dueMs, reason: verdict.reason })
+    await pause(verdict.pauseMs, work.signal)
+    unpark()
+    work.signal.throwIfAborted()
+    reach('processor.park.done')
+  }
+
+  async #putAside(
+    work: Work<E>,
+    messages: readonly Projected[],
+    { attempts, why }: { readonly attempts: number; readonly why: Why },
+  ): Promise<void> {
+    const { store, group } = this.#options
+    for (const message of messages) {
+      await this.#insist(work, async () => {
+        // Of a batch only what is past this one: the others are not put aside yet.
+        const own = work.ownCheckpoint()
+        const checkpoint = own && { ...own, offset: message.offset + 1 }
+        await putAside(store, { message, group, attempts, why, checkpoint })
+      })
+    }
+  }
+
+  /** Until the store has done it. */
+  async #insist<T>(work: Work<E>, step: () => Promise<T>): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      work.signal.throwIfAborted()
+      try {
+        return await step()
+      } catch (error) {
+        if (work.signal.aborted || isDuologError(error, 'CHECKPOINT_FENCED')) throw error
+        this.report(error, work.messages[0], attempt)
+        await pause(storePause(attempt), work.signal)
+      }
+    }
+  }
+
+  /** Never returns: the work is not done. */
+  async #stop(work: Work<E>, reason: string): Promise<never> {
+    this.#options.onStop(reason)
+    await this.gate.pass(work.signal)
+    throw new DuologError('ABORTED', `The processor stops: ${reason}`)
+  }
+
+  #slow(tookMs: number, message: Projected | undefined): void {
+    const { group } = this.#options
+    const { topic, partition, offset, type } = message ?? {}
+    this.#logger.warn({ group, topic, partition, offset, type, tookMs }, 'A handler is at work for long')
+  }
+
+  #blocked(blockedMs: number, messages: readonly Projected[]): void {
+    const error = loopBlocked(blockedMs, messages)
+    this.#logger.error({ err: error, group: this.#options.group, blockedMs }, 'The event loop was blocked')
+    tell(() => this.#options.onError?.(error, messages[0], 1))
+  }
+}
+
+interface Try<E extends AnyEvent> {
+  readonly attempt: number
+  readonly pauses: RetryPauses
+  readonly slots: Slots
+  /** As they came; a redriven event is a pointer there. */
+  readonly delivered: readonly Projected<E>[]
+}
+
+const KINDS: readonly unknown[] = ['done', 'retryAfter', 'deadLetter', 'stop']
+
+function checked(given: unknown): Outcome {
+  if (given === undefined) return { kind: 'done' }
+  const outcome = given as Partial<Record<string, unknown>> | null
+  if (!KINDS.includes(outcome?.kind)) {
+    throw invalidArgument(`A handler must return nothing or { kind: ${KINDS.join(' | ')} }, got ${describe(given)}.`)
+  }
+  const isPause = typeof outcome?.afterMs === 'number' && outcome.afterMs >= 0 && outcome.afterMs <= MAX_PAUSE_MS
+  if (outcome?.kind === 'retryAfter' && !isPause) {
+    const got = describe(outcome.afterMs)
+    throw invalidArgument(`A handler's retryAfter needs afterMs, milliseconds from 0 to ${MAX_PAUSE_MS}, got ${got}.`)
+  }
+  return given as Outcome
+}
+
+/** What a timer can wait. */
+const MAX_PAUSE_MS = 2_147_483_647
+
+function storePause(attempt: number): number {
+  return Math.min(STORE_PAUSE_MS * 2 ** (attempt - 1), LONGEST_STORE_PAUSE_MS)
+}
+
+/** A listener that throws must not end the work. */
+function tell(listener: () => void): void {
+  try {
+    listener()
+  } catch {
+    // What it was told of is dealt with all the same.
+  }
+}
+
+function loopBlocked(blockedMs: number, messages: readonly Projected[]): DuologError {
+  const at = messages.slice(0, 5).map(({ type, topic, partition, offset }) => `${type} ${topic}/${partition}/${offset}`)
+  return new DuologError(
+    'EVENT_LOOP_BLOCKED',
+    `The event loop stood still for ${blockedMs} ms, and timers, heartbeats and other handlers with it, while handlers were ` +
+      `at work on ${at.join(', ')}. Move long computations to a worker thread, or let them pause. (A process that was ` +
+      'suspended looks the same.)',
+  )
+}

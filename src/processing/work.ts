@@ -1,0 +1,34 @@
+import type { AnyEvent } from '../core/event.ts'
+import type { Checkpoint, ConsumerContext } from '../store/event-store.ts'
+import { redrivesOf } from './dead-letter.ts'
+import type { Projected } from './projection.ts'
+
+/** What a handler gets at once: one message, or a batch of them in order. */
+export interface Work<E extends AnyEvent> {
+  readonly messages: readonly Projected<E>[]
+  /** How often the most often redriven one of them was redriven. */
+  readonly redrives: number
+  /** Fires when the partition is taken away or the consumer stops. */
+  readonly signal: AbortSignal
+  checkpoint(): Checkpoint
+  /** The one past this work; nothing while something before it is not done. */
+  ownCheckpoint(): Checkpoint | undefined
+}
+
+export function workOf<E extends AnyEvent>(message: Projected<E>, context: ConsumerContext): Work<E> {
+  const own = () => (context.checkpoint.offset > message.offset ? context.checkpoint : undefined)
+  const { signal } = context
+  const redrives = redrivesOf(message)
+  return { messages: [message], redrives, signal, checkpoint: () => context.checkpoint, ownCheckpoint: own }
+}
+
+/** Messages that follow each other, all before them done: the checkpoint past the last is the batch's own. */
+export function batchOf<E extends AnyEvent>(
+  messages: readonly [Projected<E>, ...Projected<E>[]],
+  context: ConsumerContext,
+): Work<E> {
+  const last = messages[messages.length - 1] ?? messages[0]
+  const past = (): Checkpoint => ({ ...context.checkpoint, offset: last.offset + 1 })
+  const redrives = Math.max(...messages.map(redrivesOf))
+  return { messages, redrives, signal: context.signal, checkpoint: past, ownCheckpoint: past }
+}
