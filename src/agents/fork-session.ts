@@ -33,6 +33,8 @@ export interface ForkRequest extends ForkChanges {
   readonly at?: number
   readonly sessionId: string
   readonly owner: string
+  /** Milliseconds since the epoch. */
+  readonly nowMs: number
 }
 
 /** A new session, and where exactly it begins. */
@@ -53,7 +55,7 @@ export async function forkSession(request: ForkRequest): Promise<Forked> {
   const { store, from, sessionId } = request
   const { state, version } = await stateAtStepEnd(store, from, request.at)
   const forked = forkedEvent(request, state, version)
-  const events = withConsequences([forked, ...newPlan(request)], state)
+  const events = withConsequences([forked, ...newPlan(request)], state, request.nowMs)
   const after = events.reduce(evolveSession, state)
   try {
     await sessionStore(store).appendToStream(sessionId, events, {
@@ -92,7 +94,8 @@ function forkedEvent(request: ForkRequest, base: SessionState, atVersion: number
   const kept = [...base.workItems.values()].filter((item) => workItems === undefined || isKeptBesideNewPlan(item))
   const settings = changedSettings(base.settings, request.settings ?? {})
   const keptWorkItemIds = kept.map(({ id }) => id).filter((id) => !workItems?.some((item) => item.id === id))
-  const data = { from, atVersion, task, workDir, settings, owner, createdBy: CREATED_BY, keptWorkItemIds }
+  const startedAt = new Date(request.nowMs).toISOString()
+  const data = { from, atVersion, startedAt, task, workDir, settings, owner, createdBy: CREATED_BY, keptWorkItemIds }
   checkDependencies(workItems ?? [], keptWorkItemIds)
   return { type: 'SessionForked', data: { ...data, changes: changesOf(request) } }
 }
@@ -149,8 +152,8 @@ function newPlan({ workItems }: ForkChanges): SessionEvent[] {
   return planEvents('caller', '', created)
 }
 
-function withConsequences(events: readonly SessionEvent[], base: SessionState): SessionEvent[] {
-  return [...events, ...settle(events.reduce(evolveSession, base))]
+function withConsequences(events: readonly SessionEvent[], base: SessionState, nowMs: number): SessionEvent[] {
+  return [...events, ...settle(events.reduce(evolveSession, base), nowMs)]
 }
 
 function badFork(field: string, problem: string): DuologError {

@@ -144,7 +144,15 @@ export class KafkaAgentCoordinator {
   async fork(from: string, options: ForkOptions = {}): Promise<Forked> {
     await this.#announce()
     const { sessionId = newSessionId(), ...changes } = options
-    return forkSession({ ...changes, store: this.#options.store, from, sessionId, owner: this.owner })
+    const { clock } = this.#options
+    return forkSession({
+      ...changes,
+      store: this.#options.store,
+      from,
+      sessionId,
+      owner: this.owner,
+      nowMs: (clock ?? systemClock).now(),
+    })
   }
 
   /** Ends a session; a running executor is stopped, with its process tree, by whoever runs it. */

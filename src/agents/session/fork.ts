@@ -15,8 +15,8 @@ import { EMPTY_TALLY } from './tally.ts'
 
 /** The fork's first state: the other session's state at that version, as far as it is taken over. */
 export function forkedState(base: SessionState, data: SessionEventData['SessionForked']): SessionState {
-  const { task, workDir, settings, owner, keptWorkItemIds, from, atVersion } = data
-  const { budgetExceeded: _, reason: __, ...inherited } = base
+  const { task, workDir, settings, owner, keptWorkItemIds, from, atVersion, startedAt } = data
+  const { budgetExceeded: _, reason: __, startedAt: ___, ...inherited } = base
   const workItems = new Map([...base.workItems].filter(([id]) => keptWorkItemIds.includes(id)))
   const kept = [...base.calls.values()].filter(
     ({ workItemId }) => workItemId === undefined || workItems.has(workItemId),
@@ -29,6 +29,7 @@ export function forkedState(base: SessionState, data: SessionEventData['SessionF
     workDir,
     settings,
     owner,
+    ...(startedAt === undefined ? {} : { startedAt }),
     forkedFrom: { sessionId: from, version: atVersion },
     workItems: new StateMap(workItems),
     calls: new StateMap(new Map(kept.map((call) => [call.callId, inheritedCall(call)]))),
@@ -64,6 +65,8 @@ const openers: ReadonlySet<SessionEventName> = new Set<SessionEventName>([
   'ApprovalDenied',
   'ApprovalEscalated',
   'RevisionGranted',
+  'ApprovalEscalated',
+  'BudgetExceeded',
   'BudgetRaised',
   'SessionPaused',
   'SessionResumed',

@@ -57,6 +57,8 @@ export const sessionEventData = {
     settings: settingsSchema,
     owner: z.string(),
     createdBy: z.string(),
+    /** From here its own wall clock counts. */
+    startedAt: z.iso.datetime().optional(),
     /** Work items taken over with their state; a new plan replaces the others. */
     keptWorkItemIds: z.array(workItemId),
     /** What was changed, for people. */
