@@ -39,7 +39,7 @@ function layerRule([layer, allowed]) {
 /** Only these files may import a given package. */
 const owners = {
   kafkajs: '^src/kafka/drivers/kafkajs[.]ts$',
-  '@platformatic/kafka': '^src/kafka/drivers/platformatic[.]ts$',
+  '@platformatic/kafka': '^src/kafka/drivers/platformatic-library[.]ts$',
   '@anthropic-ai/claude-agent-sdk': '^src/agents/executors/claude-sdk[.]ts$',
   commander: '^src/cli/',
 }

@@ -56,6 +56,8 @@ const PARAMETERS = {
   kafka: {
     eventTopic: text,
     leaseMs: positive,
+    /** The library that talks to the cluster. Default: kafkajs. */
+    driver: oneOf('kafkajs', 'platformatic'),
     /** `create` (default): missing topics are made; `require`: a missing topic is an error. */
     topics: oneOf('create', 'require'),
     /** Replicas of the topics it makes. Default: the broker's own. */

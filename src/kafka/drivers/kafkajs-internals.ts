@@ -62,7 +62,7 @@ export type Transactional = Producer & { readonly transactionalId: string }
 export interface LowBroker {
   metadata(topics: readonly string[]): Promise<LowMetadata>
   fetch(request: {
-    isolationLevel: 1
+    isolationLevel: 0 | 1
     maxWaitTime: number
     minBytes: number
     maxBytes: number
@@ -131,18 +131,6 @@ export interface LowBroker {
   createPartitions(request: { topicPartitions: { topic: string; count: number }[]; timeout: number }): Promise<unknown>
 }
 
-/** kafkajs's public `AssignerProtocol`: how members say what they read, and the leader who gets what. */
-export interface MemberProtocol {
-  readonly MemberMetadata: {
-    encode(metadata: { version: number; topics: string[]; userData: Buffer }): Buffer
-    decode(buffer: Buffer): { readonly topics: readonly string[] } | null
-  }
-  readonly MemberAssignment: {
-    encode(assignment: { version: number; assignment: Record<string, number[]>; userData: Buffer }): Buffer
-    decode(buffer: Buffer): { readonly assignment: Readonly<Record<string, readonly number[]>> } | null
-  }
-}
-
 export interface LowNewTopic {
   topic: string
   numPartitions: number
@@ -194,18 +182,26 @@ export function typeOf(error: unknown): string | undefined {
   let current: unknown = error
   for (let depth = 0; depth < 6 && current instanceof Error; depth++) {
     if (current.message.includes('error code 90')) return 'PRODUCER_FENCED' // the one kafkajs has no name for
+    if (current.name === 'KafkaJSSASLAuthenticationError') return 'SASL_AUTHENTICATION_FAILED'
     if ('type' in current && typeof current.type === 'string') return current.type
     current = 'originalError' in current ? current.originalError : current.cause
   }
   return undefined
 }
 
-/** A broker's answer that means "not I", "not yet": the same request may succeed elsewhere or later. */
+/**
+ * A broker's answer that means "not I", "not yet": the same request may succeed elsewhere or later. Some errors have two
+ * names, kafkajs's and Kafka's.
+ */
 const PASSING = new Set([
   'CONCURRENT_TRANSACTIONS',
+  'NOT_COORDINATOR',
   'NOT_COORDINATOR_FOR_GROUP',
+  'COORDINATOR_NOT_AVAILABLE',
   'GROUP_COORDINATOR_NOT_AVAILABLE',
+  'COORDINATOR_LOAD_IN_PROGRESS',
   'GROUP_LOAD_IN_PROGRESS',
+  'NOT_LEADER_OR_FOLLOWER',
   'NOT_LEADER_FOR_PARTITION',
   'LEADER_NOT_AVAILABLE',
   'REPLICA_NOT_AVAILABLE',
@@ -217,6 +213,7 @@ const PASSING = new Set([
   'NOT_ENOUGH_REPLICAS_AFTER_APPEND',
   'UNKNOWN_TOPIC_OR_PARTITION',
   'UNSTABLE_OFFSET_COMMIT',
+  'OFFSET_NOT_AVAILABLE',
   'KAFKA_STORAGE_ERROR',
   'THROTTLING_QUOTA_EXCEEDED',
   'NOT_CONTROLLER',
@@ -245,7 +242,8 @@ export function toKafkaError(error: unknown): KafkaError {
   return new KafkaError(codeOf(type), type === undefined ? message : `${type}: ${message}`, { type, cause: error })
 }
 
-function codeOf(type: string | undefined): KafkaErrorCode {
+/** What Kafka's name of an error means to whoever asked; one without a name is of the network. */
+export function codeOf(type: string | undefined): KafkaErrorCode {
   if (type === undefined || PASSING.has(type)) return 'UNAVAILABLE'
   if (type === 'OFFSET_OUT_OF_RANGE') return 'OFFSET_OUT_OF_RANGE'
   return FENCING.has(type) ? 'FENCED' : 'REFUSED'

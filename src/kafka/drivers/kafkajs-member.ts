@@ -3,13 +3,8 @@ import type { Logger } from '../../core/logger.ts'
 import type { FetchPosition, GroupMember, MemberOptions, TopicPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import { assignRoundRobin } from './group-assignment.ts'
-import {
-  type LowOffsets,
-  type MemberProtocol,
-  type RequestBroker,
-  type RequestCluster,
-  toKafkaError,
-} from './kafkajs-internals.ts'
+import { type LowOffsets, type RequestBroker, type RequestCluster, toKafkaError } from './kafkajs-internals.ts'
+import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './member-protocol.ts'
 
 /*
  * Membership in a consumer group (the classic protocol, eager), apart from reading and handling.
@@ -30,7 +25,6 @@ interface Membership {
 }
 
 export interface MemberTools {
-  readonly protocol: MemberProtocol
   readonly partitionsOf: (topic: string) => Promise<number>
   readonly logger: Logger
 }
@@ -122,10 +116,9 @@ export class KafkajsMember implements GroupMember {
 
   async #join(): Promise<Membership> {
     const { group: groupId, topics, sessionTimeoutMs, rebalanceTimeoutMs } = this.#options
-    const { MemberMetadata, MemberAssignment } = this.#tools.protocol
     await this.#cluster.refreshMetadata()
     const coordinator = await this.#cluster.findGroupCoordinator({ groupId, coordinatorType: 0 })
-    const metadata = MemberMetadata.encode({ version: 0, topics: [...topics], userData: Buffer.alloc(0) })
+    const metadata = encodeSubscription(topics)
     const joined = await coordinator.joinGroup({
       groupId,
       sessionTimeout: sessionTimeoutMs,
@@ -137,20 +130,16 @@ export class KafkajsMember implements GroupMember {
     this.#memberId = memberId
     const groupAssignment = joined.leaderId === memberId ? await this.#assign(joined.members) : []
     const { memberAssignment } = await coordinator.syncGroup({ groupId, generationId, memberId, groupAssignment })
-    const assigned = Object.entries(MemberAssignment.decode(memberAssignment)?.assignment ?? {}).flatMap(
-      ([topic, partitions]) => partitions.map((partition) => ({ topic, partition })),
-    )
     this.#membership = { coordinator, memberId, generationId }
-    this.#options.onAssigned(assigned)
+    this.#options.onAssigned(decodeAssignment(memberAssignment))
     this.#resolveJoined()
     return this.#membership
   }
 
   async #assign(members: readonly { memberId: string; memberMetadata: Buffer }[]) {
-    const { MemberMetadata, MemberAssignment } = this.#tools.protocol
     const wanted = members.map(({ memberId, memberMetadata }) => ({
       memberId,
-      topics: MemberMetadata.decode(memberMetadata)?.topics ?? [],
+      topics: decodeSubscription(memberMetadata),
     }))
     const names = [...new Set(wanted.flatMap(({ topics }) => topics))].sort()
     const topics = await Promise.all(
@@ -158,7 +147,7 @@ export class KafkajsMember implements GroupMember {
     )
     return [...assignRoundRobin(wanted, topics)].map(([memberId, assignment]) => ({
       memberId,
-      memberAssignment: MemberAssignment.encode({ version: 0, assignment, userData: Buffer.alloc(0) }),
+      memberAssignment: encodeAssignment(assignment),
     }))
   }
 

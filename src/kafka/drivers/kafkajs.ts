@@ -2,11 +2,10 @@ import type { KafkaConfig, logCreator as LogCreator, logLevel, SASLOptions } fro
 import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../driver.ts'
-import { KafkajsAdmin } from './kafkajs-admin.ts'
+import { connectWithin } from './connect-within.ts'
+import { driverOn } from './driver-on.ts'
 import type { LowCluster, LowConnection, RequestQueue } from './kafkajs-internals.ts'
-import { KafkajsMember } from './kafkajs-member.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
-import { KafkajsWriter } from './kafkajs-writer.ts'
 
 /*
  * The driver port on kafkajs 2.2.4: the only file that loads it, and only when a store on Kafka is opened. What kafkajs
@@ -31,24 +30,8 @@ export async function connectKafkajs(options: DriverOptions): Promise<KafkaDrive
   const newCluster = clusterFactory(kafkajs, options, REQUEST_TIMEOUT_MS)
   const newReading = clusterFactory(kafkajs, options, FETCH_TIMEOUT_MS)
   const cluster = newCluster()
-  await connect(cluster, options)
-  const admin = new KafkajsAdmin(cluster)
-  const { logger } = options
-  return {
-    describeTopics: (topics) => admin.describe(topics),
-    createTopics: (topics) => admin.create(topics),
-    alterTopicConfig: (topic, config) => admin.alterConfig(topic, config),
-    addPartitions: (topic, count) => admin.addPartitions(topic, count),
-    offsetOf: (place, end) => admin.offsetOf(place, end),
-    produce: (records) => admin.produce(records),
-    openReader: () => new KafkajsReader(newReading()),
-    openWriter: (writer) => new KafkajsWriter(newCluster(), writer),
-    openMember: (member) => {
-      const partitionsOf = (topic: string) => admin.partitionsOf(topic)
-      return new KafkajsMember(newCluster(), member, { protocol: kafkajs.AssignerProtocol, partitionsOf, logger })
-    },
-    close: () => cluster.disconnect(),
-  }
+  await connectWithin(cluster, options)
+  return driverOn({ cluster, newCluster, openReader: () => new KafkajsReader(newReading()), logger: options.logger })
 }
 
 async function load(): Promise<Kafkajs> {
@@ -60,38 +43,6 @@ async function load(): Promise<Kafkajs> {
       cause,
     })
   }
-}
-
-async function connect(cluster: LowCluster, { brokers, connectTimeoutMs }: DriverOptions): Promise<void> {
-  const deadline = performance.now() + connectTimeoutMs
-  let reason: unknown
-  for (;;) {
-    try {
-      await within(deadline - performance.now(), cluster.connect())
-      await within(deadline - performance.now(), cluster.refreshMetadata())
-      return
-    } catch (cause) {
-      if (!(reason instanceof Error) || !(cause instanceof LateError)) reason = cause
-      if (performance.now() + 200 > deadline) throw unreachable(brokers, reason)
-      await new Promise((resolve) => setTimeout(resolve, 200))
-    }
-  }
-}
-
-class LateError extends Error {}
-
-function within<T>(ms: number, promise: Promise<T>): Promise<T> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new LateError('No answer in time.')), Math.max(ms, 0))
-  })
-  return Promise.race([promise, late]).finally(() => clearTimeout(timer))
-}
-
-function unreachable(brokers: readonly string[], cause: unknown): DuologError {
-  const reason = cause instanceof Error ? ` (${cause.message})` : ''
-  const message = `No Kafka broker answers at ${brokers.join(', ')}${reason}. Check the address, and that the broker runs and its advertised address can be reached from here.`
-  return new DuologError('BROKER_UNREACHABLE', message, { cause, retry: { afterMs: 1000 } })
 }
 
 /** kafkajs's own factory of cluster objects, kept under a symbol of its client. */

@@ -1,9 +1,12 @@
+import type { KafkaDriverName } from '../../kafka/connect-driver.ts'
 import type { SaslOptions } from '../../kafka/driver.ts'
 
 /** Which cluster, and how its names are. What `kafka://…` URLs say. */
 export interface KafkaConnection {
   /** `host:port`, at least one. */
   readonly brokers: readonly string[]
+  /** The library that talks to the cluster: `kafkajs` (default) or `platformatic`, an optional peer. */
+  readonly driver?: KafkaDriverName | undefined
   /** `create` (default): missing topics are made, and said so; `require`: they are an error. */
   readonly topics?: 'create' | 'require' | undefined
   /** Of the topics it makes. Default: the broker's own. */

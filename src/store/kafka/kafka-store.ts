@@ -1,6 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
+import { connectDriver } from '../../kafka/connect-driver.ts'
 import type { DriverOptions, KafkaDriver } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
 import {
@@ -63,8 +64,7 @@ const CONNECT_TIMEOUT_MS = 5000
  */
 export async function openKafkaStore(connection: KafkaConnection, options: StoreOptions = {}): Promise<EventStore> {
   const { logger = warningLogger } = options
-  const { connectKafkajs } = await import('../../kafka/drivers/kafkajs.ts')
-  const driver = await connectKafkajs(driverOptions(connection, logger))
+  const driver = await connectDriver(connection.driver ?? 'kafkajs', driverOptions(connection, logger))
   return openKafkaStoreOn(driver, connection, options)
 }
 
