@@ -119,7 +119,20 @@ export interface FetchOptions {
 export interface PartitionReader {
   /** @throws KafkaError OFFSET_OUT_OF_RANGE and others; leader changes and disconnects are worth a retry. */
   fetch(positions: readonly FetchPosition[], options: FetchOptions): Promise<readonly FetchedPartition[]>
+  /**
+   * Resolves when something lies at the position, decided or not, or after `maxWaitMs`: how a writer learns that its
+   * transaction is decided without reading its own records again. Hands out no record (D1). A driver may do without.
+   */
+  watch?(position: FetchPosition, options: FetchOptions): Promise<WatchedPartition>
   close(): Promise<void>
+}
+
+/** What was seen of a partition from a position on. */
+export interface WatchedPartition {
+  /** How many records, markers not counted. */
+  readonly records: number
+  readonly nextOffset: number
+  readonly stableOffset: number
 }
 
 export interface WriterOptions {

@@ -102,6 +102,14 @@ export interface AppendOptions {
 /** The answer to an append. */
 export interface Appended {
   readonly stream: string
+  /**
+   * How long it may wait to be begun, milliseconds: for room, for a broker, for another's lock. After that it is refused
+   * with APPEND_TIMEOUT, or APPEND_QUEUE_FULL where it waited for room, and surely not written. Once begun its true
+   * outcome is awaited, however long that takes (P4). Default: the store's `appendTimeoutMs`.
+   */
+  readonly appendTimeoutMs?: number
+  /** Gives it up with ABORTED as long as it was not begun, and it is surely not written; after that it has no effect. */
+  readonly signal?: AbortSignal
   /** Position of the append's first event; `currentStreamVersion + 1` when it had none. */
   readonly firstStreamPosition: number
   /** The stream's version right after this append (for a repeat: after the first one). */

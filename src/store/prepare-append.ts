@@ -19,6 +19,7 @@ import {
   invalidArgument,
 } from './check-arguments.ts'
 import type { AppendOptions, Checkpoint } from './event-store.ts'
+import { appendAborted } from './given-up.ts'
 import { findJsonFlaw } from './json-flaw.ts'
 
 /*
@@ -48,12 +49,21 @@ export interface PreparedAppend {
   readonly expected: ExpectedStreamVersion
   readonly idempotencyKey?: string
   readonly checkpoint?: Checkpoint
+  /** When it may still be given up: only as long as it was not begun. */
+  readonly patience: Patience
   /** How many of the events have an id given by the caller: 0 means that no id can be a repeat. */
   readonly givenEventIds: number
 }
 
+export interface Patience {
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 export interface PrepareContext {
   readonly eventTopic: string
+  /** Of appends that do not say. */
+  readonly appendTimeoutMs?: number | undefined
   readonly clock: Clock
   readonly random: RandomBytes
 }
@@ -80,8 +90,18 @@ export function prepareAppend(
     expected: options.expectedStreamVersion ?? NO_CONCURRENCY_CHECK,
     ...(options.idempotencyKey !== undefined && { idempotencyKey: options.idempotencyKey }),
     ...(options.checkpoint !== undefined && { checkpoint: options.checkpoint }),
+    patience: patienceOf(stream, options, context),
     givenEventIds: countGivenIds(events),
   }
+}
+
+function patienceOf(stream: string, { appendTimeoutMs, signal }: AppendOptions, context: PrepareContext): Patience {
+  if (appendTimeoutMs !== undefined) checkInteger('appendTimeoutMs', appendTimeoutMs, 1)
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw invalidArgument(`signal must be an AbortSignal, got ${describe(signal)}.`)
+  }
+  if (signal?.aborted) throw appendAborted(stream)
+  return { timeoutMs: appendTimeoutMs ?? context.appendTimeoutMs, signal }
 }
 
 /** What all records of one append share. */

@@ -11,6 +11,12 @@ export interface StoreOptions {
   readonly topics?: Readonly<Record<string, TopicDefinition>>
   /** How long an owner may be silent before it counts as dead, milliseconds. Default 10,000 (file), 5,000 (kafka). */
   readonly leaseMs?: number
+  /** How long an append may wait to be begun unless it says otherwise, milliseconds. Default 60,000. */
+  readonly appendTimeoutMs?: number
+  /** How many appends wait in the queue of one partition; more stand in line for room. Default 10,000. Kafka only. */
+  readonly maxQueuedAppends?: number
+  /** How many bytes they may have together, about. Default 64 MiB. Kafka only. */
+  readonly maxQueuedBytes?: number
   readonly clock?: Clock
   readonly random?: RandomBytes
   readonly logger?: Logger

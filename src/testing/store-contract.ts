@@ -3,11 +3,13 @@ import { atomicityTests } from './contract/atomicity.ts'
 import { consumingTests } from './contract/consuming.ts'
 import { ContractContext, type ContractLog, type ContractTest, type Lacking } from './contract/contract-test.ts'
 import { followingTests } from './contract/following.ts'
+import { givingUpTests } from './contract/giving-up.ts'
 import { lifecycleTests } from './contract/lifecycle.ts'
 import { ownCheckpointTests } from './contract/own-checkpoints.ts'
 import { readingTests } from './contract/reading.ts'
 import { refusingTests } from './contract/refusing.ts'
 import { repeatingTests } from './contract/repeating.ts'
+import { snapshotTests } from './contract/snapshots.ts'
 import { waitingTests } from './contract/waiting.ts'
 
 /*
@@ -50,8 +52,10 @@ const SECTIONS: Readonly<Record<string, readonly ContractTest[]>> = {
   'all or nothing': atomicityTests,
   consuming: consumingTests,
   subscribing: followingTests,
+  snapshots: snapshotTests,
   'checkpoints outside the log': ownCheckpointTests,
   'waiting and presence': waitingTests,
+  'giving up': givingUpTests,
   'opening and closing': lifecycleTests,
   'refusing bad input': refusingTests,
 }

@@ -1,5 +1,6 @@
 import type { Logger } from '../../core/logger.ts'
 import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
+import type { QueueLimits } from './append-queue.ts'
 import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { PartitionLog } from './partition-log.ts'
 import { MemoryReplica } from './partition-replica.ts'
@@ -14,6 +15,7 @@ export interface EventPartitionsOptions {
   readonly logger: Logger
   readonly onEvents: (stream: string, version: number) => void
   readonly guard: CheckpointGuard
+  readonly limits: QueueLimits
 }
 
 /** After so long without a commit the coordinator ends a transaction by itself: the longest a dead writer holds up readers. */
@@ -69,14 +71,14 @@ export class EventPartitions {
   }
 
   #openWriter(partition: number): PartitionWriter {
-    const { driver, topics, logger, guard } = this.#options
+    const { driver, topics, logger, guard, limits } = this.#options
     const { names } = topics
     const log = this.log(partition)
     return new PartitionWriter({
       names,
       partition,
       log,
-      reader: this.#reader,
+      reader: driver.openReader(),
       writer: driver.openWriter({
         transactionalId: names.transactionalId(partition),
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
@@ -85,6 +87,7 @@ export class EventPartitions {
       facts: (stream) => log.replica.facts(stream),
       partitionOf: (topic, key) => topics.partitionOf(topic, key),
       guard,
+      limits,
     })
   }
 }

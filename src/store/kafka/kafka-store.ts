@@ -25,10 +25,12 @@ import type {
   PartitionPosition,
   Presence,
   ReadStreamOptions,
+  SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
 import { checkFollowOptions, type FollowSource, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
@@ -40,6 +42,7 @@ import { EventTail } from './event-tail.ts'
 import { fedPartition } from './fed-partition.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
 import { KafkaPresence } from './kafka-presence.ts'
+import { KafkaSnapshots } from './kafka-snapshots.ts'
 import type { Names } from './names.ts'
 import { PartitionFeed } from './partition-feed.ts'
 import { toStoreError } from './store-errors.ts'
@@ -55,6 +58,8 @@ import { StoreTopics } from './store-topics.ts'
 export type { KafkaConnection }
 
 const DEFAULT_LEASE_MS = 5000
+const MAX_QUEUED_APPENDS = 10_000
+const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 const CONNECT_TIMEOUT_MS = 5000
 
 /**
@@ -101,6 +106,7 @@ class KafkaStore implements EventStore {
   readonly backing = 'kafka'
   readonly eventTopic: string
   readonly presence: Presence
+  readonly snapshots: SnapshotStore
   readonly #driver: KafkaDriver
   readonly #topics: StoreTopics
   readonly #names: Names
@@ -108,6 +114,7 @@ class KafkaStore implements EventStore {
   readonly #prepare: PrepareContext
   readonly #partitions: EventPartitions
   readonly #tail: EventTail
+  readonly #snapshotTable: KafkaSnapshots
   readonly #leaseMs: number
   readonly #heartbeats: KafkaPresence
   readonly #waiters = new VersionWaiters()
@@ -118,20 +125,24 @@ class KafkaStore implements EventStore {
 
   constructor({ driver, topics, options, logger }: StoreParts) {
     const { clock = systemClock, random = systemRandom, leaseMs = DEFAULT_LEASE_MS } = options
+    const { maxQueuedAppends = MAX_QUEUED_APPENDS, maxQueuedBytes = MAX_QUEUED_BYTES } = options
     this.eventTopic = topics.eventTopic
     this.#driver = driver
     this.#topics = topics
     this.#names = topics.names
     this.#logger = logger
-    this.#prepare = { eventTopic: topics.eventTopic, clock, random }
+    this.#prepare = { eventTopic: topics.eventTopic, appendTimeoutMs: options.appendTimeoutMs, clock, random }
     this.#partitions = new EventPartitions({
       driver,
       topics,
       logger,
       onEvents: (stream, version) => this.#waiters.reached(stream, version),
       guard: this.#guard,
+      limits: { maxAppends: maxQueuedAppends, maxBytes: maxQueuedBytes },
     })
     this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
+    this.#snapshotTable = new KafkaSnapshots(driver, topics)
+    this.snapshots = new Snapshots(this.#snapshotTable, logger)
     this.#leaseMs = leaseMs
     this.#heartbeats = new KafkaPresence({ driver, topic: this.#names.presenceTopic, leaseMs, logger })
     this.presence = {
@@ -257,6 +268,8 @@ class KafkaStore implements EventStore {
   async #close(): Promise<void> {
     this.#closing.abort()
     await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
+    await this.snapshots.idle()
+    await this.#snapshotTable.close()
     await Promise.all([this.#partitions.close(), this.#tail.close(), this.#heartbeats.close()])
     await this.#driver.close()
   }

@@ -1,17 +1,19 @@
-import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { reach } from '../../core/reach.ts'
 import { KafkaError, type PartitionReader, type PlacedBatch, type TransactionalWriter } from '../../kafka/driver.ts'
 import type { Appended } from '../event-store.ts'
+import { appendTimedOut } from '../given-up.ts'
 import { judgeAppend } from '../judge-append.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
 import { pause } from '../wake-ups.ts'
-import { AppendQueue, type Waiting } from './append-queue.ts'
+import { AppendQueue, type QueueLimits, type Waiting } from './append-queue.ts'
 import { type BatchPlan, type PlanTools, planBatch, writesNothing } from './batch-plan.ts'
 import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { Contention } from './contention.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { readBack } from './read-back.ts'
 import { wasCommitted } from './resolve-doubt.ts'
+import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
 
 /*
  * The fenced single writer of one partition of the event topic, taken over on demand.
@@ -25,17 +27,18 @@ import { wasCommitted } from './resolve-doubt.ts'
  *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
  */
 
-const APPEND_TIMEOUT_MS = 60_000
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2000
 const TROUBLES_BEFORE_GIVING_UP = 6
 
 export interface PartitionWriterOptions extends PlanTools {
   readonly log: PartitionLog
+  /** Of its own: a fetch that waits holds up whatever else is asked on its connection. */
   readonly reader: PartitionReader
   readonly writer: TransactionalWriter
   readonly logger: Logger
   readonly guard: CheckpointGuard
+  readonly limits: QueueLimits
 }
 
 /** A batch whose commit was sent and not answered. */
@@ -47,7 +50,7 @@ interface Doubt {
 
 export class PartitionWriter {
   readonly #options: PartitionWriterOptions
-  readonly #queue = new AppendQueue()
+  readonly #queue: AppendQueue
   readonly #contention = new Contention()
   #running: Promise<void> | undefined
   #owner = false
@@ -59,10 +62,12 @@ export class PartitionWriter {
 
   constructor(options: PartitionWriterOptions) {
     this.#options = options
+    this.#queue = new AppendQueue(options.limits)
   }
 
+  /** Until it is sent its time and its signal can end it; from then on the true outcome is awaited (P4). */
   append(append: PreparedAppend): Promise<Appended> {
-    const answer = this.#queue.add(append, APPEND_TIMEOUT_MS)
+    const answer = this.#queue.add(append)
     this.#running ??= this.#run().finally(() => {
       this.#running = undefined
     })
@@ -73,7 +78,7 @@ export class PartitionWriter {
   async close(): Promise<void> {
     this.#closing = true
     await this.#running
-    await this.#options.writer.close()
+    await Promise.all([this.#options.writer.close(), this.#options.reader.close()])
   }
 
   async #run(): Promise<void> {
@@ -90,6 +95,7 @@ export class PartitionWriter {
   async #step(): Promise<void> {
     if (!this.#owner) return this.#becomeOwner()
     if (this.#doubt !== undefined) return this.#resolve(this.#doubt)
+    await turn()
     const batch = this.#takeBatch()
     if (batch.length === 0) return
     const plan = planBatch(
@@ -160,17 +166,16 @@ export class PartitionWriter {
     }
     reach('kafka.writer.committed')
     this.#doubt = { batch, plan, placed: outcome.placed }
-    await this.#readBack(outcome.placed)
+    await this.#readBack(plan, outcome.placed)
     this.#doubt = undefined
     reach('kafka.writer.read-back')
     this.#finish(batch, plan)
   }
 
-  async #readBack(placed: readonly PlacedBatch[]): Promise<void> {
-    const { names, log } = this.#options
-    const offsets = placed.flatMap(({ topic, lastOffset }) => (topic === names.eventTopic ? lastOffset : []))
+  async #readBack({ records }: BatchPlan, placed: readonly PlacedBatch[]): Promise<void> {
+    const { names, log, reader, partition } = this.#options
     try {
-      await log.catchUpPast(Math.max(-1, ...offsets))
+      await readBack({ records, placed }, { log, reader, partition, topic: names.eventTopic })
     } catch (error) {
       this.#owner = false // committed, and yet to be seen: treated as a doubt, the log will say so
       throw error
@@ -179,6 +184,7 @@ export class PartitionWriter {
 
   #finish(batch: readonly Waiting[], plan: BatchPlan): void {
     this.#contention.committed()
+    this.#queue.blame(undefined)
     for (const { append } of batch) {
       if (append.checkpoint !== undefined) this.#options.guard.reached(append.checkpoint, { carried: true })
     }
@@ -188,7 +194,7 @@ export class PartitionWriter {
   #aborted(batch: readonly Waiting[], error: unknown): void {
     const refused = error instanceof KafkaError && error.code === 'REFUSED'
     if (refused && batch.length === 1) {
-      batch[0]?.reject(brokerRefused(error))
+      for (const { append, bytes, reject } of batch) reject(brokerRefused(append.stream, bytes, error))
     } else {
       this.#queue.putBack(batch)
       if (refused) this.#singly = batch.length
@@ -199,6 +205,7 @@ export class PartitionWriter {
   #lose(error: unknown): void {
     const { logger, partition } = this.#options
     this.#owner = false
+    this.#queue.blame(error)
     logger.debug({ partition, error: messageOf(error) }, 'Lost the partition; taking over again for what waits')
   }
 
@@ -209,12 +216,6 @@ export class PartitionWriter {
     else this.#queue.putBack(doubt.batch)
   }
 
-  #giveUp(cause: unknown): void {
-    const unanswered = [...(this.#doubt?.batch ?? []), ...this.#queue.take(Number.POSITIVE_INFINITY)]
-    this.#doubt = undefined
-    for (const { append, reject } of unanswered) reject(outcomeUnknown(append.stream, cause))
-  }
-
   async #backOff(error: unknown): Promise<void> {
     const { logger, partition } = this.#options
     this.#owner = false
@@ -222,20 +223,24 @@ export class PartitionWriter {
       { partition, error: messageOf(error) },
       'The writer of a partition cannot reach its broker; trying again',
     )
-    this.#queue.expire(error)
+    this.#queue.blame(error)
+    const refusal = refusalOf(error, this.#options.names.eventTopic)
+    if (refusal !== undefined) for (const { reject } of this.#queue.takeAll()) reject(refusal)
     if (this.#closing && this.#troubles > TROUBLES_BEFORE_GIVING_UP) this.#giveUp(error)
     await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#troubles++, LONGEST_PAUSE_MS))
   }
+
+  /** Only what was sent and not answered has no true answer; what waits was not sent. */
+  #giveUp(cause: unknown): void {
+    for (const { append, reject } of this.#doubt?.batch ?? []) reject(outcomeUnknown(append.stream, cause))
+    this.#doubt = undefined
+    for (const { append, reject } of this.#queue.takeAll()) reject(appendTimedOut(append.stream, cause))
+  }
 }
 
-/** The one case without a true answer: the store is to close and no broker is left to ask. */
-function outcomeUnknown(stream: string, cause: unknown): DuologError {
-  return new DuologError(
-    'APPEND_TIMEOUT',
-    `The store was closed while no broker answered; whether the append to "${stream}" is in the log cannot be told. ` +
-      'Repeat it with the same idempotency key when the broker is back.',
-    { cause, retry: { afterMs: 1000 } },
-  )
+/** Who was just answered may append again at once: those appends share the next transaction. */
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
 }
 
 function answerAll(batch: readonly Waiting[], { planned }: BatchPlan): void {
@@ -243,12 +248,6 @@ function answerAll(batch: readonly Waiting[], { planned }: BatchPlan): void {
     const judgement = planned[index]?.judgement
     if (judgement?.kind === 'refused') waiting.reject(judgement.error)
     else if (judgement !== undefined) waiting.resolve(judgement.appended)
-  })
-}
-
-function brokerRefused(cause: KafkaError): DuologError {
-  return new DuologError('BROKER_REFUSED', `The broker refused the append: ${cause.message}. Nothing was written.`, {
-    cause,
   })
 }
 

@@ -1,6 +1,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite'
 import { type DuologError, isDuologError } from '../../core/errors.ts'
 import { reach } from '../../core/reach.ts'
+import { appendAborted, appendTimedOut } from '../given-up.ts'
 import { busyPauseMs, spinWhileBusy } from './busy.ts'
 import { isBusy, logBusy, toLogError } from './sqlite-errors.ts'
 
@@ -31,9 +32,19 @@ export interface GroupCommitOptions {
   readonly onCommit: () => void
 }
 
+/** Until its transaction begins an append can be given up. */
+export interface Patience {
+  /** How many records it writes, about. */
+  readonly size: number
+  readonly stream: string
+  readonly timeoutMs?: number | undefined
+  readonly signal?: AbortSignal | undefined
+}
+
 interface Waiting {
   readonly work: Work<unknown>
   readonly size: number
+  readonly patience: Patience | undefined
   readonly resolve: (value: never) => void
   readonly reject: (error: unknown) => void
   readonly sinceMs: number
@@ -55,6 +66,8 @@ export class GroupCommit {
   readonly #commit: StatementSync
   #queue: Waiting[] = []
   #scheduled = false
+  /** Somebody in the queue may give up. */
+  #impatient = false
   #attempts = 0
   #lastBatch = 0
   #turnEndsMs = 0
@@ -67,13 +80,16 @@ export class GroupCommit {
   }
 
   /**
-   * Resolves when the work is durable. `size`: how many records it writes, about.
+   * Resolves when the work is durable.
    *
-   * @throws LOG_FULL, LOG_CORRUPT, LOG_BUSY, LOG_UNAVAILABLE, or what the work refused with; nothing is written then.
+   * @throws APPEND_TIMEOUT or ABORTED by its patience, LOG_FULL, LOG_CORRUPT, LOG_BUSY, LOG_UNAVAILABLE, or what the
+   *   work refused with; nothing is written then.
    */
-  run<T>(work: Work<T>, size = 1): Promise<T> {
+  run<T>(work: Work<T>, patience?: Patience): Promise<T> {
+    const sinceMs = performance.now()
+    if (patience?.signal !== undefined || patience?.timeoutMs !== undefined) this.#impatient = true
     return new Promise((resolve, reject) => {
-      this.#queue.push({ work, size, resolve, reject, sinceMs: performance.now(), alone: false })
+      this.#queue.push({ work, size: patience?.size ?? 1, patience, resolve, reject, sinceMs, alone: false })
       this.#schedule()
     })
   }
@@ -102,6 +118,12 @@ export class GroupCommit {
   }
 
   readonly #flush = (): void => {
+    this.#refuseGivenUp()
+    if (this.#queue.length > 0) this.#flushBatch()
+    else this.#next()
+  }
+
+  #flushBatch(): void {
     const batch = this.#takeBatch()
     this.#lastBatch = batch.length
     const outcomes = this.#tryTransact(batch)
@@ -122,6 +144,18 @@ export class GroupCommit {
       this.#fail(batch, error)
       return undefined
     }
+  }
+
+  /** Looked at when a transaction is to begin, which is soon: at once, or when the lock is asked for again. */
+  #refuseGivenUp(): void {
+    if (!this.#impatient) return
+    const now = performance.now()
+    this.#queue = this.#queue.filter((waiting) => {
+      const flaw = flawOfPatience(waiting, now)
+      if (flaw !== undefined) waiting.reject(flaw)
+      return flaw === undefined
+    })
+    this.#impatient = this.#queue.length > 0
   }
 
   #takeBatch(): Waiting[] {
@@ -183,6 +217,13 @@ export class GroupCommit {
     if (this.#queue.length > 0) this.#schedule()
     else for (const resolve of this.#idle.splice(0)) resolve()
   }
+}
+
+function flawOfPatience({ patience, sinceMs }: Waiting, now: number): DuologError | undefined {
+  if (patience === undefined) return undefined
+  const { stream, signal, timeoutMs = Number.POSITIVE_INFINITY } = patience
+  if (signal?.aborted) return appendAborted(stream)
+  return now - sinceMs > timeoutMs ? appendTimedOut(stream, undefined) : undefined
 }
 
 /** A refusal is a value here: it ends one work, not the batch. */

@@ -124,8 +124,10 @@ export class LogFile {
   }
 
   async append(append: PreparedAppend): Promise<Appended> {
-    const appended = await this.#commits.run(() => this.#write(append), append.events.length + append.outgoing.length)
-    this.versionWaiters.reached(append.stream, appended.currentStreamVersion)
+    const { stream, events, outgoing, patience } = append
+    const size = events.length + outgoing.length
+    const appended = await this.#commits.run(() => this.#write(append), { size, stream, ...patience })
+    this.versionWaiters.reached(stream, appended.currentStreamVersion)
     return appended
   }
 

@@ -62,6 +62,7 @@ class SqliteStore implements EventStore {
       random: options.random ?? systemRandom,
     }
     this.#presence = filePresence(log)
+      appendTimeoutMs: options.appendTimeoutMs,
     this.presence = {
       announce: async (owner) => this.#open(() => this.#presence.announce(owner)),
       liveness: async (owner) => this.#open(() => this.#presence.liveness(owner)),
