@@ -66,6 +66,9 @@ export type {
   PartitionPosition,
   Presence,
   ReadStreamOptions,
+  SnapshotOptions,
+  SnapshotStore,
+  StoredSnapshot,
   StreamInfo,
 } from './store/event-store.ts'
 export { type FollowOptions, followStream } from './store/follow-stream.ts'

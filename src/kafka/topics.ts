@@ -21,6 +21,18 @@ export const PRESENCE_TOPIC_CONFIG = {
   'message.timestamp.type': 'LogAppendTime',
 } as const
 
+/** Of each key the last one: a stream's newest snapshot. */
+export const SNAPSHOT_TOPIC_CONFIG = {
+  'cleanup.policy': 'compact',
+} as const
+
+/** Kept as long as the events that point here. */
+export const BLOB_TOPIC_CONFIG = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'retention.bytes': '-1',
+} as const
+
 export interface EnsureOptions {
   /** `require`: a missing topic is an error. */
   readonly mode: 'create' | 'require'
@@ -62,7 +74,7 @@ async function existingAll(
 }
 
 /** @throws TOPIC_UNSUITABLE where the topic would lose or reorder events. */
-export function checkEventTopic(topic: TopicDescription, wantedPartitions: number, logger: Logger): void {
+export function checkEventTopic(topic: TopicDescription, wantedPartitions: number): void {
   if (topic.cleanupPolicy.includes('compact')) {
     throw unsuitable(
       topic.topic,
@@ -75,13 +87,18 @@ export function checkEventTopic(topic: TopicDescription, wantedPartitions: numbe
       `has ${topic.partitions} partitions, ${wantedPartitions} are defined. Define ${topic.partitions} in the options, or use another topic: adding partitions to a topic with events would part streams from their past`,
     )
   }
-  if (topic.retentionMs >= 0) {
-    const { topic: name, retentionMs } = topic
-    logger.warn(
-      { topic: name, retentionMs },
-      `The topic ${name} deletes events after ${retentionMs} ms, and with them sessions. Set retention.ms=-1`,
-    )
-  }
+}
+
+/** What deletes events sooner or later; nothing where history is for ever. */
+export function flawOfRetention({ config, retentionMs }: TopicDescription): string | undefined {
+  if (retentionMs >= 0) return `deletes events after ${retentionMs} ms, and with them sessions. Set retention.ms=-1`
+  const bytes = Number(config.get('retention.bytes')?.value ?? -1)
+  return bytes >= 0 ? `deletes the oldest events beyond ${bytes} bytes. Set retention.bytes=-1` : undefined
+}
+
+export function warnOfRetention(topic: TopicDescription, logger: Logger): void {
+  const flaw = flawOfRetention(topic)
+  if (flaw !== undefined) logger.warn({ topic: topic.topic }, `The topic ${topic.topic} ${flaw}`)
 }
 
 function topicsMissing(missing: readonly NewTopic[]): DuologError {

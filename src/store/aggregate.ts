@@ -1,9 +1,18 @@
 import type { AnyEvent, RecordedEvent } from '../core/event.ts'
 import { checkInteger } from './check-arguments.ts'
 import type { Aggregated, AggregateOptions, EventStore } from './event-store.ts'
+import { foldFromSnapshot } from './fold-from-snapshot.ts'
 
-/** `aggregateStream` for any store that can read: state is a fold over facts. */
-export async function aggregate<State, E extends AnyEvent>(
+/** `aggregateStream` for any store that can read: state is a fold over facts, from the last snapshot on where one fits. */
+export function aggregate<State, E extends AnyEvent>(
+  store: Pick<EventStore, 'readStream' | 'snapshots'>,
+  stream: string,
+  options: AggregateOptions<State, E>,
+): Promise<Aggregated<State>> {
+  return foldFromSnapshot(store.snapshots, stream, options, (rest) => fold(store, stream, rest))
+}
+
+async function fold<State, E extends AnyEvent>(
   store: Pick<EventStore, 'readStream'>,
   stream: string,
   { evolve, initialState, from, stateBefore }: AggregateOptions<State, E>,

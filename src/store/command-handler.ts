@@ -3,6 +3,7 @@ import { isExpectedVersionConflict } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage } from '../core/event.ts'
 import type { AggregateOptions, Appended, AppendOptions, EventStore } from './event-store.ts'
 import { LruCache } from './lru-cache.ts'
+import { appendTrigger } from './snapshot-policy.ts'
 
 /*
  * Load → decide → append; on a conflict load the tail and decide again, at most n times.
@@ -10,9 +11,9 @@ import { LruCache } from './lru-cache.ts'
  * check is what tells that the state was current. "Nothing to do" and a refusal are only believed of a state just read.
  */
 
-/** How commands of one kind of stream are handled. */
+/** How commands of one kind of stream are handled. With `snapshot`, a stream is loaded from its last one, and new ones are made after appends. */
 export interface CommandHandlerOptions<State, Command, E extends AnyEvent>
-  extends Pick<AggregateOptions<State, E>, 'stateBefore'> {
+  extends Pick<AggregateOptions<State, E>, 'stateBefore' | 'snapshot'> {
   /** One with a catalogue of these events, or one that takes any. */
   readonly store: EventStore<E> | EventStore
   readonly decider: Decider<State, Command, E>
@@ -64,16 +65,22 @@ const DEFAULT_CACHED_STREAMS = 1_000
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore } = options
+  const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore, snapshot } = options
   const store = options.store as EventStore<E>
   const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
+
+  const isSnapshotDue = snapshot && appendTrigger(snapshot)
+  const whole: AggregateOptions<State, E> = {
+    evolve: decider.evolve,
+    initialState: decider.initialState,
+    ...(stateBefore && { stateBefore }),
+    ...(snapshot && { snapshot }),
+  }
 
   async function load(stream: string): Promise<LoadedStream<State>> {
     const known = cache.get(stream)
     const { state, currentStreamVersion } = await store.aggregateStream<State, E>(stream, {
-      evolve: decider.evolve,
-      initialState: decider.initialState,
-      ...(stateBefore && { stateBefore }),
+      ...whole,
       ...(known && { from: { state: known.state, version: known.currentStreamVersion } }),
     })
     return remember(stream, { state, currentStreamVersion })
@@ -129,6 +136,10 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   function done(stream: string, appended: Appended, state: State, events: readonly E[]): CommandHandled<State, E> {
     const { currentStreamVersion } = appended
     remember(stream, { state, currentStreamVersion })
+    // Off the hot path, from the log: whoever appends does not wait, and a snapshot is what a reader would fold.
+    if (isSnapshotDue?.(stream, currentStreamVersion - events.length, currentStreamVersion)) {
+      store.aggregateStream(stream, whole).catch(() => {})
+    }
     return { state, events, currentStreamVersion, repeated: false }
   }
 

@@ -1,5 +1,7 @@
+import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
 
 /*
@@ -72,6 +74,9 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
    */
   partitionEnds(topic: string): Promise<readonly PartitionPosition[]>
 
+  /** Folded states kept beside the log; see `AggregateOptions.snapshot`. Never truth: delete them at any time. */
+  readonly snapshots: SnapshotStore
+
   /** Who is alive: failure detection for owners of claims. Never a lock: correctness rests on epochs in the log (P8). */
   readonly presence: Presence
 
@@ -97,11 +102,6 @@ export interface AppendOptions {
   readonly outgoing?: readonly OutgoingMessage[]
   /** From a consumer's context: commits "this message is done" in the same transaction. */
   readonly checkpoint?: Checkpoint
-}
-
-/** The answer to an append. */
-export interface Appended {
-  readonly stream: string
   /**
    * How long it may wait to be begun, milliseconds: for room, for a broker, for another's lock. After that it is refused
    * with APPEND_TIMEOUT, or APPEND_QUEUE_FULL where it waited for room, and surely not written. Once begun its true
@@ -110,6 +110,11 @@ export interface Appended {
   readonly appendTimeoutMs?: number
   /** Gives it up with ABORTED as long as it was not begun, and it is surely not written; after that it has no effect. */
   readonly signal?: AbortSignal
+}
+
+/** The answer to an append. */
+export interface Appended {
+  readonly stream: string
   /** Position of the append's first event; `currentStreamVersion + 1` when it had none. */
   readonly firstStreamPosition: number
   /** The stream's version right after this append (for a repeat: after the first one). */
@@ -129,6 +134,54 @@ export interface AggregateOptions<State, E extends AnyEvent>
    * where another one was (a fork). Default: `initialState()`.
    */
   readonly stateBefore?: (first: RecordedEvent<E>) => Promise<State>
+  /** Begin at the last snapshot of this kind, and leave a new one behind when it is time. Not used with `from`. Default: none. */
+  readonly snapshot?: SnapshotOptions<State>
+}
+
+/**
+ * A kind of snapshot. One that is damaged, of another version or schema, or ahead of the stream is passed over, and the
+ * fold begins at the first event: a snapshot changes what a fold costs, never what it says.
+ */
+export interface SnapshotOptions<State> {
+  /** Of the kind of state, for example `session`; kinds do not see each other's snapshots. */
+  readonly name: string
+  /** From 1. Raise it whenever `evolve` or the state's shape changes: snapshots of other versions are not used. */
+  readonly version: number
+  /** A new one after so many events since the last. Default 100, unless `everyMs` is given. */
+  readonly every?: number
+  /** A new one when the last is older than this and events came since, milliseconds. */
+  readonly everyMs?: number
+  /** Of the state, as JSON. A snapshot made with another schema is not used. */
+  readonly schema?: StandardSchema
+  /** For states that JSON cannot carry as they are (a Map, a Date). Default: the state itself. */
+  readonly toJson?: (state: State) => unknown
+  readonly fromJson?: (json: unknown) => State
+  /** Default: the system's. */
+  readonly clock?: Clock
+}
+
+/** A state of a stream at a position. */
+export interface StoredSnapshot {
+  readonly version: number
+  readonly schemaHash?: string
+  readonly streamPosition: number
+  /** Of the event at that position: the stream must have this very one. */
+  readonly eventId: string
+  readonly writtenAtMs: number
+  readonly state: unknown
+}
+
+/** Where snapshots are kept. Nothing here rejects or throws, except `clear`: a snapshot that fails is a slower read. */
+export interface SnapshotStore {
+  load(name: string, stream: string): Promise<StoredSnapshot | undefined>
+  /** Taken at once, written soon. */
+  save(name: string, stream: string, snapshot: StoredSnapshot): void
+  /** Says, once, why one is not used. */
+  ignored(name: string, stream: string, reason: string): void
+  /** Deletes all of them; always safe. */
+  clear(): Promise<void>
+  /** Resolves when nothing waits to be written. */
+  idle(): Promise<void>
 }
 
 /** A stream folded to its end. */

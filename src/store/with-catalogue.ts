@@ -27,6 +27,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
     backing: store.backing,
     eventTopic: store.eventTopic,
     presence: store.presence,
+    snapshots: store.snapshots,
     readStream: (stream, options) => readStream(store, catalogue, stream, options),
     aggregateStream: (stream, options) => aggregate(typed, stream, options),
     appendToStream: async (stream, events, options) => {

@@ -276,6 +276,7 @@ function broken(store: EventStore, breaks: Break): EventStore {
     eventTopic: store.eventTopic,
     followPartitions: (from, options) => store.followPartitions(from, options),
     presence: store.presence,
+    snapshots: store.snapshots,
     readStream: (stream, options) => store.readStream(stream, options),
     appendToStream: (stream, events, options) => store.appendToStream(stream, events, options),
     aggregateStream: (stream, options) => store.aggregateStream(stream, options),

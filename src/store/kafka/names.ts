@@ -12,6 +12,8 @@ export interface Names {
 }
 
 export const PRESENCE_TOPIC = 'duolog.presence'
+export const SNAPSHOT_TOPIC = 'duolog.snapshots'
+export const BLOB_TOPIC = 'duolog.blobs'
 
 export function namesOf(prefix: string, eventTopic: string): Names {
   const physical = (name: string) => `${prefix}${name}`

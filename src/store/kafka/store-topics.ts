@@ -1,11 +1,12 @@
 import type { Logger } from '../../core/logger.ts'
 import { partitionOf } from '../../core/murmur2.ts'
 import type { KafkaDriver, NewTopic, TopicDescription } from '../../kafka/driver.ts'
-import { checkEventTopic, EVENT_TOPIC_CONFIG, ensureTopics, PRESENCE_TOPIC_CONFIG } from '../../kafka/topics.ts'
+import { checkEventTopic, ensureTopics, warnOfRetention } from '../../kafka/topics.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { type TopicLayout, topicLayout } from '../topic-layout.ts'
 import type { KafkaConnection } from './connection.ts'
 import { type Names, namesOf, PRESENCE_TOPIC } from './names.ts'
+import { type TopicDefinitions, topicDefinitions } from './topic-definitions.ts'
 
 /*
  * The topics of a store: what is defined, and how many partitions the cluster really has, which is what places a key.
@@ -23,6 +24,7 @@ export class StoreTopics {
   readonly eventTopic: string
   readonly #options: StoreTopicsOptions
   readonly #layout: TopicLayout
+  readonly #definitions: TopicDefinitions
   /** Partition counts by logical name. */
   readonly #counts = new Map<string, number>()
   readonly #keyBytes = new TextEncoder()
@@ -38,6 +40,7 @@ export class StoreTopics {
     this.#layout = topicLayout(options.options)
     this.eventTopic = this.#layout.eventTopic
     this.names = namesOf(options.connection.prefix ?? '', this.eventTopic)
+    this.#definitions = topicDefinitions(this.#layout, this.names, options.connection.replicationFactor)
   }
 
   get eventPartitions(): readonly number[] {
@@ -60,28 +63,22 @@ export class StoreTopics {
 
   async ensure(topics: readonly string[]): Promise<void> {
     const unknown = topics.filter((topic) => !this.#counts.has(topic))
-    if (unknown.length > 0) this.#learn(await this.#ensure(unknown.map((topic) => this.#definitionOf(topic))))
+    if (unknown.length > 0) this.#learn(await this.#ensure(unknown.map((topic) => this.#definitions.of(topic))))
   }
 
+  /** The event topic is looked at before anything is made: who opens the wrong log leaves no traces in it. */
   async #ensureDefined(): Promise<void> {
-    const { logger } = this.#options
-    const defined = [...this.#layout.defined.keys()].map((topic) => this.#definitionOf(topic))
-    const presence = { topic: this.names.presenceTopic, partitions: 1, config: PRESENCE_TOPIC_CONFIG }
-    const existing = await this.#ensure([...defined, this.#replicated(presence)])
+    const { driver, logger } = this.#options
+    const [found] = await driver.describeTopics([this.names.eventTopic])
+    if (found !== undefined) this.#checkEvents(found)
+    const existing = await this.#ensure(this.#definitions.required)
     const events = existing.get(this.names.eventTopic)
-    if (events !== undefined) checkEventTopic(events, this.#layout.partitionCountOf(this.eventTopic), logger)
+    if (events !== undefined) warnOfRetention(events, logger)
     this.#learn(existing)
   }
 
-  #definitionOf(topic: string): NewTopic {
-    const definition = { topic: this.names.physical(topic), partitions: this.#layout.partitionCountOf(topic) }
-    const isEvents = topic === this.eventTopic
-    return this.#replicated(isEvents ? { ...definition, config: EVENT_TOPIC_CONFIG } : definition)
-  }
-
-  #replicated(topic: NewTopic): NewTopic {
-    const { replicationFactor } = this.#options.connection
-    return replicationFactor === undefined ? topic : { ...topic, replicationFactor }
+  #checkEvents(found: TopicDescription): void {
+    checkEventTopic(found, this.#layout.partitionCountOf(this.eventTopic))
   }
 
   #ensure(topics: readonly NewTopic[]): Promise<ReadonlyMap<string, TopicDescription>> {

@@ -30,6 +30,8 @@ export class MemoryLog {
   readonly versionWaiters = new VersionWaiters()
   /** How often each living owner is announced. */
   readonly owners = new Map<string, number>()
+  /** By kind and stream. */
+  readonly snapshots = new Map<string, string>()
   readonly #partitions = new Map<string, MemoryPartition>()
   readonly #groups = new Map<string, MemoryGroup>()
   #globalPosition = 0

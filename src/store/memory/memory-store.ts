@@ -25,10 +25,12 @@ import type {
   PartitionPosition,
   Presence,
   ReadStreamOptions,
+  SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import { Snapshots, type SnapshotTable } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { topicLayout } from '../topic-layout.ts'
@@ -56,6 +58,7 @@ class MemoryStore implements EventStore {
   readonly backing = 'memory'
   readonly eventTopic: string
   readonly presence: Presence
+  readonly snapshots: SnapshotStore
   readonly #log: MemoryLog
   readonly #prepare: PrepareContext
   readonly #options: MemoryStoreOptions
@@ -74,6 +77,7 @@ class MemoryStore implements EventStore {
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
     }
+    this.snapshots = new Snapshots(snapshotTable(this.#log.snapshots), options.logger ?? silentLogger)
     this.presence = { announce: (owner) => this.#announce(owner), liveness: (owner) => this.#liveness(owner) }
   }
 
@@ -197,5 +201,13 @@ class MemoryStore implements EventStore {
     if (this.#closing.signal.aborted) {
       throw new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
     }
+  }
+}
+
+function snapshotTable(texts: Map<string, string>): SnapshotTable {
+  return {
+    load: async (name, stream) => texts.get(JSON.stringify([name, stream])),
+    save: async (name, stream, text) => void texts.set(JSON.stringify([name, stream]), text),
+    clear: async () => texts.clear(),
   }
 }

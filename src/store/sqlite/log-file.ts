@@ -3,6 +3,7 @@ import type { DuologError } from '../../core/errors.ts'
 import { type Logger, silentLogger } from '../../core/logger.ts'
 import type { Appended } from '../event-store.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
+import type { SnapshotTable } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { type TopicLayout, topicLayout } from '../topic-layout.ts'
 import { VersionWaiters, WakeUps } from '../wake-ups.ts'
@@ -17,6 +18,7 @@ import { checkTopics, type LogPlaces, logPlaces } from './log-places.ts'
 import { loadSqlite, openDatabase } from './open-database.ts'
 import { type OwnerTable, ownerTable } from './owner-table.ts'
 import { partitionReader, type ReadPartition } from './partition-reader.ts'
+import { snapshotTable } from './snapshot-table.ts'
 import { toLogError } from './sqlite-errors.ts'
 import { type StreamReader, streamReader } from './stream-reader.ts'
 
@@ -65,6 +67,7 @@ export class LogFile {
   readonly owners: OwnerTable
   readonly streams: StreamReader
   readonly readPartition: ReadPartition
+  readonly snapshots: SnapshotTable
   readonly watch: ChangeWatch
   readonly versionWaiters = new VersionWaiters()
   /** Groups may have changed. */
@@ -90,6 +93,7 @@ export class LogFile {
     const attempt = <T>(read: () => T) => this.read(read)
     this.streams = streamReader({ db, places: this.places, eventTopic: this.layout.eventTopic, attempt })
     this.#commits = this.#groupCommit()
+    this.snapshots = snapshotTable({ db, read: attempt, transact: (work) => this.transact(work) })
     this.#write = appendWriter({
       db,
       places: this.places,

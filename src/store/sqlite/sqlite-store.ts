@@ -14,10 +14,13 @@ import type {
   PartitionPosition,
   Presence,
   ReadStreamOptions,
+  SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
+import { foldFromSnapshot } from '../fold-from-snapshot.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { type FilePresence, filePresence } from './file-presence.ts'
@@ -46,6 +49,7 @@ class SqliteStore implements EventStore {
   readonly backing = 'file'
   readonly eventTopic: string
   readonly presence: Presence
+  readonly snapshots: SnapshotStore
   readonly #log: LogFile
   readonly #presence: FilePresence
   readonly #prepare: PrepareContext
@@ -58,11 +62,12 @@ class SqliteStore implements EventStore {
     this.#log = log
     this.#prepare = {
       eventTopic: log.layout.eventTopic,
+      appendTimeoutMs: options.appendTimeoutMs,
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
     }
+    this.snapshots = new Snapshots(log.snapshots, log.logger)
     this.#presence = filePresence(log)
-      appendTimeoutMs: options.appendTimeoutMs,
     this.presence = {
       announce: async (owner) => this.#open(() => this.#presence.announce(owner)),
       liveness: async (owner) => this.#open(() => this.#presence.liveness(owner)),
@@ -92,12 +97,22 @@ class SqliteStore implements EventStore {
 
   async aggregateStream<State, T extends AnyEvent>(
     stream: string,
-    { evolve, initialState, from }: AggregateOptions<State, T>,
+    options: AggregateOptions<State, T>,
+  ): Promise<Aggregated<State>> {
+    this.#checkOpen()
+    return foldFromSnapshot(this.snapshots, stream, options, (rest) => this.#fold(stream, rest))
+  }
+
+  async #fold<State, T extends AnyEvent>(
+    stream: string,
+    { evolve, initialState, from, stateBefore }: AggregateOptions<State, T>,
   ): Promise<Aggregated<State>> {
     if (from !== undefined) checkInteger('from.version', from.version, 0)
     let state = from === undefined ? initialState() : from.state
     let version = from?.version ?? 0
     for await (const page of this.#pages<T>(stream, { from: version + 1 })) {
+      const [first] = page
+      if (first?.streamPosition === 1 && stateBefore !== undefined) state = await stateBefore(first)
       for (const event of page) state = evolve(state, event)
       version = page[page.length - 1]?.streamPosition ?? version
     }
@@ -178,6 +193,7 @@ class SqliteStore implements EventStore {
     await Promise.all([...this.#members].map((member) => member.stop()))
     try {
       await this.#presence.withdrawAll()
+      await this.snapshots.idle()
     } finally {
       await this.#log.close()
     }
