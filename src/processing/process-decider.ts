@@ -28,6 +28,8 @@ export type ProcessCommand =
       readonly nowMs: number
     }
   | { readonly kind: 'timer'; readonly timer: string; readonly nowMs: number }
+  /** Schedules a pending timer once more, for the same time: at the log's end it is found sooner. */
+  | { readonly kind: 'carry'; readonly timer: string; readonly nowMs: number }
 
 /** For given/when/then, and for `createCommandHandler`. */
 export function processDecider<State, E extends AnyEvent>(
@@ -99,6 +101,7 @@ class Decision<State, E extends AnyEvent> {
 
   of(command: ProcessCommand): readonly ProcessEvent[] {
     if (isEnded(this.#process)) return []
+    if (command.kind === 'carry') return this.#carry(command.timer)
     if (command.kind === 'observe') this.#observe(command.event)
     else if (!this.#fire(command.timer)) return []
     this.#settle()
@@ -148,6 +151,11 @@ class Decision<State, E extends AnyEvent> {
     const { attempts = 0 } = this.#process.compensation ?? {}
     if (attempts >= maxAttempts) this.#add({ type: 'CompensationFailed', data: { step, attempts } })
     else this.#schedule(retryTimer(step), retryAfterMs * 2 ** (attempts - 1))
+  }
+
+  #carry(timer: string): readonly ProcessEvent[] {
+    const dueAtMs = this.#process.pending[timer]
+    return dueAtMs === undefined ? [] : [{ type: 'TimerScheduled', data: { timer, dueAtMs } }]
   }
 
   /** False when there is no such timer, or it is not due: somebody else was faster. */

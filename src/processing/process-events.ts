@@ -27,6 +27,8 @@ export const processEvents = [
   defineEvent({ name: 'TimerScheduled', data: z.object({ timer: z.string(), dueAtMs: z.number() }) }),
   defineEvent({ name: 'TimerFired', data: timer }),
   defineEvent({ name: 'TimerCancelled', data: timer }),
+  // In a stream of its own: where a start begins to look for pending timers.
+  defineEvent({ name: 'TimerMarkMoved', data: z.object({ offset: z.number() }) }),
   defineEvent({ name: 'CompensationStarted', data: z.object({ reason: z.string(), steps: z.array(z.string()) }) }),
   defineEvent({ name: 'CompensationRequested', data: z.object({ step: z.string(), attempt: z.number() }) }),
   defineEvent({ name: 'CompensationAttemptFailed', data: z.object({ step: z.string(), reason: z.string() }) }),

@@ -103,6 +103,9 @@ export function defineProcessManager<State, E extends AnyEvent, const Step exten
 ): ProcessManager<State, E> {
   checkName('The name of a process manager', options.name)
   if (options.name.includes(':')) throw invalidArgument('The name of a process manager must not contain ":".')
+  // The marks of its timers are in streams of that name.
+  if (options.name.endsWith('.timers'))
+    throw invalidArgument('The name of a process manager must not end in ".timers".')
   for (const [name, step] of Object.entries<ProcessStep<State>>(options.steps)) checkStep(name, step)
   const nextActions = options.nextActions as ProcessManager<State, E>['nextActions']
   return { ...options, topics: options.topics ?? [DEFAULT_EVENT_TOPIC], nextActions }

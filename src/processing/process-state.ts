@@ -58,6 +58,8 @@ export function evolveProcess<State, E extends AnyEvent>(
     case 'TimerFired':
     case 'TimerCancelled':
       return evolveTimer(process, event)
+    case 'TimerMarkMoved':
+      return process
     case 'ProcessCompleted':
       return { ...process, status: 'completed' }
     case 'ProcessCompensated':

@@ -5,11 +5,10 @@ import { reach } from '../core/reach.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import { type ProcessEvent, processEventNames } from './process-events.ts'
 import type { ProcessManager } from './process-manager.ts'
-import type { ProcessState } from './process-state.ts'
+import { isEnded, type ProcessState } from './process-state.ts'
 import type { Projected } from './projection.ts'
 import type { PendingTimer } from './timer-index.ts'
 import { TimerService } from './timer-service.ts'
@@ -25,10 +24,15 @@ import { TimerService } from './timer-service.ts'
 export interface StartProcessManagerOptions<State, E extends AnyEvent> {
   readonly store: EventStore<E>
   readonly manager: ProcessManager<State, E>
-  /** The topic the store keeps events in. Default `session.events`. */
+  /** The topic the store keeps events in. Default: the store's. */
   readonly eventTopic?: string
   /** What timers go by. Default: the system's. */
   readonly clock?: Clock
+  /**
+   * How far a start may have to read back for pending timers: about so many events per partition, or ten times the
+   * pending timers where that is more. A timer pending for longer than that is scheduled once more. Default 100,000.
+   */
+  readonly timerReadBack?: number
   readonly onError?: (error: unknown) => void
   readonly logger?: Logger
 }
@@ -49,13 +53,17 @@ export interface RunningProcessManager<State> {
  * Runs a process manager. Exactly once, also across kill -9 and takeovers: each event is heard once by its process, each
  * message leaves once, each timer fires once; late timers fire at once. Instances share the work.
  *
- * Every start reads the event topic once, from its beginning, for the pending timers; they are kept in memory.
+ * Pending timers are kept in memory, one small record each. A start finds them from a mark on: at most about
+ * `timerReadBack` events per partition are read for it. When the store closes, this stops, too.
  */
 export function startProcessManager<State, E extends AnyEvent>(
   options: StartProcessManagerOptions<State, E>,
 ): RunningProcessManager<State> {
   return new Runner(options)
 }
+
+const DEFAULT_READ_BACK = 100_000
+const MARK_EVERY = 10_000
 
 class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> {
   readonly ready: Promise<void>
@@ -66,7 +74,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #timers: TimerService<E>
 
   constructor(options: StartProcessManagerOptions<State, E>) {
-    const { store, manager, eventTopic = DEFAULT_EVENT_TOPIC } = options
+    const { store, manager, eventTopic = store.eventTopic } = options
     this.#options = options
     this.#clock = options.clock ?? systemClock
     // The store's own type says which events users append; these are ours.
@@ -86,9 +94,13 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       group: `process.${manager.name}.timers`,
       eventTopic,
       prefix: `${manager.name}:`,
+      markStream: (partition) => `${manager.name}.timers:${partition}`,
       clock: this.#clock,
       fire: (timer) => this.#fire(timer),
+      carry: (timer) => this.#carry(timer),
       onError,
+      maxReadBack: options.timerReadBack ?? DEFAULT_READ_BACK,
+      markEvery: Math.min(MARK_EVERY, options.timerReadBack ?? MARK_EVERY),
     })
     this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
     this.ready.catch(() => {}) // whoever awaits it hears of it
@@ -124,10 +136,11 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     reach('process.observe.done')
   }
 
-  async #fire({ stream, timer }: PendingTimer): Promise<void> {
+  /** Answers when the timer is due, if it is pending still. */
+  async #fire({ stream, timer }: PendingTimer): Promise<number | undefined> {
     const correlationId = stream.slice(this.#streamOf('').length)
     reach('process.fire.begin')
-    await this.#handler.handle(
+    const { state } = await this.#handler.handle(
       stream,
       { kind: 'timer', timer, nowMs: this.#clock.now() },
       {
@@ -136,6 +149,14 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       },
     )
     reach('process.fire.done')
+    return isEnded(state) ? undefined : state.pending[timer]
+  }
+
+  async #carry({ stream, timer, offset }: PendingTimer): Promise<void> {
+    const correlationId = stream.slice(this.#streamOf('').length)
+    const command: ProcessCommand = { kind: 'carry', timer, nowMs: this.#clock.now() }
+    await this.#handler.handle(stream, command, { correlationId, idempotencyKey: `carry:${timer}:${offset}` })
+    reach('process.carry.done')
   }
 
   #streamOf(correlationId: string): string {

@@ -1,16 +1,19 @@
 /*
- * Pending timers by when they are due. Memory: one small record per pending timer; a cancelled one leaves the heap when
- * its time comes, or when half of the heap is such.
+ * The pending timers of one partition: by when they are due, and in the order of the log. Memory: one small record per
+ * pending timer; one that was cancelled leaves the heap when its time comes, or when half of the heap is such.
  */
 
 export interface PendingTimer {
   readonly stream: string
   readonly timer: string
   readonly dueAtMs: number
+  /** Of the event that scheduled it. */
+  readonly offset: number
 }
 
 export class TimerIndex {
   #heap: PendingTimer[] = []
+  /** In the order of the log: a later schedule of the same timer goes to the end. */
   readonly #pending = new Map<string, PendingTimer>()
 
   get size(): number {
@@ -22,37 +25,67 @@ export class TimerIndex {
     return this.#heap[0]?.dueAtMs
   }
 
-  /** A later schedule of the same timer takes the place of an earlier one. */
-  add(timer: PendingTimer): void {
-    this.#pending.set(keyOf(timer), timer)
-    this.#heap.push(timer)
-    this.#up(this.#heap.length - 1)
+  /** The pending timer that was scheduled first. */
+  get oldest(): PendingTimer | undefined {
+    for (const timer of this.#pending.values()) return timer
+    return undefined
   }
 
+  /** The first `maxCount` pending timers of the log that were scheduled before `offset`. */
+  scheduledBefore(offset: number, maxCount: number): PendingTimer[] {
+    const old: PendingTimer[] = []
+    for (const timer of this.#pending.values()) {
+      if (timer.offset >= offset || old.length === maxCount) break
+      old.push(timer)
+    }
+    return old
+  }
+
+  /** A later schedule of the same timer takes the place of an earlier one. */
+  add(timer: PendingTimer): void {
+    const key = keyOf(timer)
+    this.#pending.delete(key)
+    this.#pending.set(key, timer)
+    this.#push(timer)
+  }
+
+  /** It fired or was cancelled. */
   remove(timer: Pick<PendingTimer, 'stream' | 'timer'>): void {
     this.#pending.delete(keyOf(timer))
     if (this.#heap.length > 2 * this.#pending.size + 64) this.#rebuild()
   }
 
-  /** Takes out what is due, the longest overdue first, at most `maxCount`. */
+  /**
+   * What is due, the longest overdue first, at most `maxCount`. It stays pending, out of the heap, until it is removed or
+   * put back.
+   */
   takeDue(nowMs: number, maxCount: number): PendingTimer[] {
     const due: PendingTimer[] = []
-    while (due.length < maxCount && (this.nextDueAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) {
-      const timer = this.#pop()
-      this.#pending.delete(keyOf(timer))
-      due.push(timer)
-    }
+    while (due.length < maxCount && (this.nextDueAtMs ?? Number.POSITIVE_INFINITY) <= nowMs) due.push(this.#pop())
     return due
   }
 
+  /** This very schedule is still the timer's. */
+  has(timer: PendingTimer): boolean {
+    return this.#pending.get(keyOf(timer)) === timer
+  }
+
+  /** What was taken did not fire. */
+  putBack(timer: PendingTimer): void {
+    if (this.has(timer)) this.#push(timer)
+  }
+
+  #push(timer: PendingTimer): void {
+    this.#heap.push(timer)
+    this.#up(this.#heap.length - 1)
+  }
+
   #dropCancelled(): void {
-    for (let top = this.#heap[0]; top !== undefined && this.#pending.get(keyOf(top)) !== top; top = this.#heap[0]) {
-      this.#pop()
-    }
+    for (let top = this.#heap[0]; top !== undefined && !this.has(top); top = this.#heap[0]) this.#pop()
   }
 
   #rebuild(): void {
-    this.#heap = [...this.#pending.values()].sort((a, b) => a.dueAtMs - b.dueAtMs)
+    this.#heap = this.#heap.filter((timer) => this.has(timer)).sort((a, b) => a.dueAtMs - b.dueAtMs)
   }
 
   #pop(): PendingTimer {

@@ -1,18 +1,21 @@
 import type { Clock } from '../core/clock.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { isRecordedEvent } from '../core/event.ts'
+import { isRecordedEvent, type RecordedEvent } from '../core/event.ts'
+import { reach } from '../core/reach.ts'
 import type { Consumer, EventStore, PartitionPosition } from '../store/event-store.ts'
-import { pause, WakeUps } from '../store/wake-ups.ts'
+import { pause, pauseBy, WakeUps } from '../store/wake-ups.ts'
 import type { ProcessEvent } from './process-events.ts'
 import type { Projected } from './projection.ts'
 import { type PendingTimer, TimerIndex } from './timer-index.ts'
+import { markAhead, readTimerMark, writeTimerMark } from './timer-mark.ts'
 
 /*
- * Fires the timers of a process manager: reads its streams from the log's beginning, keeps what is pending, and tells
- * when one is due. The instances share the partitions. That a timer fires once is not decided here but by the process:
- * `fire` of one that fired or was cancelled does nothing.
+ * Fires the timers of a process manager: reads its streams from the partition's mark, keeps what is pending, and tells
+ * when one is due. The instances share the partitions (docs/decisions/0007-timers-by-a-mark.md).
  *
- * A partition's timers fire only when it was read to where it ended when it was taken: what fired long ago is known.
+ * T1 That a timer fires once is not decided here but by the process: `fire` of one that fired or was cancelled does nothing.
+ * T2 A partition's timers fire only when it was read to where it ended when it was taken: what fired long ago is known.
+ * T3 A mark never passes a pending timer: whoever takes the partition next, after whatever crash, finds every one.
  */
 
 export interface TimerServiceOptions<E extends AnyEvent> {
@@ -21,19 +24,35 @@ export interface TimerServiceOptions<E extends AnyEvent> {
   readonly eventTopic: string
   /** What the streams of the process manager start with. */
   readonly prefix: string
+  /** The stream that keeps the mark of a partition. */
+  readonly markStream: (partition: number) => string
   readonly clock: Clock
-  readonly fire: (timer: PendingTimer) => Promise<void>
+  /** Fires it; answers when it is due if it is still pending. */
+  readonly fire: (timer: PendingTimer) => Promise<number | undefined>
+  /** Schedules it once more at the log's end; nothing to do when it is pending no more. */
+  readonly carry: (timer: PendingTimer) => Promise<void>
   readonly onError: (error: unknown) => void
+  /** A start reads so many events per partition or ten times its pending timers, about, at most. */
+  readonly maxReadBack: number
+  /** How many events a mark may lag behind what it could be; a start reads so many more than need be. */
+  readonly markEvery: number
 }
 
 interface Partition {
+  readonly number: number
   readonly timers: TimerIndex
   readonly end: number
   caughtUp: boolean
+  /** The next offset to hear. */
+  next: number
+  mark: number
+  marking: boolean
+  carrying: boolean
 }
 
-const FIRED_TOGETHER = 64
-/** The clock is looked at this often, also when nothing is due: it may be set, or be a test's. */
+const FIRED_TOGETHER = 256
+const CARRIED_TOGETHER = 64
+/** The clock is looked at this often, also when nothing is due: it may be set. */
 const LONGEST_PAUSE_MS = 250
 const RETRY_PAUSE_MS = 1000
 
@@ -44,7 +63,8 @@ export class TimerService<E extends AnyEvent> {
   readonly #changed = new WakeUps()
   readonly #stopping = new AbortController()
   readonly #consumer: Consumer
-  readonly #firing: Promise<void>
+  readonly #working = new Set<Promise<void>>()
+  readonly #running: Promise<void>
 
   constructor(options: TimerServiceOptions<E>) {
     this.#options = options
@@ -52,13 +72,16 @@ export class TimerService<E extends AnyEvent> {
       group: options.group,
       topics: [options.eventTopic],
       checkpoints: { load: (_, partition) => this.#load(partition), caughtUp: (position) => this.#caughtUp(position) },
+      onTaken: ({ partition, signal }) => this.#forgetWith(partition, signal),
       handler: async (message, { signal }) => this.#hear(message, signal),
       // What cannot be read is not ours: the process manager's own events are in every catalogue it works with.
       unreadable: async () => {},
       onError: options.onError,
     })
     this.ready = this.#consumer.ready
-    this.#firing = this.#run()
+    this.#running = this.#run()
+    // A store that closes ends this, too: nothing may keep the process alive after it.
+    void this.#consumer.ended.then(() => this.#stopping.abort())
   }
 
   get pendingCount(): number {
@@ -68,72 +91,195 @@ export class TimerService<E extends AnyEvent> {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#consumer.stop()
-    await this.#firing
+    await this.#running
+    await Promise.all(this.#working)
   }
 
-  async #load(partition: number): Promise<number> {
-    const ends = await this.#options.store.partitionEnds(this.#options.eventTopic)
-    const end = ends.find((place) => place.partition === partition)?.offset ?? 0
-    this.#partitions.set(partition, { timers: new TimerIndex(), end, caughtUp: false })
-    return 0
+  async #load(number: number): Promise<number> {
+    const { store, eventTopic, markStream } = this.#options
+    const ends = await store.partitionEnds(eventTopic)
+    const end = ends.find((place) => place.partition === number)?.offset ?? 0
+    const mark = await readTimerMark(store, markStream(number))
+    if (mark > end) throw markAhead(eventTopic, number, { mark, end })
+    const timers = new TimerIndex()
+    const partition: Partition = {
+      number,
+      timers,
+      end,
+      mark,
+      next: mark,
+      caughtUp: false,
+      marking: false,
+      carrying: false,
+    }
+    this.#partitions.set(number, partition)
+    return mark
+  }
+
+  /** Its next owner keeps an eye on them. */
+  #forgetWith(number: number, signal: AbortSignal): void {
+    const partition = this.#partitions.get(number)
+    signal.addEventListener('abort', () => {
+      if (partition !== undefined && this.#partitions.get(number) === partition) this.#partitions.delete(number)
+    })
   }
 
   async #caughtUp({ partition: number, offset }: PartitionPosition): Promise<void> {
     const partition = this.#partitions.get(number)
     if (partition === undefined || offset < partition.end) return
+    partition.next = Math.max(partition.next, offset)
     partition.caughtUp = true
+    this.#moveMark(partition)
     this.#changed.wakeAll()
   }
 
   #hear(message: Projected<E>, signal: AbortSignal): void {
-    if (!isRecordedEvent(message) || !message.stream.startsWith(this.#options.prefix)) return
     const partition = this.#partitions.get(message.partition)
     if (partition === undefined || signal.aborted) return
-    const event = message as unknown as ProcessEvent
-    const { stream } = message
-    if (event.type === 'TimerScheduled') partition.timers.add({ stream, ...event.data })
-    else if (event.type === 'TimerFired' || event.type === 'TimerCancelled') {
-      partition.timers.remove({ stream, timer: event.data.timer })
-    } else return
-    if (partition.caughtUp) this.#changed.wakeAll()
+    partition.next = message.offset + 1
+    if (isRecordedEvent(message) && message.stream.startsWith(this.#options.prefix)) {
+      if (TIMER_EVENTS.has(message.type)) this.#note(partition, message as unknown as TimerEvent)
+    }
+    if (partition.next % 256 === 0) this.#moveMark(partition)
+  }
+
+  #note({ timers, caughtUp }: Partition, event: TimerEvent): void {
+    const { stream, offset } = event
+    if (event.type === 'TimerScheduled') timers.add({ stream, offset, ...event.data })
+    else timers.remove({ stream, timer: event.data.timer })
+    if (caughtUp) this.#changed.wakeAll()
   }
 
   async #run(): Promise<void> {
     const { signal } = this.#stopping
     while (!signal.aborted) {
       const seen = this.#changed.generation
-      const due = this.#takeDue()
-      if (due.length > 0) await Promise.all(due.map(([partition, timer]) => this.#fire(partition, timer)))
-      else await this.#changed.after(seen, { signal, timeoutMs: this.#pauseMs() })
+      if (this.#fireDue() + this.#carryOld() === 0) await this.#wait(seen)
     }
   }
 
-  #takeDue(): [Partition, PendingTimer][] {
-    const nowMs = this.#options.clock.now()
-    const ready = [...this.#partitions.values()].filter(({ caughtUp }) => caughtUp)
-    return ready.flatMap((partition) =>
-      partition.timers.takeDue(nowMs, FIRED_TOGETHER).map((timer): [Partition, PendingTimer] => [partition, timer]),
-    )
+  /** Until something changed, the next timer is due, or it is time to look at the clock again. */
+  async #wait(seen: number): Promise<void> {
+    const over = new AbortController()
+    const signal = AbortSignal.any([over.signal, this.#stopping.signal])
+    const room = this.#working.size < FIRED_TOGETHER
+    const waits = [this.#changed.after(seen, { signal })]
+    if (room) waits.push(pauseBy(this.#options.clock, this.#pauseMs(), signal))
+    await Promise.race(waits)
+    over.abort()
   }
 
   #pauseMs(): number {
     const nowMs = this.#options.clock.now()
-    const waits = [...this.#partitions.values()].map(
-      ({ timers }) => (timers.nextDueAtMs ?? nowMs + LONGEST_PAUSE_MS) - nowMs,
+    const next = this.#ready().map(({ timers }) => (timers.nextDueAtMs ?? Number.POSITIVE_INFINITY) - nowMs)
+    return Math.max(1, Math.min(LONGEST_PAUSE_MS, ...next))
+  }
+
+  #ready(): Partition[] {
+    return [...this.#partitions.values()].filter(({ caughtUp }) => caughtUp)
+  }
+
+  #fireDue(): number {
+    const nowMs = this.#options.clock.now()
+    return this.#begin((partition, room) =>
+      partition.timers.takeDue(nowMs, room).map((timer) => this.#fire(partition, timer)),
     )
-    return Math.max(1, Math.min(LONGEST_PAUSE_MS, ...waits))
+  }
+
+  /** What would make the next start read far back is scheduled once more, at the log's end. */
+  #carryOld(): number {
+    return this.#begin((partition, room) => {
+      const { timers, next } = partition
+      const limit = Math.max(this.#options.maxReadBack, 10 * timers.size)
+      if (next - (timers.oldest?.offset ?? next) <= limit || partition.carrying) return []
+      partition.carrying = true
+      const old = timers.scheduledBefore(next - limit / 2, Math.min(room, CARRIED_TOGETHER))
+      return [this.#carry(partition, old)]
+    })
+  }
+
+  /** Begins work while there is room for it; answers how much. */
+  #begin(work: (partition: Partition, room: number) => readonly Promise<void>[]): number {
+    let begun = 0
+    for (const partition of this.#ready()) {
+      const room = FIRED_TOGETHER - this.#working.size
+      if (room <= 0) break
+      for (const done of work(partition, room)) {
+        begun++
+        this.#working.add(done)
+        void done.finally(() => {
+          this.#working.delete(done)
+          this.#changed.wakeAll()
+        })
+      }
+    }
+    return begun
   }
 
   /** One that could not fire stays pending. */
   async #fire({ timers }: Partition, timer: PendingTimer): Promise<void> {
+    const { fire, onError, clock } = this.#options
     const { signal } = this.#stopping
-    if (signal.aborted) return
     try {
-      await this.#options.fire(timer)
+      const dueAtMs = await fire(timer)
+      if (dueAtMs === undefined) {
+        if (timers.has(timer)) timers.remove(timer)
+        return
+      }
+      // The clock was put back meanwhile.
+      if (dueAtMs <= clock.now()) await pause(RETRY_PAUSE_MS, signal)
     } catch (error) {
-      this.#options.onError(error)
-      timers.add(timer)
+      if (!signal.aborted) onError(error)
       await pause(RETRY_PAUSE_MS, signal)
     }
+    timers.putBack(timer)
+  }
+
+  async #carry(partition: Partition, old: readonly PendingTimer[]): Promise<void> {
+    const { carry, onError } = this.#options
+    const { signal } = this.#stopping
+    try {
+      await Promise.all(old.map(carry))
+      // Where they are now is heard before more are looked for.
+      while (old.some((timer) => partition.timers.has(timer)) && this.#owns(partition)) {
+        await this.#changed.after(this.#changed.generation, { signal, timeoutMs: LONGEST_PAUSE_MS })
+      }
+    } catch (error) {
+      if (!signal.aborted) onError(error)
+      await pause(RETRY_PAUSE_MS, signal)
+    }
+    partition.carrying = false
+  }
+
+  #owns(partition: Partition): boolean {
+    return this.#partitions.get(partition.number) === partition && !this.#stopping.signal.aborted
+  }
+
+  /** T3. Any mark that was ever right stays right, so it needs no fence. */
+  #moveMark(partition: Partition): void {
+    const safe = partition.timers.oldest?.offset ?? partition.next
+    if (partition.marking || safe - partition.mark < this.#options.markEvery || this.#stopping.signal.aborted) return
+    partition.marking = true
+    const done = this.#writeMark(partition, safe)
+    this.#working.add(done)
+    void done.finally(() => this.#working.delete(done))
+  }
+
+  async #writeMark(partition: Partition, offset: number): Promise<void> {
+    const { store, markStream, onError } = this.#options
+    try {
+      reach('timers.mark.begin')
+      await writeTimerMark(store, markStream(partition.number), offset)
+      reach('timers.mark.done')
+      partition.mark = offset
+    } catch (error) {
+      if (!this.#stopping.signal.aborted) onError(error)
+    }
+    partition.marking = false
   }
 }
+
+type TimerEvent = Extract<ProcessEvent, { type: 'TimerScheduled' | 'TimerFired' | 'TimerCancelled' }> &
+  Pick<RecordedEvent, 'stream' | 'offset'>
+
+const TIMER_EVENTS: ReadonlySet<string> = new Set(['TimerScheduled', 'TimerFired', 'TimerCancelled'])

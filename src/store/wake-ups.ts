@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts'
 import { DuologError } from '../core/errors.ts'
 
 /*
@@ -49,6 +50,11 @@ export class WakeUps {
 export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   const never = new WakeUps()
   return never.after(never.generation, { signal, timeoutMs: ms })
+}
+
+/** Resolves when the clock has gone on by `ms`, or the signal fires; never rejects. A test's clock need not really wait. */
+export function pauseBy(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
+  return clock.after === undefined ? pause(ms, signal) : clock.after(ms, signal)
 }
 
 /** Resolves when `done` settles or after `ms` milliseconds, whichever comes first; leaves no timer behind. */

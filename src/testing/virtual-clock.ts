@@ -1,19 +1,47 @@
 import type { Clock } from '../core/clock.ts'
 import type { RandomBytes } from '../core/ids.ts'
 
-/** A clock that goes only when told to. */
+/** A clock that goes only when told to. Whoever waits by it (timers, retries) goes on as soon as it was moved. */
 export interface VirtualClock extends Clock {
+  /** Lets time go on. */
   advance(ms: number): void
+  /** Sets the clock, also back: what a wrong clock that is put right looks like. */
+  set(nowMs: number): void
+  after(ms: number, signal?: AbortSignal): Promise<void>
+}
+
+interface Waiter {
+  readonly dueMs: number
+  readonly resume: () => void
 }
 
 /** @param startMs Unix milliseconds; default 2026-01-01T00:00:00.000Z. */
 export function virtualClock(startMs: number = Date.UTC(2026, 0, 1)): VirtualClock {
   let now = startMs
+  const waiting = new Set<Waiter>()
+  const set = (nowMs: number) => {
+    now = nowMs
+    for (const waiter of [...waiting]) if (waiter.dueMs <= now) waiter.resume()
+  }
   return {
     now: () => now,
+    set,
     advance: (ms) => {
-      if (!(ms >= 0)) throw new RangeError(`A clock goes forward only, not by ${ms} ms.`)
-      now += ms
+      if (!(ms >= 0)) throw new RangeError(`advance goes forward only, not by ${ms} ms; set(nowMs) puts a clock back.`)
+      set(now + ms)
+    },
+    after: (ms, signal) => {
+      if (ms <= 0 || signal?.aborted) return Promise.resolve()
+      return new Promise((resolve) => {
+        const resume = () => {
+          waiting.delete(waiter)
+          signal?.removeEventListener('abort', resume)
+          resolve()
+        }
+        const waiter = { dueMs: now + ms, resume }
+        waiting.add(waiter)
+        signal?.addEventListener('abort', resume)
+      })
     },
   }
 }
