@@ -5,6 +5,7 @@ import type { DriverOptions, KafkaDriver } from '../driver.ts'
 import { connectWithin } from './connect-within.ts'
 import { driverOn } from './driver-on.ts'
 import type { LowCluster, LowConnection, RequestQueue } from './kafkajs-internals.ts'
+import { withFastProduce } from './kafkajs-produce.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
 
 /*
@@ -64,7 +65,7 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout
   if (typeof create !== 'function') {
     throw new DuologError('DEPENDENCY_MISSING', 'duolog needs kafkajs 2.2.4 exactly: npm install kafkajs@2.2.4')
   }
-  return () => watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))
+  return () => withFastProduce(watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 })))
 }
 
 /** kafkajs's errors are what its callers handle already, so they are no more than warnings here. */
