@@ -29,11 +29,24 @@ export interface EnvelopeOptions {
 /** An event on its way into a stream. */
 export type NewEvent<E extends AnyEvent = AnyEvent> = E & EnvelopeOptions
 
+/** A record as it lies in a topic, in bytes. */
+export interface RawRecord {
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  /** In their order; a name may repeat. */
+  readonly headers: readonly (readonly [name: string, value: Uint8Array])[]
+}
+
 /** A message on its way to another topic, appended together with events: a task, a notification. */
 export interface OutgoingMessage extends AnyEvent, EnvelopeOptions {
   readonly topic: string
   /** Decides the partition; messages of one key stay in order. */
   readonly key: string
+  /**
+   * Written as it is where records are bytes (Kafka), with `headers` beside it and nothing else of this message; into
+   * `partition` if that is given. Of a header that repeats the last one is written. Other backings write the message.
+   */
+  readonly raw?: RawRecord & { readonly partition?: number }
 }
 
 /** A record of any topic, as its reader sees it. */

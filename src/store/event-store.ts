@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
-import type { AnyEvent, NewEvent, OutgoingMessage, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
 
@@ -76,6 +76,12 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
 
   /** Folded states kept beside the log; see `AggregateOptions.snapshot`. Never truth: delete them at any time. */
   readonly snapshots: SnapshotStore
+
+  /**
+   * A record in bytes, where its message does not say them all: a stranger's, or one with a form of its own. Nothing where
+   * the message is all there is, or the record is gone. Absent where a backing keeps messages only (memory, file).
+   */
+  readRaw?(place: PartitionPosition): Promise<RawRecord | undefined>
 
   /** Who is alive: failure detection for owners of claims. Never a lock: correctness rests on epochs in the log (P8). */
   readonly presence: Presence
@@ -286,6 +292,11 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
     message: RecordedMessage | RecordedEvent,
     context: ConsumerContext,
   ) => Promise<void>
+  /**
+   * Handles a record that is no message: no key, no value, no JSON (RECORD_UNREADABLE says what). The message is what could
+   * be made of it; `readRaw` has the rest. Only where others may write (Kafka). Default: passed over, said to the log.
+   */
+  readonly stranger?: (error: unknown, message: RecordedMessage, context: ConsumerContext) => Promise<void>
   /** Hears of what went wrong: a handler that rejected, or reading itself (then without a message). */
   readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
 }

@@ -40,6 +40,8 @@ export interface PreparedRecord {
   readonly headers: Readonly<Record<string, string>>
   /** The data, serialised. Never absent, never the text `undefined`. */
   readonly dataJson: string
+  /** For backings that keep bytes: written in place of all that. */
+  readonly raw?: NonNullable<OutgoingMessage['raw']>
 }
 
 export interface PreparedAppend {
@@ -130,7 +132,8 @@ function prepareOutgoing(message: OutgoingMessage, index: number, context: Momen
   }
   const flaw = flawOfKey(message.key)
   if (flaw !== undefined) throw invalidArgument(`The key of ${where} ${flaw}.`)
-  return prepareRecord(message, { where, topic: message.topic, key: message.key }, context)
+  const prepared = prepareRecord(message, { where, topic: message.topic, key: message.key }, context)
+  return message.raw === undefined ? prepared : { ...prepared, raw: message.raw }
 }
 
 interface Place {

@@ -40,6 +40,9 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
     waitForVersion: (stream, version, options) => store.waitForVersion(stream, version, options),
     followPartitions: (from, options) => followLoaded(store, catalogue, from, options),
     consume: (options) => store.consume(withLoadedMessages(catalogue, options)),
+    ...(store.readRaw && {
+      readRaw: (place: PartitionPosition) => store.readRaw?.(place) ?? Promise.resolve(undefined),
+    }),
     close: () => store.close(),
   }
   return typed
@@ -70,9 +73,9 @@ function withStoredOutgoing(catalogue: Catalogue, options: AppendOptions): Appen
   return { ...options, outgoing: options.outgoing.map(store) }
 }
 
-/** A dead letter is what was read, fit or not: perhaps it was put aside because it is not. */
-function isDeadLetter(message: OutgoingMessage): boolean {
-  return message.headers?.['kafka_dlt-original-topic'] !== undefined
+/** A dead letter is what was read, fit or not: perhaps it was put aside because it is not. Also on its way back. */
+function isDeadLetter({ headers }: OutgoingMessage): boolean {
+  return headers?.['kafka_dlt-original-topic'] !== undefined || headers?.['redrive-of'] !== undefined
 }
 
 async function* followLoaded<E extends AnyEvent>(

@@ -5,7 +5,7 @@ import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
 import type { FeedPartition } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { decodeRecord } from './record-codec.ts'
+import { decodeRecord, strangerMessage } from './record-codec.ts'
 
 /*
  * A fed partition as messages. Of the event topic only what every reader counts as a fact: the replica knows, and has it
@@ -17,6 +17,8 @@ export interface FedPartitionTools {
   readonly logger: Logger
   /** The replica's view of a partition of the event topic. */
   readonly eventLog: (partition: number) => PartitionLog
+  /** Wants to hear of a record that is no message, and gets what can be made of it, in its place. Default: it is reported. */
+  readonly onStranger?: ((message: RecordedMessage, reason: string) => void) | undefined
 }
 
 type Message = RecordedMessage | RecordedEvent
@@ -46,13 +48,18 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
 async function decode(
   { place }: FeedPartition,
   records: readonly FetchedRecord[],
-  { names, logger, eventLog }: FedPartitionTools,
+  { names, logger, eventLog, onStranger }: FedPartitionTools,
 ): Promise<readonly Message[]> {
-  const topic = names.logical(place.topic)
-  const messages = records.flatMap((record) => {
-    const decoded = decodeRecord(record, { topic, partition: place.partition })
+  const at = { topic: names.logical(place.topic), partition: place.partition }
+  const messages = records.flatMap((record): Read[] => {
+    const decoded = decodeRecord(record, at)
     if ('record' in decoded) return [decoded.record]
     const { stranger: reason } = decoded
+    if (onStranger !== undefined) {
+      const message = strangerMessage(record, at)
+      onStranger(message, reason)
+      return [{ message, isStranger: true }]
+    }
     logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
     return []
   })
@@ -60,7 +67,14 @@ async function decode(
   if (place.topic !== names.eventTopic || last === undefined) return messages.map(({ message }) => message)
   const log = eventLog(place.partition)
   await log.catchUpPast(last.message.offset)
-  return messages.flatMap(({ message, sequence }) =>
-    log.isFact(message.key, sequence, message.offset) ? (log.eventAt(message.key, sequence ?? 0) ?? []) : [],
-  )
+  return messages.flatMap(({ message, sequence, isStranger }) => {
+    if (isStranger) return [message]
+    return log.isFact(message.key, sequence, message.offset) ? (log.eventAt(message.key, sequence ?? 0) ?? []) : []
+  })
+}
+
+interface Read {
+  readonly message: RecordedMessage
+  readonly sequence?: number | undefined
+  readonly isStranger?: true
 }

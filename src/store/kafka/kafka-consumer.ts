@@ -1,3 +1,5 @@
+import { DuologError } from '../../core/errors.ts'
+import type { RecordedMessage } from '../../core/event.ts'
 import {
   type FetchPosition,
   type GroupMember,
@@ -52,6 +54,8 @@ export class KafkaConsumer implements Consumer {
   #feed: PartitionFeed | undefined
   #stopped: Promise<void> | undefined
   readonly #stopping = new AbortController()
+  /** Messages that are none, with why. */
+  readonly #strangers = new WeakMap<RecordedMessage, string>()
 
   constructor(options: ConsumeOptions, tools: ConsumerTools) {
     this.#options = options
@@ -133,7 +137,8 @@ export class KafkaConsumer implements Consumer {
       const fed = this.#feed?.follow(owned.place, start)
       if (fed === undefined) return
       const source = this.#source(owned, fed)
-      const end = await runPartition({ ...this.#options, source, signal: owned.signal, logger })
+      const handler = this.#handler
+      const end = await runPartition({ ...this.#options, handler, source, signal: owned.signal, logger })
       this.#feed?.unfollow(fed)
       if (end === 'aborted') return
       // Fenced though perhaps still the owner: a handler used an old checkpoint. The message comes again.
@@ -147,7 +152,7 @@ export class KafkaConsumer implements Consumer {
     const topic = this.#tools.names.logical(place.topic)
     const { partition } = place
     return {
-      ...fedPartition(fed, this.#tools),
+      ...fedPartition(fed, { ...this.#tools, onStranger: this.#options.stranger && this.#onStranger }),
       checkpointAfter: ({ offset }) => ({
         group: this.#options.group,
         topic,
@@ -157,6 +162,14 @@ export class KafkaConsumer implements Consumer {
       }),
       commit: (checkpoint) => this.#commit(checkpoint, owned),
     }
+  }
+
+  readonly #onStranger = (message: RecordedMessage, reason: string) => void this.#strangers.set(message, reason)
+
+  readonly #handler: ConsumeOptions['handler'] = (message, context) => {
+    const reason = this.#strangers.get(message)
+    if (reason === undefined || this.#options.stranger === undefined) return this.#options.handler(message, context)
+    return this.#options.stranger(recordUnreadable(message, reason), message, context)
   }
 
   async #commit(checkpoint: Checkpoint, { identity, commits }: Owned): Promise<void> {
@@ -220,4 +233,8 @@ interface Owned {
   readonly identity: string
   readonly signal: AbortSignal
   readonly commits: CommitBatcher
+}
+
+function recordUnreadable({ topic, partition, offset }: RecordedMessage, reason: string): DuologError {
+  return new DuologError('RECORD_UNREADABLE', `Record ${offset} of partition ${partition} of "${topic}": ${reason}.`)
 }

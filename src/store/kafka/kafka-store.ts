@@ -1,5 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
-import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
+import type { AnyEvent, NewEvent, RawRecord, RecordedEvent } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
 import { connectDriver } from '../../kafka/connect-driver.ts'
 import type { DriverOptions, KafkaDriver } from '../../kafka/driver.ts'
@@ -45,6 +45,7 @@ import { KafkaPresence } from './kafka-presence.ts'
 import { KafkaSnapshots } from './kafka-snapshots.ts'
 import type { Names } from './names.ts'
 import { PartitionFeed } from './partition-feed.ts'
+import { readRaw } from './read-raw.ts'
 import { toStoreError } from './store-errors.ts'
 import { StoreTopics } from './store-topics.ts'
 
@@ -221,6 +222,11 @@ class KafkaStore implements EventStore {
         }),
       )
     })
+  }
+
+  async readRaw({ topic, ...place }: PartitionPosition): Promise<RawRecord | undefined> {
+    checkTopic(topic)
+    return this.#whileOpen(() => readRaw(this.#driver, { ...place, topic: this.#names.physical(topic) }))
   }
 
   async *followPartitions(

@@ -1,5 +1,6 @@
 import type { RecordedMessage } from '../../core/event.ts'
 import type { DriverRecord, FetchedRecord } from '../../kafka/driver.ts'
+import { flawOfKey, flawOfName } from '../check-arguments.ts'
 import type { PreparedRecord } from '../prepare-append.ts'
 
 /*
@@ -34,6 +35,7 @@ const OWN = /^(ce_.*|duolog-.*|content-type|event-type|correlation-id|aggregate-
 
 export function encodeRecord(record: PreparedRecord, place: EncodePlace): DriverRecord {
   const { sequence, idempotencyKey } = place
+  if (record.raw !== undefined) return encodeRaw(record.raw, record.headers, place)
   return {
     topic: place.topic,
     partition: place.partition,
@@ -61,6 +63,77 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Driver
       ...record.headers,
     },
   }
+}
+
+/** What was somebody's record stays his: the bytes, also where there is no value, and our headers beside his. */
+function encodeRaw(
+  { key, value, headers, partition }: NonNullable<PreparedRecord['raw']>,
+  added: PreparedRecord['headers'],
+  place: EncodePlace,
+): DriverRecord {
+  return {
+    topic: place.topic,
+    partition: partition ?? place.partition,
+    key: key && Buffer.from(key),
+    value: value && Buffer.from(value),
+    headers: { ...Object.fromEntries(headers.map(([name, bytes]) => [name, Buffer.from(bytes)])), ...added },
+  }
+}
+
+/** What can be made of a record that is no message, so that it can be spoken of. */
+export function strangerMessage(
+  record: FetchedRecord,
+  place: { readonly topic: string; readonly partition: number },
+): RecordedMessage {
+  const key = nameFrom(record.key?.toString(), MAX_STRANGER_KEY_CHARACTERS) ?? `${place.topic}/${place.partition}`
+  return {
+    type: nameFrom(header(record, 'ce_type')) ?? nameFrom(header(record, 'event-type')) ?? 'unknown',
+    data: null,
+    eventId: `${place.topic}/${place.partition}/${record.offset}`,
+    version: 1,
+    timestamp: new Date(Math.max(0, record.timestampMs)).toISOString(),
+    correlationId: key,
+    headers: foreignHeaders(record),
+    topic: place.topic,
+    partition: place.partition,
+    offset: record.offset,
+    key,
+  }
+}
+
+const MAX_STRANGER_KEY_CHARACTERS = 2000
+
+function nameFrom(text: string | undefined, maxCharacters = 256): string | undefined {
+  return flawOfName(text, maxCharacters) === undefined ? text : undefined
+}
+
+/** Whether a record is just what we would write for its message. */
+export function isAllSaid(
+  record: FetchedRecord,
+  place: { readonly topic: string; readonly partition: number },
+): boolean {
+  const decoded = decodeRecord(record, place)
+  if ('stranger' in decoded) return false
+  const { message, sequence, idempotencyKey } = decoded.record
+  const { type, eventId, correlationId, causationId = 'none' } = message
+  if ([type, eventId, causationId].some((name) => flawOfName(name)) || flawOfKey(correlationId)) return false
+  const prepared = { ...message, dataJson: JSON.stringify(message.data) }
+  const ours = encodeRecord(prepared, { ...place, ...(sequence !== undefined && { sequence }), idempotencyKey })
+  return sameBytes(ours, record)
+}
+
+function sameBytes(ours: DriverRecord, theirs: FetchedRecord): boolean {
+  const names = new Set([...Object.keys(ours.headers), ...Object.keys(theirs.headers)])
+  const isSame = (name: string) => {
+    const [mine, his] = [ours.headers[name], theirs.headers[name]]
+    if (mine === undefined || his === undefined || his === null || Array.isArray(his)) return false
+    const text = his.toString()
+    return !text.includes('\0') && Buffer.from(his as Buffer).equals(Buffer.from(mine as Buffer))
+  }
+  const value = theirs.value ?? Buffer.alloc(0)
+  return (
+    ours.value?.equals(value) === true && ours.key?.equals(theirs.key ?? value) === true && [...names].every(isSame)
+  )
 }
 
 export function decodeRecord(
