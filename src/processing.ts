@@ -47,6 +47,7 @@ export type {
   ProcessorBase,
   ProcessorContext,
   ProcessorOptions,
+  Unreadable,
 } from './processing/processor-options.ts'
 export {
   defineProjection,

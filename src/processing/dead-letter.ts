@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { defineEvent, type EventOf } from '../core/catalogue.ts'
-import type { Decider } from '../core/decider.ts'
-import type { OutgoingMessage } from '../core/event.ts'
+import type { OutgoingMessage, RawRecord } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
+import { flawOfKey, flawOfName } from '../store/check-arguments.ts'
 import type { Projected } from './projection.ts'
 
 /*
@@ -11,6 +11,13 @@ import type { Projected } from './projection.ts'
  *
  * P5 A letter's id is its place: put aside twice it is one letter. It is redriven or discarded once.
  */
+
+/** Bytes as base64. */
+const rawSchema = z.object({
+  key: z.string().nullable(),
+  value: z.string().nullable(),
+  headers: z.array(z.tuple([z.string(), z.string()])),
+})
 
 const letterSchema = z.object({
   id: z.string(),
@@ -37,6 +44,10 @@ const letterSchema = z.object({
   redrives: z.number(),
   /** When it was put aside, ISO; absent in letters of a program that did not write it. */
   at: z.string().optional(),
+  /** The record as bytes (base64), where data and headers do not say all of it. */
+  raw: rawSchema.optional(),
+  /** The data is too large to be kept here: it lies where the message came from. */
+  omitted: z.boolean().optional(),
 })
 
 /** A message that was put aside, as it was, with why. */
@@ -45,7 +56,10 @@ export type DeadLetter = z.infer<typeof letterSchema>
 /** What dead letters write into their streams; a store with a catalogue needs them in it. */
 export const deadLetterEvents = [
   defineEvent({ name: 'DeadLettered', data: letterSchema }),
-  defineEvent({ name: 'DeadLetterRedriven', data: z.object({ id: z.string(), to: z.string(), by: z.string() }) }),
+  defineEvent({
+    name: 'DeadLetterRedriven',
+    data: z.object({ id: z.string(), to: z.string(), by: z.string(), traceparent: z.string().optional() }),
+  }),
   defineEvent({ name: 'DeadLetterDiscarded', data: z.object({ id: z.string(), by: z.string(), reason: z.string() }) }),
 ] as const
 
@@ -65,6 +79,9 @@ const REDRIVES = 'redrive-count'
 const LETTER = 'redrive-of'
 const SOURCE = 'redrive-topic'
 const POSITION = 'redrive-stream-position'
+/** The trace in which the message failed; its new trace points there. */
+const TRACE_LINK = 'redrive-trace-link'
+const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK])
 
 export interface Failure {
   readonly group: string
@@ -75,46 +92,81 @@ export interface Failure {
   readonly at: string
 }
 
-export function toLetter(message: Projected, { group, reason, error, attempts, at }: Failure): DeadLetter {
+export function toLetter(message: Projected, failure: Failure, raw?: RawRecord): DeadLetter {
   const { topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, causationId } = message
-  const { [REDRIVES]: redrives = '0', [LETTER]: _, [SOURCE]: __, [POSITION]: ___, ...headers } = message.headers
+  const { group, reason, error, attempts, at } = failure
+  const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !OURS.has(name)))
   return {
     id: `${group}/${topic}/${partition}/${offset}`,
     ...{ group, topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, headers },
     ...(causationId !== undefined && { causationId }),
     ...(isRecordedEvent(message) && { streamPosition: message.streamPosition }),
-    ...{ reason, error, attempts, redrives: Number(redrives), at },
+    ...{ reason: clean(reason), error: clean(error), attempts, redrives: redrivesOf(message), at },
+    ...(raw && { raw: toBase64(raw) }),
+  }
+}
+
+/** Without its data: what is too large to be put aside whole. */
+export function withoutData({ raw: _, ...letter }: DeadLetter): DeadLetter {
+  return { ...letter, data: null, omitted: true }
+}
+
+function toBase64({ key, value, headers }: RawRecord): NonNullable<DeadLetter['raw']> {
+  const text = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64')
+  return { key: key && text(key), value: value && text(value), headers: headers.map(([name, b]) => [name, text(b)]) }
+}
+
+function fromBase64({ key, value, headers }: NonNullable<DeadLetter['raw']>): RawRecord {
+  const bytes = (text: string) => Buffer.from(text, 'base64')
+  return {
+    key: key === null ? null : bytes(key),
+    value: value === null ? null : bytes(value),
+    headers: headers.map(([name, text]) => [name, bytes(text)]),
   }
 }
 
 /** The copy in `TOPIC.dlq`, with the headers that Kafka's tools know. */
 export function toCopy(letter: DeadLetter): OutgoingMessage {
-  const { topic, partition, offset, timestamp, reason, error, attempts } = letter
+  const { topic, partition, offset, timestamp, reason, error, attempts, redrives } = letter
   return {
-    ...envelopeOf(letter),
-    topic: `${topic}.dlq`,
-    headers: {
-      ...letter.headers,
+    ...envelopeOf(letter, {
       'kafka_dlt-original-topic': topic,
       'kafka_dlt-original-partition': String(partition),
       'kafka_dlt-original-offset': String(offset),
-      'kafka_dlt-original-timestamp': timestamp,
+      'kafka_dlt-original-timestamp': String(Date.parse(timestamp)),
       'kafka_dlt-original-consumer-group': letter.group,
-      'kafka_dlt-exception-fqcn': clean(error),
-      'kafka_dlt-exception-message': clean(reason),
+      'kafka_dlt-exception-fqcn': error,
+      'kafka_dlt-exception-message': reason,
       attempts: String(attempts),
-      [REDRIVES]: String(letter.redrives),
-    },
+      [REDRIVES]: String(redrives),
+    }),
+    topic: `${topic}.dlq`,
   }
 }
 
-/** The message again: to its topic; an event to its group only, as a pointer to the fact. */
-export function toRedriven(letter: DeadLetter): OutgoingMessage {
-  const { id, group, topic, streamPosition, redrives } = letter
-  const headers = { ...letter.headers, [REDRIVES]: String(redrives + 1), [LETTER]: clean(id), [SOURCE]: topic }
-  if (streamPosition === undefined) return { ...envelopeOf(letter), topic, headers }
-  const pointer = { ...headers, [POSITION]: String(streamPosition) }
-  return { ...envelopeOf(letter), topic: redriveTopic(group), headers: pointer }
+/**
+ * The message again: to its topic, in its partition; an event to its group only, as a pointer to the fact (P3). It begins a
+ * trace of its own that names the one it failed in.
+ */
+export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMessage {
+  const { raw: _raw, ...plain } = letter
+  const { tracestate: _, traceparent: failedIn, ...headers } = letter.headers
+  const added = {
+    ...{ [REDRIVES]: String(letter.redrives + 1), [LETTER]: clean(letter.id), [SOURCE]: letter.topic, traceparent },
+    ...(failedIn !== undefined && { [TRACE_LINK]: failedIn }),
+  }
+  const topic = redriveTarget(letter)
+  if (letter.streamPosition !== undefined) {
+    const pointer = { ...added, [POSITION]: String(letter.streamPosition) }
+    return { ...envelopeOf({ ...plain, headers }, pointer), topic }
+  }
+  const message = { ...envelopeOf({ ...letter, headers }, added), topic }
+  return message.raw === undefined ? message : { ...message, raw: { ...message.raw, partition: letter.partition } }
+}
+
+/** Where a letter's message goes when it is sent again. */
+export function redriveTarget({ group, topic, streamPosition }: DeadLetter): string {
+  return streamPosition === undefined ? topic : redriveTopic(group)
 }
 
 /** Of a redriven event: which fact it points to. */
@@ -136,10 +188,17 @@ export function redriveHeaders({ headers }: Projected): Readonly<Record<string, 
   return Object.fromEntries(Object.entries(headers).filter(([name]) => name === REDRIVES))
 }
 
-function envelopeOf(letter: DeadLetter) {
-  const { key, type, version, data, eventId, timestamp, correlationId, causationId } = letter
+type Envelope = Omit<OutgoingMessage, 'topic'>
+
+function envelopeOf(letter: DeadLetter, added: Record<string, string>): Envelope {
+  const { key, type, version, data, eventId, timestamp, correlationId, causationId, raw } = letter
+  if (raw !== undefined) {
+    // Bytes speak for themselves; what else is said of them must only be fit to be said.
+    const said = { key: flawOfKey(key) ? '-' : key, type: flawOfName(type) ? 'unknown' : type, data: null }
+    return { ...said, headers: added, raw: fromBase64(raw) }
+  }
   return {
-    ...{ key, type, version, data, eventId, timestamp, correlationId },
+    ...{ key, type, version, data, eventId, timestamp, correlationId, headers: { ...letter.headers, ...added } },
     ...(causationId !== undefined && { causationId }),
   }
 }
@@ -150,31 +209,3 @@ function clean(text: string): string {
 
 /** What became of a letter. */
 export type DeadLetterStatus = 'open' | 'redriven' | 'discarded'
-
-/** The letters of one topic by id, in the order they were put aside. */
-export type DeadLetters = ReadonlyMap<string, DeadLetter & { readonly status: DeadLetterStatus }>
-
-export interface SettleLetters {
-  readonly action: 'redrive' | 'discard'
-  readonly ids: readonly string[]
-  readonly by: string
-  readonly reason: string
-}
-
-export const deadLetterDecider: Decider<DeadLetters, SettleLetters, DeadLetterEvent> = {
-  initialState: () => new Map(),
-  evolve: (letters, event) => {
-    const { data } = event
-    if (event.type === 'DeadLettered') return new Map(letters).set(data.id, { ...event.data, status: 'open' })
-    const letter = letters.get(data.id)
-    const status = event.type === 'DeadLetterRedriven' ? 'redriven' : 'discarded'
-    return letter === undefined ? letters : new Map(letters).set(data.id, { ...letter, status })
-  },
-  decide: ({ action, ids, by, reason }, letters) =>
-    ids.flatMap((id): DeadLetterEvent[] => {
-      const letter = letters.get(id)
-      if (letter?.status !== 'open') return []
-      if (action === 'discard') return [{ type: 'DeadLetterDiscarded', data: { id, by, reason } }]
-      return [{ type: 'DeadLetterRedriven', data: { id, to: toRedriven(letter).topic, by } }]
-    }),
-}

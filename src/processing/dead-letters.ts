@@ -1,23 +1,21 @@
 import { DuologError } from '../core/errors.ts'
-import { createCommandHandler } from '../store/command-handler.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
+import { type DeadLetter, type DeadLetterStatus, topicOfDeadLetterStream } from './dead-letter.ts'
 import {
-  type DeadLetter,
-  type DeadLetterEvent,
-  type DeadLetterStatus,
-  type DeadLetters,
-  deadLetterDecider,
-  deadLetterStream,
-  topicOfDeadLetterStream,
-  toRedriven,
-} from './dead-letter.ts'
+  type DeadLetterEntry,
+  type Letters,
+  type Refused,
+  readLetters,
+  type SettlePlan,
+  settleLetters,
+} from './letter-box.ts'
 
 /*
  * Looking at dead letters and settling them. Each settling is a fact with a name beside it.
  */
 
-/** A letter and what became of it. */
-export type DeadLetterEntry = DeadLetter & { readonly status: DeadLetterStatus }
+export type { DeadLetterEntry }
 
 /** Which letters; what is absent does not restrict. */
 export interface DeadLetterFilter {
@@ -27,6 +25,10 @@ export interface DeadLetterFilter {
   readonly type?: string
   /** The error's code or name. */
   readonly error?: string
+  /** Put aside at least so long ago, milliseconds. */
+  readonly olderThanMs?: number
+  /** Put aside at most so long ago, milliseconds. */
+  readonly newerThanMs?: number
   /** Default `open`. */
   readonly status?: DeadLetterStatus | 'any'
 }
@@ -50,7 +52,7 @@ export interface RedriveOptions extends SettleOptions {
 export interface Settled {
   readonly settled: readonly DeadLetterEntry[]
   /** Those that were not, and why. */
-  readonly refused: readonly { readonly letter: DeadLetterEntry; readonly reason: string }[]
+  readonly refused: readonly Refused[]
 }
 
 const DEFAULT_MAX_REDRIVES = 5
@@ -68,12 +70,7 @@ export async function listDeadLetters(
   topic: string,
   filter: DeadLetterFilter = {},
 ): Promise<readonly DeadLetterEntry[]> {
-  return select(
-    await handlerOf(store)
-      .load(deadLetterStream(topic))
-      .then(({ state }) => state),
-    filter,
-  )
+  return select(await readLetters(store, topic), filter)
 }
 
 /** @throws DEAD_LETTER_NOT_FOUND */
@@ -89,12 +86,14 @@ export async function showDeadLetter(store: EventStore, topic: string, id: strin
  * (a key's order is kept), and those that go in circles.
  */
 export async function redriveDeadLetters(store: EventStore, topic: string, options: RedriveOptions): Promise<Settled> {
-  const { filter = {}, maxRedrives = DEFAULT_MAX_REDRIVES } = options
-  const handler = handlerOf(store)
-  const { state } = await handler.load(deadLetterStream(topic))
-  const wanted = select(state, { ...filter, status: 'open' }).toSorted(inOrder)
-  const refused = refusals(state, wanted, maxRedrives)
-  return settle(store, topic, { action: 'redrive', wanted, refused, reason: '' }, options)
+  const { filter, by, dryRun = false, maxRedrives = DEFAULT_MAX_REDRIVES } = options
+  const plan = (letters: Letters): SettlePlan => {
+    const wanted = select(letters, { ...filter, status: 'open' }).toSorted(inOrder)
+    return planRedrive(letters, wanted, maxRedrives)
+  }
+  return done(
+    dryRun ? plan(await readLetters(store, topic)) : await settleLetters(store, topic, { action: 'redrive', by }, plan),
+  )
 }
 
 /** Settles letters without sending them again. */
@@ -103,83 +102,70 @@ export async function discardDeadLetters(
   topic: string,
   options: SettleOptions & { readonly reason: string },
 ): Promise<Settled> {
-  const wanted = await listDeadLetters(store, topic, { ...options.filter, status: 'open' })
-  return settle(store, topic, { action: 'discard', wanted, refused: new Map(), reason: options.reason }, options)
-}
-
-interface Plan {
-  readonly action: 'redrive' | 'discard'
-  readonly wanted: readonly DeadLetterEntry[]
-  readonly refused: ReadonlyMap<string, string>
-  readonly reason: string
-}
-
-async function settle(
-  store: EventStore,
-  topic: string,
-  plan: Plan,
-  { by, dryRun = false }: SettleOptions,
-): Promise<Settled> {
-  const { action, wanted, reason } = plan
-  const accepted = wanted.filter(({ id }) => !plan.refused.has(id))
-  const refused = wanted.flatMap((letter) => {
-    const why = plan.refused.get(letter.id)
-    return why === undefined ? [] : [{ letter, reason: why }]
+  const { filter, by, reason, dryRun = false } = options
+  const plan = (letters: Letters): SettlePlan => ({
+    accepted: select(letters, { ...filter, status: 'open' }),
+    refused: [],
   })
-  if (dryRun || accepted.length === 0) return { settled: accepted, refused }
-  const command = { action, ids: accepted.map(({ id }) => id), by, reason }
-  const { events } = await handlerOf(store).handle(deadLetterStream(topic), command, {
-    outgoing: (decided, letters) => decided.flatMap((event) => outgoing(event, letters)),
-  })
-  // Somebody else may have settled some of them meanwhile.
-  const settled = new Set(events.map(({ data }) => data.id))
-  return { settled: accepted.filter(({ id }) => settled.has(id)), refused }
+  const settling = { action: 'discard', by, reason } as const
+  return done(dryRun ? plan(await readLetters(store, topic)) : await settleLetters(store, topic, settling, plan))
 }
 
-function outgoing({ type, data }: DeadLetterEvent, letters: DeadLetters) {
-  const letter = letters.get(data.id)
-  return type === 'DeadLetterRedriven' && letter !== undefined ? [toRedriven(letter)] : []
+function done({ accepted, refused }: SettlePlan): Settled {
+  return { settled: accepted, refused }
 }
 
-function refusals(letters: DeadLetters, wanted: readonly DeadLetterEntry[], maxRedrives: number): Map<string, string> {
-  const refused = new Map<string, string>()
+/** In order: what is refused holds up what comes after it with the same key, and so does what is open and not wanted. */
+function planRedrive(letters: Letters, wanted: readonly DeadLetterEntry[], maxRedrives: number): SettlePlan {
   const chosen = new Set(wanted.map(({ id }) => id))
-  for (const letter of [...letters.values()].filter(({ status }) => status === 'open').toSorted(inOrder)) {
-    if (!chosen.has(letter.id)) continue
-    if (letter.redrives >= maxRedrives) refused.set(letter.id, `it was redriven ${letter.redrives} times already`)
-    const earlier = [...letters.values()].find(
-      (other) => isEarlierOfKey(other, letter) && (!chosen.has(other.id) || refused.has(other.id)),
-    )
-    if (earlier !== undefined) refused.set(letter.id, `"${earlier.id}", before it with the same key, stays open`)
+  const heldUp = new Map<string, string>()
+  const accepted: DeadLetterEntry[] = []
+  const refused: Refused[] = []
+  const open = [...letters.byId.values()].filter(({ status }) => status === 'open')
+  for (const letter of open.toSorted(inOrder)) {
+    const { id, group, partition, key, redrives } = letter
+    const line = JSON.stringify([group, partition, key])
+    const earlier = heldUp.get(line)
+    const reason = earlier === undefined ? circling(redrives, maxRedrives) : waitsFor(earlier)
+    if (chosen.has(id) && reason === undefined) accepted.push(letter)
+    else if (chosen.has(id)) refused.push({ letter, reason: reason ?? '' })
+    if (!chosen.has(id) || reason !== undefined) heldUp.set(line, earlier ?? id)
   }
-  return refused
+  return { accepted, refused }
 }
 
-function isEarlierOfKey(other: DeadLetterEntry, letter: DeadLetterEntry): boolean {
-  const { group, key, partition } = letter
-  const sameKey = other.group === group && other.key === key && other.partition === partition
-  return sameKey && other.status === 'open' && other.offset < letter.offset
+function waitsFor(id: string): string {
+  return `"${id}", before it with the same key, stays open`
+}
+
+function circling(redrives: number, maxRedrives: number): string | undefined {
+  return redrives >= maxRedrives ? `it was redriven ${redrives} times already` : undefined
 }
 
 function inOrder(a: DeadLetter, b: DeadLetter): number {
   return a.partition - b.partition || a.offset - b.offset
 }
 
-function select(letters: DeadLetters, filter: DeadLetterFilter): DeadLetterEntry[] {
+function select({ byId }: Letters, filter: DeadLetterFilter): DeadLetterEntry[] {
   const { ids, group, key, type, error, status = 'open' } = filter
   const fits = <T>(wanted: T | undefined, actual: T) => wanted === undefined || wanted === actual
-  return [...letters.values()].filter(
+  const wantedIds = ids && new Set(ids)
+  return [...byId.values()].filter(
     (letter) =>
-      (ids === undefined || ids.includes(letter.id)) &&
+      (wantedIds === undefined || wantedIds.has(letter.id)) &&
       (status === 'any' || letter.status === status) &&
       fits(group, letter.group) &&
       fits(key, letter.key) &&
       fits(type, letter.type) &&
-      fits(error, letter.error),
+      fits(error, letter.error) &&
+      isOfAge(letter, filter),
   )
 }
 
-/** The store's own type says which events users append; these are ours. */
-function handlerOf(store: EventStore) {
-  return createCommandHandler({ store: store as unknown as EventStore<DeadLetterEvent>, decider: deadLetterDecider })
+function isOfAge(
+  { at = '' }: DeadLetterEntry,
+  { olderThanMs = Number.NEGATIVE_INFINITY, newerThanMs = Number.POSITIVE_INFINITY }: DeadLetterFilter,
+) {
+  const ageMs = systemClock.now() - Date.parse(at)
+  return ageMs >= olderThanMs && ageMs <= newerThanMs
 }

@@ -37,6 +37,9 @@ export interface ProcessorContext<E extends AnyEvent = AnyEvent> {
   append(stream: string, events: readonly NewEvent<E>[], options?: Omit<AppendOptions, 'checkpoint'>): Promise<Appended>
 }
 
+/** What becomes of what cannot be read. */
+export type Unreadable = 'wait' | 'skip' | 'deadLetter' | 'stop'
+
 /** What both kinds of processors take. */
 export interface ProcessorBase<E extends AnyEvent> {
   readonly store: EventStore<E>
@@ -59,11 +62,13 @@ export interface ProcessorBase<E extends AnyEvent> {
   /** When handlers keep the event loop from turning for so long, `onError` hears EVENT_LOOP_BLOCKED. Default 1,000. */
   readonly blockedAfterMs?: number
   /**
-   * A message nobody here can read: unknown type, newer version, data the catalogue refuses, a record that is no message.
-   * `wait` (default): it holds its place until a program that can read it is started; `skip`: passed over;
-   * `deadLetter`: put aside; `stop`: the processor stops.
+   * A message the store's catalogue cannot read: unknown type, newer version, data it refuses. `wait` (default): it holds its
+   * place until a program that can read it is started; `skip`: passed over; `deadLetter`: put aside; `stop`: the processor
+   * stops.
    */
-  readonly unreadable?: 'wait' | 'skip' | 'deadLetter' | 'stop'
+  readonly unreadable?: Unreadable
+  /** A record in the topic that is no message (no key, no value, no JSON), as strangers may write it. Default `deadLetter`. */
+  readonly stranger?: Unreadable
   readonly onError?: (error: unknown, message: Projected | undefined, attempt: number) => void
   readonly logger?: Logger
 }

@@ -66,6 +66,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
       onTaken: (partition) => this.#take(partition),
       handler: (message, context) => this.#handle(message, context),
       unreadable: (error, message, context) => this.#unreadable(error, message as Projected<E>, context),
+      stranger: (error, message, context) => this.#unreadable(error, message as Projected<E>, context),
       onError: (error, message, attempt) => this.#settler.report(error, message, attempt),
     })
     this.ready = this.#consumer.ready

@@ -1,9 +1,18 @@
-import type { AnyEvent, RecordedEvent } from '../core/event.ts'
+import { type DuologError, isDuologError } from '../core/errors.ts'
+import type { AnyEvent, OutgoingMessage, RecordedEvent } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { deadLetterStream, factOf, redriveHeaders, toCopy, toLetter } from './dead-letter.ts'
+import {
+  type DeadLetter,
+  deadLetterStream,
+  factOf,
+  redriveHeaders,
+  toCopy,
+  toLetter,
+  withoutData,
+} from './dead-letter.ts'
 import type { Projected } from './projection.ts'
 import { codeOf } from './retry-policy.ts'
 
@@ -27,19 +36,39 @@ export interface Why {
 }
 
 export async function putAside<E extends AnyEvent>(store: EventStore<E>, aside: Aside): Promise<void> {
-  const { group, attempts, why, checkpoint } = aside
+  const { group, attempts, why } = aside
   const message = await withOrigin(store, aside.message)
   const at = new Date(systemClock.now()).toISOString()
-  const letter = toLetter(message, { ...why, group, attempts, at })
+  const raw = await store.readRaw?.(message)
+  const letter = toLetter(message, { ...why, group, attempts, at }, raw)
   reach('processor.put-aside.begin')
+  try {
+    await append(store, aside, letter, [toCopy(letter)])
+  } catch (error) {
+    // Perhaps too large, or nested too deeply, for what is around it: it is put aside all the same, its data where it was.
+    if (!isDuologError(error) || error.retry !== 'never' || isOver(error)) throw error
+    await append(store, aside, withoutData(letter), [])
+  }
+  reach('processor.put-aside.done')
+}
+
+async function append<E extends AnyEvent>(
+  store: EventStore<E>,
+  { message, group, checkpoint }: Aside,
+  letter: DeadLetter,
+  outgoing: readonly OutgoingMessage[],
+): Promise<void> {
+  const { topic, partition, offset } = message
   const put = { type: 'DeadLettered', data: letter } as unknown as E
-  const { topic, partition, offset } = aside.message
   await store.appendToStream(deadLetterStream(letter.topic), [put], {
     idempotencyKey: `letter:${topic}/${partition}/${offset}/${group}`.slice(0, 256),
-    outgoing: [toCopy(letter)],
+    outgoing,
     ...(checkpoint && { checkpoint }),
   })
-  reach('processor.put-aside.done')
+}
+
+function isOver({ code }: DuologError): boolean {
+  return code === 'STORE_CLOSED' || code === 'CHECKPOINT_FENCED' || code === 'UNKNOWN_EVENT_TYPE' || code === 'ABORTED'
 }
 
 /** A redriven event stands for the fact itself. */

@@ -73,9 +73,8 @@ function checkBase<E extends AnyEvent>(options: ProcessorBase<E>): void {
     if (options[name] !== undefined) checkInteger(name, options[name], 1)
   }
   if (options.graceMs !== undefined) checkInteger('graceMs', options.graceMs, 0)
-  if (!UNREADABLE.includes(options.unreadable)) {
-    throw invalidArgument(
-      `unreadable must be one of ${UNREADABLE.slice(0, -1).join(', ')}, got "${options.unreadable}".`,
-    )
+  for (const name of ['unreadable', 'stranger'] as const) {
+    if (UNREADABLE.includes(options[name])) continue
+    throw invalidArgument(`${name} must be one of ${UNREADABLE.slice(0, -1).join(', ')}, got "${options[name]}".`)
   }
 }

@@ -81,7 +81,8 @@ export class WorkSettler<E extends AnyEvent> {
 
   /** A message that cannot be handed to a handler. */
   async unreadable(error: unknown, work: Work<E>): Promise<void> {
-    const { unreadable = 'wait' } = this.#options
+    const { unreadable: ofCatalogue = 'wait', stranger = 'deadLetter' } = this.#options
+    const unreadable = isDuologError(error, 'RECORD_UNREADABLE') ? stranger : ofCatalogue
     const [message] = work.messages
     const reason = whyOf(error).reason
     this.report(error, message, 1)

@@ -4,6 +4,7 @@ import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
 import type { Event } from '../../src/core/event.ts'
 import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
 import {
+  type DeadLetterFilter,
   discardDeadLetters,
   listDeadLetters,
   listDeadLetterTopics,
@@ -188,6 +189,104 @@ export function processorSuite(log: LogKind): void {
         ['UNKNOWN_EVENT_TYPE', 1],
         ['EVENT_VERSION_NEWER', {}],
       ])
+    })
+
+    it('a redrive begins a trace of its own that names the one it failed in, and who did it is on record', async () => {
+      const { store, start } = await setUp()
+      const traceparent = `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`
+      const headers = { traceparent, tracestate: 'x=1', tenant: 'blue' }
+      await store.appendToStream('sender', [], { outgoing: [{ ...job(1), topic: TOPIC, key: 'k', headers }] })
+      const seen: Projected<Job>[] = []
+      const redrives: number[] = []
+      start({
+        topics: [TOPIC],
+        handler: async (message, context) => {
+          seen.push(message)
+          redrives.push(context.redrives)
+          if (seen.length === 1) return { kind: 'deadLetter', reason: 'first' }
+        },
+      })
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 1)
+      await redriveDeadLetters(store, TOPIC, { by: 'eve' })
+      await until(() => seen.length === 2)
+      expect(seen[1]?.headers).toMatchObject({
+        'redrive-trace-link': traceparent,
+        tenant: 'blue',
+        'redrive-count': '1',
+      })
+      expect(seen[1]?.headers.traceparent).toMatch(/^00-[0-9a-f]{32}-[0-9a-f]{16}-01$/)
+      expect(seen[1]?.headers.traceparent).not.toBe(traceparent)
+      expect(seen[1]?.headers.tracestate).toBeUndefined()
+      expect(redrives).toEqual([0, 1])
+      const [letter] = await listDeadLetters(store, TOPIC, { status: 'redriven' })
+      expect(letter?.settled).toMatchObject({ by: 'eve', to: TOPIC, traceparent: seen[1]?.headers.traceparent })
+    })
+
+    it('filters by group, type, error, key and age; bulk goes in order, in several appends', async () => {
+      const { store, start, send } = await setUp()
+      let broken = true
+      const seen: number[] = []
+      const ns = Array.from({ length: 450 }, (_, n) => n)
+      await send('k', ...ns)
+      start({
+        topics: [TOPIC],
+        handler: async ({ data: { n } }) => {
+          if (broken) return { kind: 'deadLetter', reason: 'all' }
+          seen.push(n)
+        },
+      })
+      const count = async (filter: DeadLetterFilter) => (await listDeadLetters(store, TOPIC, filter)).length
+      await until(async () => (await count({})) === ns.length)
+      expect(await count({ olderThanMs: 3_600_000 })).toBe(0)
+      expect(
+        await count({ newerThanMs: 3_600_000, group: 'workers', key: 'k', type: 'Job', error: 'deadLetter' }),
+      ).toBe(450)
+      expect(await count({ key: 'other' })).toBe(0)
+      broken = false
+      const { settled } = await redriveDeadLetters(store, TOPIC, { by: 'test' })
+      expect(settled).toHaveLength(450)
+      await until(() => seen.length === 450)
+      expect(seen).toEqual(ns)
+    })
+
+    it('what is too large to be put aside whole is put aside without its data, and redriven with it', async () => {
+      const { store, start } = await setUp()
+      // Nested so deeply that what is around a letter is too much.
+      let deep: unknown = 'bottom'
+      for (let level = 0; level < 500; level++) deep = [deep]
+      const data = { n: 1, deep }
+      await store.appendToStream('sender', [], { outgoing: [{ type: 'Job', data, topic: TOPIC, key: 'k' }] })
+      const seen: unknown[] = []
+      start({
+        topics: [TOPIC],
+        handler: async (message) => {
+          seen.push(message.data)
+          if (seen.length === 1) return { kind: 'deadLetter', reason: 'once' }
+        },
+      })
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 1)
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ omitted: true, data: null }])
+      await redriveDeadLetters(store, TOPIC, { by: 'test' })
+      await until(() => seen.length === 2)
+      expect(seen[1]).toEqual(data)
+    })
+
+    it('what the catalogue cannot read: the processor stops, or passes over it, or waits', async () => {
+      const url = log.newUrl(bench.folder())
+      const plain = await bench.open(url)
+      const known = defineEvent({ name: 'Job', data: z.object({ n: z.number() }) })
+      const store = (await bench.open(url, defineCatalogue([known, ...deadLetterEvents]))) as unknown as EventStore<Job>
+      await plain.appendToStream('s', [{ type: 'Strange', data: 1 }, job(3)])
+      const seen: unknown[] = []
+      const handler = async ({ data }: Projected<Job>) => void seen.push(data)
+      const stopping = startProcessor({ store, group: 'a', handler, unreadable: 'stop' })
+      expect(await stopping.stopped).toContain('Strange')
+      const waiting = bench.running(startProcessor({ store, group: 'b', handler }))
+      await until(() => waiting.parked().length === 1)
+      expect([waiting.parked()[0]?.type, seen]).toEqual(['Strange', []])
+      bench.running(startProcessor({ store, group: 'c', handler, unreadable: 'skip' }))
+      await until(() => seen.length === 1)
+      expect(seen).toEqual([{ n: 3 }])
     })
   })
 }

@@ -1,0 +1,95 @@
+import { Kafka, logLevel } from 'kafkajs'
+import { expect, it } from 'vitest'
+import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
+import type { Projected } from '../../src/processing/projection.ts'
+import { startProcessor } from '../../src/processing/start-processor.ts'
+import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { until, workbench } from './logs.ts'
+
+const TOPIC = 'jobs'
+
+interface Bytes {
+  readonly key: Buffer | null
+  readonly value: Buffer | null
+  readonly partition: number
+  readonly headers: Readonly<Record<string, unknown>>
+}
+
+describeKafka('records by strangers in a processed topic', () => {
+  const bench = workbench()
+  const client = new Kafka({ clientId: 'stranger', brokers: kafkaBrokers.split(','), logLevel: logLevel.NOTHING })
+
+  async function send(topic: string, messages: Parameters<ReturnType<typeof client.producer>['send']>[0]['messages']) {
+    const producer = client.producer()
+    await producer.connect()
+    await producer.send({ topic, messages })
+    await producer.disconnect()
+  }
+
+  /** With the library alone, not by our code. */
+  async function readAll(topic: string, count: number): Promise<Bytes[]> {
+    const consumer = client.consumer({ groupId: `${topic}.independent` })
+    const seen: Bytes[] = []
+    await consumer.connect()
+    await consumer.subscribe({ topic, fromBeginning: true })
+    await consumer.run({
+      eachMessage: async ({ message: { key, value, headers = {} }, partition }) =>
+        void seen.push({ key, value, partition, headers }),
+    })
+    await until(() => seen.length >= count)
+    await consumer.disconnect()
+    return seen
+  }
+
+  it('what is no message goes to the dead letters byte by byte, the rest goes on; redriven it is the same again', async () => {
+    const prefix = uniquePrefix('raw')
+    const store = await bench.open(`kafka://${kafkaBrokers}/?prefix=${prefix}`)
+    await store.appendToStream('sender', [], { outgoing: [{ type: 'Job', data: 1, topic: TOPIC, key: 'k' }] })
+    const notUtf8 = Buffer.from([0xff, 0xfe, 0x00, 0x80])
+    const half = Buffer.from('{"half":')
+    const spaced = Buffer.from('{ "n": 12345678901234567890, "f": 1.0 }')
+    await send(`${prefix}${TOPIC}`, [
+      { key: notUtf8, value: half, partition: 2, headers: { binary: notUtf8 } },
+      { key: null, value: notUtf8, partition: 1 },
+      { key: 'gone', value: null, partition: 0 },
+      { key: 'k', value: spaced, partition: 0, headers: { ce_id: 'e1', ce_type: 'Job' } },
+    ])
+    const seen: Projected[] = []
+    bench.running(
+      startProcessor({
+        store,
+        group: 'workers',
+        topics: [TOPIC],
+        handler: async (message) => {
+          if (message.eventId === 'e1') return { kind: 'deadLetter', reason: 'no foreign ones' }
+          seen.push(message)
+        },
+      }),
+    )
+    await until(async () => (await listDeadLetters(store, TOPIC)).length === 4 && seen.length === 1)
+    const letters = await listDeadLetters(store, TOPIC)
+    expect(new Set(letters.map(({ error }) => error))).toEqual(new Set(['RECORD_UNREADABLE', 'deadLetter']))
+    const dead = await readAll(`${prefix}${TOPIC}.dlq`, 4)
+    const byValue = (records: readonly Bytes[], value: Buffer | null) =>
+      records.find((record) => (value === null ? record.value === null : record.value?.equals(value)))
+    expect(byValue(dead, half)?.key).toEqual(notUtf8)
+    expect(byValue(dead, half)?.headers).toMatchObject({
+      binary: notUtf8,
+      'kafka_dlt-original-topic': Buffer.from(TOPIC),
+      'kafka_dlt-original-partition': Buffer.from('2'),
+      'kafka_dlt-exception-fqcn': Buffer.from('RECORD_UNREADABLE'),
+    })
+    expect(byValue(dead, notUtf8)?.key).toBeNull()
+    expect(byValue(dead, null)?.key).toEqual(Buffer.from('gone'))
+    expect(byValue(dead, spaced)?.headers).toMatchObject({ ce_id: Buffer.from('e1') })
+    expect(Object.keys(byValue(dead, spaced)?.headers ?? {})).not.toContain('ce_source')
+    await redriveDeadLetters(store, TOPIC, { by: 'test' })
+    const again = (await readAll(`${prefix}${TOPIC}`, 9)).filter(({ headers }) => 'redrive-of' in headers)
+    expect(again).toHaveLength(4)
+    expect(byValue(again, half)).toMatchObject({ key: notUtf8, partition: 2 })
+    expect(byValue(again, notUtf8)).toMatchObject({ key: null, partition: 1 })
+    expect(byValue(again, spaced)?.headers).toMatchObject({ 'redrive-count': Buffer.from('1') })
+    await until(async () => (await listDeadLetters(store, TOPIC)).length === 4)
+    expect((await listDeadLetters(store, TOPIC)).map(({ redrives }) => redrives)).toEqual([1, 1, 1, 1])
+  })
+})
