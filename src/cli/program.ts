@@ -5,6 +5,7 @@ import { addBudgetCommand } from './commands/budget.ts'
 import { addCancelCommand } from './commands/cancel.ts'
 import { addCassetteCommand } from './commands/cassette.ts'
 import { addDiffCommand } from './commands/diff.ts'
+import { addDlqCommand } from './commands/dlq.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addForkCommand } from './commands/fork.ts'
 import { addResolveCommand } from './commands/resolve.ts'
@@ -13,6 +14,7 @@ import { addRunCommand } from './commands/run.ts'
 import { addServiceCommands } from './commands/services.ts'
 import { addSessionsCommand } from './commands/sessions.ts'
 import { addShowCommand } from './commands/show.ts'
+import { addTopicsCommand } from './commands/topics.ts'
 import { EXIT_CODES_HELP } from './exit-codes.ts'
 
 const EXAMPLES = `
@@ -45,5 +47,7 @@ export function createProgram(): Command {
   addApprovalCommands(program)
   addBudgetCommand(program)
   addServiceCommands(program)
+  addTopicsCommand(program)
+  addDlqCommand(program)
   return program
 }
