@@ -7,10 +7,12 @@ if (kafkaBrokers === '') {
   describe.skip('EventStore contract: kafka (no broker)', () => {})
 } else {
   const brokers = kafkaBrokers.split(',')
-  const prefix = uniquePrefix('contract')
-  storeContract({
-    name: 'kafka',
-    runner: { describe, it, afterAll },
-    createLog: async () => ({ open: (options) => openKafkaStore({ brokers, prefix }, options) }),
-  })
+  for (const driver of ['kafkajs', 'platformatic'] as const) {
+    const prefix = uniquePrefix(`contract-${driver}`)
+    storeContract({
+      name: `kafka, ${driver}`,
+      runner: { describe, it, afterAll },
+      createLog: async () => ({ open: (options) => openKafkaStore({ brokers, prefix, driver }, options) }),
+    })
+  }
 }

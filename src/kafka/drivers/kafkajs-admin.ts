@@ -21,7 +21,7 @@ const NO_TOPIC: TopicSize = { partitions: 0, replicationFactor: 0 }
 
 export class KafkajsAdmin {
   readonly #cluster: RequestCluster
-  readonly #topics = new Set<string>()
+  #topics: ReadonlySet<string> = new Set()
 
   constructor(cluster: RequestCluster) {
     this.#cluster = cluster
@@ -146,9 +146,10 @@ export class KafkajsAdmin {
   }
 
   async #know(topics: readonly string[]): Promise<void> {
-    const missing = topics.some((topic) => !this.#topics.has(topic))
-    for (const topic of topics) this.#topics.add(topic)
-    if (missing) await this.#cluster.addMultipleTargetTopics([...this.#topics])
+    const known = new Set([...this.#topics, ...topics])
+    if (known.size === this.#topics.size) return
+    await this.#cluster.addMultipleTargetTopics([...known])
+    this.#topics = known // only now: a topic that was missing is to be asked for again
   }
 
   async #persist<T>(request: () => Promise<T>): Promise<T> {

@@ -184,9 +184,14 @@ export function typeOf(error: unknown): string | undefined {
     if (current.message.includes('error code 90')) return 'PRODUCER_FENCED' // the one kafkajs has no name for
     if (current.name === 'KafkaJSSASLAuthenticationError') return 'SASL_AUTHENTICATION_FAILED'
     if ('type' in current && typeof current.type === 'string') return current.type
-    current = 'originalError' in current ? current.originalError : current.cause
+    current = innerOf(current)
   }
   return undefined
+}
+
+function innerOf(error: Error): unknown {
+  if ('originalError' in error) return error.originalError
+  return 'errors' in error && Array.isArray(error.errors) ? error.errors[0] : error.cause
 }
 
 /**

@@ -37,7 +37,8 @@ const GROUP = 0
 export class KafkajsWriter implements TransactionalWriter {
   readonly #cluster: RequestCluster
   readonly #options: WriterOptions
-  readonly #topics = new Set<string>()
+  #topics: ReadonlySet<string> = new Set()
+  #stale = false
   #producer: Transactional | undefined
   #coordinator: RequestBroker | undefined
   #sequences = new Map<string, number>()
@@ -76,6 +77,7 @@ export class KafkajsWriter implements TransactionalWriter {
     } catch (error) {
       const producer = this.#producer
       this.#forget()
+      this.#stale = true
       if (placed !== undefined) return { kind: 'unknown', error: toKafkaError(error), placed }
       await this.#tryAbort(producer)
       return { kind: 'aborted', error: toKafkaError(error) }
@@ -95,10 +97,14 @@ export class KafkajsWriter implements TransactionalWriter {
     return placed
   }
 
+  /** After a failure who leads is asked again: nothing else would tell of another leader. */
   async #know(records: readonly DriverRecord[]): Promise<void> {
-    const missing = records.some(({ topic }) => !this.#topics.has(topic))
-    for (const { topic } of records) this.#topics.add(topic)
-    if (missing) await this.#cluster.addMultipleTargetTopics([...this.#topics])
+    const topics = new Set([...this.#topics, ...records.map(({ topic }) => topic)])
+    if (!this.#stale && topics.size === this.#topics.size) return
+    await this.#cluster.addMultipleTargetTopics([...topics])
+    if (this.#stale) await this.#cluster.refreshMetadata()
+    this.#topics = topics // only now: a topic that was missing is to be asked for again
+    this.#stale = false
   }
 
   /** Also waits for the markers of the transaction before this one, hence the patience with CONCURRENT_TRANSACTIONS. */
