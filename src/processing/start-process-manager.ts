@@ -41,6 +41,8 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> {
 export interface RunningProcessManager<State> {
   /** Resolves when this instance has its share of the partitions. */
   readonly ready: Promise<void>
+  /** Resolves when it has stopped: by `stop`, or because its store closed. */
+  readonly ended: Promise<void>
   /** A process as it is now. */
   load(correlationId: string): Promise<ProcessState<State>>
   /** Timers this instance keeps an eye on. */
@@ -67,6 +69,7 @@ const MARK_EVERY = 10_000
 
 class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> {
   readonly ready: Promise<void>
+  readonly ended: Promise<void>
   readonly #options: StartProcessManagerOptions<State, E>
   readonly #handler: CommandHandler<ProcessState<State>, ProcessCommand, ProcessEvent>
   readonly #clock: Clock
@@ -103,6 +106,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       markEvery: Math.min(MARK_EVERY, options.timerReadBack ?? MARK_EVERY),
     })
     this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
+    this.ended = Promise.all([this.#consumer.ended, this.#timers.ended]).then(() => {})
     this.ready.catch(() => {}) // whoever awaits it hears of it
   }
 

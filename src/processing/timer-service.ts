@@ -58,13 +58,13 @@ const RETRY_PAUSE_MS = 1000
 
 export class TimerService<E extends AnyEvent> {
   readonly ready: Promise<void>
+  readonly ended: Promise<void>
   readonly #options: TimerServiceOptions<E>
   readonly #partitions = new Map<number, Partition>()
   readonly #changed = new WakeUps()
   readonly #stopping = new AbortController()
   readonly #consumer: Consumer
   readonly #working = new Set<Promise<void>>()
-  readonly #running: Promise<void>
 
   constructor(options: TimerServiceOptions<E>) {
     this.#options = options
@@ -79,7 +79,7 @@ export class TimerService<E extends AnyEvent> {
       onError: options.onError,
     })
     this.ready = this.#consumer.ready
-    this.#running = this.#run()
+    this.ended = this.#run()
     // A store that closes ends this, too: nothing may keep the process alive after it.
     void this.#consumer.ended.then(() => this.#stopping.abort())
   }
@@ -91,8 +91,7 @@ export class TimerService<E extends AnyEvent> {
   async stop(): Promise<void> {
     this.#stopping.abort()
     await this.#consumer.stop()
-    await this.#running
-    await Promise.all(this.#working)
+    await this.ended
   }
 
   async #load(number: number): Promise<number> {
@@ -156,6 +155,7 @@ export class TimerService<E extends AnyEvent> {
       const seen = this.#changed.generation
       if (this.#fireDue() + this.#carryOld() === 0) await this.#wait(seen)
     }
+    await Promise.all(this.#working)
   }
 
   /** Until something changed, the next timer is due, or it is time to look at the clock again. */

@@ -1,4 +1,4 @@
-import { DuologError } from '../../core/errors.ts'
+import { DuologError, isDuologError } from '../../core/errors.ts'
 import type { RecordedMessage } from '../../core/event.ts'
 import {
   type FetchPosition,
@@ -221,6 +221,8 @@ export class KafkaConsumer implements Consumer {
         return offset
       } catch (error) {
         logger.debug({ ...place, error: String(error) }, 'Looking up the checkpoint of a partition again')
+        // A connection that fails is tried again without a word; what checkpoints outside the log refuse, somebody must hear.
+        if (isDuologError(error)) this.#options.onError?.(error, undefined, 1)
         await pause(RESTART_PAUSE_MS, signal)
       }
     }

@@ -155,6 +155,7 @@ export class MemoryMember {
       return await runPartition({ ...consume, source, signal, logger })
     } catch (error) {
       logger.warn({ err: error, topic: place.topic, partition: place.partition }, 'A checkpoint could not be loaded')
+      consume.onError?.(error, undefined, 1)
       return 'fenced'
     }
   }
