@@ -22,6 +22,16 @@ export {
   type SettleOptions,
   showDeadLetter,
 } from './processing/dead-letters.ts'
+export {
+  createInbox,
+  type EffectContext,
+  type Inbox,
+  type InboxEntry,
+  type InboxOptions,
+  type InboxStore,
+  type InboxWindow,
+  memoryInbox,
+} from './processing/inbox.ts'
 export { memoryViews } from './processing/memory-views.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
 export { type ProcessEvent, processEvents } from './processing/process-events.ts'
@@ -58,6 +68,12 @@ export {
   type RowHandlers,
 } from './processing/projection.ts'
 export type { RetryPolicy } from './processing/retry-policy.ts'
+export {
+  type InboxDatabase,
+  type SqliteInbox,
+  type SqliteInboxOptions,
+  sqliteInbox,
+} from './processing/sqlite-inbox.ts'
 export { sqliteViews } from './processing/sqlite-views.ts'
 export {
   type RunningProcessManager,

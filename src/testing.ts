@@ -1,6 +1,7 @@
 export { onReach } from './core/reach.ts'
 export type { ContractLog, Lacking } from './testing/contract/contract-test.ts'
 export { DeciderSpecification, type ExpectedError, type Given, type Outcome } from './testing/decider-specification.ts'
+export { type InboxContractOptions, inboxContract } from './testing/inbox-contract.ts'
 export { type ContractRunner, type StoreContractOptions, storeContract } from './testing/store-contract.ts'
 export { seededRandom, type VirtualClock, virtualClock } from './testing/virtual-clock.ts'
 export { type OfType, type WaitForEventOptions, waitForEvent } from './testing/wait-for-event.ts'
