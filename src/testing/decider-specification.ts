@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { type Decider, fold } from '../core/decider.ts'
 import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
+import { deepFreeze } from './deep-freeze.ts'
 
 /*
  * Given what happened, when a command comes, then this happens: a decider's test without a store. It also holds the
@@ -94,11 +95,4 @@ function nameOf(expected: ExpectedError | undefined): string {
 /** A single event is a list of one. */
 function asList<E extends AnyEvent>(events: readonly E[] | E): readonly E[] {
   return Array.isArray(events) ? events : [events as E]
-}
-
-function deepFreeze<T>(value: T): T {
-  if (typeof value !== 'object' || value === null || Object.isFrozen(value)) return value
-  Object.freeze(value)
-  for (const property of Object.values(value)) deepFreeze(property)
-  return value
 }
