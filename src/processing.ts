@@ -1,4 +1,10 @@
 export {
+  BatchEventProcessor,
+  type BatchEventProcessorOptions,
+  type BatchHandlers,
+  type BatchResult,
+} from './processing/batch-event-processor.ts'
+export {
   type BreakerStatus,
   type CircuitBreaker,
   type CircuitBreakerOptions,

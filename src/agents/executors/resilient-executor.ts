@@ -1,0 +1,128 @@
+import { DuologError, isDuologError } from '../../core/errors.ts'
+import {
+  type CircuitBreaker,
+  type CircuitBreakerOptions,
+  createCircuitBreaker,
+} from '../../processing/circuit-breaker.ts'
+import { isRetryable, type RetryPolicy, tryAgain } from '../../processing/retry-policy.ts'
+import {
+  type AgentContext,
+  type AgentExecutor,
+  type AgentRequest,
+  type AgentResult,
+  type AgentUsage,
+  ExecutorFailedError,
+  type PaidFor,
+  paidForOf,
+} from '../executor.ts'
+
+/*
+ * An executor that tries again by itself. To the session it stays one call.
+ *
+ * P7 One reservation, one outcome: what the tries that failed had cost is in the outcome of the call, whichever it is.
+ */
+
+/** What {@link resilientExecutor} takes. */
+export interface ResilientOptions {
+  /**
+   * Tries within one call, and within its `timeoutMs`. An error that asks for a longer pause than `longestPauseMs` is left to
+   * the session, which parks the call. Default: one try.
+   */
+  readonly retry?: RetryPolicy
+  /** While it is open calls fail at once, worth another try when it closes; share one among executors of one service. */
+  readonly breaker?: CircuitBreakerOptions | CircuitBreaker
+}
+
+const DEFAULT_LONGEST_PAUSE_MS = 30_000
+
+/** Puts a retry policy and a circuit breaker around an executor. The coordinator's guard goes around it as around any. */
+export function resilientExecutor(executor: AgentExecutor, { retry, breaker }: ResilientOptions): AgentExecutor {
+  const policy = policyOf(retry ?? { maxAttempts: 1 })
+  const circuit = circuitOf(breaker, policy)
+  return {
+    execute: (request, context) => execute({ executor, policy, circuit }, request, context),
+    close: async () => executor.close?.(),
+  }
+}
+
+interface Parts {
+  readonly executor: AgentExecutor
+  readonly policy: RetryPolicy
+  readonly circuit: CircuitBreaker | undefined
+}
+
+async function execute({ executor, policy, circuit }: Parts, request: AgentRequest, context: AgentContext) {
+  const { signal } = context
+  let paid: PaidFor = {}
+  const call = async () => executor.execute(request, context)
+  const attempt = async (): Promise<AgentResult> => {
+    refuseWhileOpen(circuit)
+    try {
+      return await (circuit === undefined ? call() : circuit.run(call, signal))
+    } catch (error) {
+      paid = sumOf(paid, paidForOf(error))
+      throw error
+    }
+  }
+  const onFailure = (error: unknown) => context.progress({ message: `trying again: ${String(error)}` })
+  try {
+    const result = await tryAgain(policy, attempt, { signal, onFailure })
+    return { ...result, ...sumOf(paid, result) }
+  } catch (error) {
+    throw withCost(error, paid)
+  }
+}
+
+function policyOf(policy: RetryPolicy): RetryPolicy {
+  const { longestPauseMs = DEFAULT_LONGEST_PAUSE_MS } = policy
+  const canWait = (error: unknown) => !isDuologError(error, 'ABORTED') && afterMsOf(error) <= longestPauseMs
+  const { retryableCodes: _, ...rest } = policy
+  return { ...rest, isRetryable: (error) => canWait(error) && isRetryable(policy, error) }
+}
+
+function circuitOf(breaker: ResilientOptions['breaker'], policy: RetryPolicy): CircuitBreaker | undefined {
+  if (breaker === undefined || 'run' in breaker) return breaker
+  return createCircuitBreaker({ counts: (error) => isRetryable(policy, error), ...breaker })
+}
+
+/** A call has a time limit: it does not wait for a service that is away, the session does. */
+function refuseWhileOpen(circuit: CircuitBreaker | undefined): void {
+  const { probeAt, lastError } = circuit?.status ?? {}
+  const afterMs = probeAt === undefined ? 0 : Date.parse(probeAt) - Date.now()
+  if (afterMs <= 0) return
+  throw new ExecutorFailedError(`The circuit breaker is open: ${lastError}. It tries again at ${probeAt}.`, {
+    retry: { afterMs },
+  })
+}
+
+function afterMsOf(error: unknown): number {
+  return isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
+}
+
+function withCost(error: unknown, paidFor: PaidFor): unknown {
+  if (Object.keys(paidFor).length === 0 || (isDuologError(error) && error.code !== 'EXECUTOR_FAILED')) return error
+  const { message, cause = error } = error instanceof Error ? error : new DuologError('EXECUTOR_FAILED', String(error))
+  const retry = isDuologError(error) ? error.retry : { afterMs: 1_000 }
+  return new ExecutorFailedError(message, { retry, cause, paidFor })
+}
+
+function sumOf(before: PaidFor, now: PaidFor): PaidFor {
+  const costUsd = sum(before.costUsd, now.costUsd)
+  const usage = sumOfUsage(before.usage, now.usage)
+  const executorSessionId = now.executorSessionId ?? before.executorSessionId
+  return {
+    ...(costUsd !== undefined && { costUsd }),
+    ...(usage !== undefined && { usage }),
+    ...(executorSessionId !== undefined && { executorSessionId }),
+  }
+}
+
+function sumOfUsage(a: AgentUsage | undefined, b: AgentUsage | undefined): AgentUsage | undefined {
+  if (a === undefined || b === undefined) return a ?? b
+  const names = new Set([...Object.keys(a), ...Object.keys(b)] as (keyof AgentUsage)[])
+  return Object.fromEntries([...names].map((name) => [name, sum(a[name], b[name])]))
+}
+
+function sum(a: number | undefined, b: number | undefined): number | undefined {
+  return a === undefined || b === undefined ? (a ?? b) : a + b
+}

@@ -1,0 +1,89 @@
+import { describe, expect, it } from 'vitest'
+import { type AgentExecutor, type AgentResult, ExecutorFailedError } from '../../../src/agents/executor.ts'
+import { resilientExecutor } from '../../../src/agents/executors/resilient-executor.ts'
+import { DuologError } from '../../../src/core/errors.ts'
+import { createCircuitBreaker } from '../../../src/processing/circuit-breaker.ts'
+import { contextOf, errorOf, requestIn } from './support.ts'
+
+const request = requestIn('/')
+const retry = { maxAttempts: 3, firstPauseMs: 1 }
+const failure = (costUsd?: number) =>
+  new ExecutorFailedError('overloaded', {
+    retry: 'now',
+    ...(costUsd !== undefined && { paidFor: { costUsd, usage: { inputTokens: 10 } } }),
+  })
+
+/** Fails with each error, then answers. */
+function failing(...errors: unknown[]): AgentExecutor & { calls: number } {
+  const executor = {
+    calls: 0,
+    async execute(): Promise<AgentResult> {
+      const error = errors[executor.calls++]
+      if (error !== undefined) throw error
+      return { output: 'done', costUsd: 0.5, usage: { inputTokens: 1, outputTokens: 2 } }
+    },
+  }
+  return executor
+}
+
+describe('resilientExecutor', () => {
+  it('P7 tries again within the call; what the failed tries cost is in its outcome', async () => {
+    const executor = failing(failure(0.1), failure(0.2))
+    const context = contextOf()
+    const result = await resilientExecutor(executor, { retry }).execute(request, context)
+    expect(result).toMatchObject({ output: 'done', usage: { inputTokens: 21, outputTokens: 2 } })
+    expect(result.costUsd).toBeCloseTo(0.8)
+    expect(context.messages).toHaveLength(2)
+  })
+
+  it('gives up after the last try, with the cost of all; at once on what no retry helps', async () => {
+    const executor = failing(failure(0.1), failure(0.2), failure(0.3), undefined)
+    const error = await errorOf(() => resilientExecutor(executor, { retry }).execute(request, contextOf()))
+    expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry: 'now', message: 'overloaded' })
+    expect((error as ExecutorFailedError).paidFor.costUsd).toBeCloseTo(0.6)
+    for (const hopeless of [
+      new DuologError('WORKDIR_INVALID', 'no'),
+      new DuologError('ABORTED', 'stop', { retry: 'now' }),
+    ]) {
+      const once = failing(hopeless)
+      expect(await errorOf(() => resilientExecutor(once, { retry }).execute(request, contextOf()))).toBe(hopeless)
+      expect(once.calls).toBe(1)
+    }
+  })
+
+  it('leaves a long pause to the session, which parks the call', async () => {
+    const limited = new ExecutorFailedError('limited', { retry: { afterMs: 3_600_000 } })
+    const executor = failing(limited)
+    expect(await errorOf(() => resilientExecutor(executor, { retry }).execute(request, contextOf()))).toBe(limited)
+    expect(executor.calls).toBe(1)
+  })
+
+  it('an open breaker, shared by executors, refuses at once and says when; a probe closes it', async () => {
+    const breaker = createCircuitBreaker({ failures: 2, openMs: 60 })
+    const [one, other] = [failing(failure(), failure()), failing()]
+    const first = resilientExecutor(one, { retry: { maxAttempts: 2, firstPauseMs: 1 }, breaker })
+    await errorOf(() => first.execute(request, contextOf()))
+    expect(breaker.status).toMatchObject({ state: 'open', lastError: 'overloaded' })
+    const second = resilientExecutor(other, { breaker })
+    const refused = await errorOf(() => second.execute(request, contextOf()))
+    expect(refused).toMatchObject({
+      code: 'EXECUTOR_FAILED',
+      message: expect.stringContaining('circuit breaker is open'),
+    })
+    expect((refused.retry as { afterMs: number }).afterMs).toBeLessThanOrEqual(60)
+    expect(other.calls).toBe(0)
+    await new Promise((resolve) => setTimeout(resolve, 80))
+    expect((await second.execute(request, contextOf())).output).toBe('done')
+    expect(breaker.status).toEqual({ state: 'closed' })
+  })
+
+  it('stops trying when the call is stopped', async () => {
+    const stop = new AbortController()
+    const executor = failing(failure(), failure())
+    const slow = resilientExecutor(executor, { retry: { maxAttempts: 5, firstPauseMs: 60_000 } })
+    const ended = errorOf(() => slow.execute(request, contextOf(stop.signal)))
+    setTimeout(() => stop.abort(), 10)
+    expect((await ended).message).toBe('overloaded')
+    expect(executor.calls).toBe(1)
+  })
+})
