@@ -1,4 +1,3 @@
-export type { GateRunner } from './agents/call-runner.ts'
 export { cassetteFromSession } from './agents/cassette-from-session.ts'
 export {
   type ComparedItem,
@@ -47,11 +46,13 @@ export { type JournalEntry, journaledExecutor } from './agents/executors/journal
 export { type ProcessExecutorOptions, processExecutor } from './agents/executors/process-executor.ts'
 export { type RecordingOptions, recordingExecutor } from './agents/executors/recording-executor.ts'
 export { replayExecutor } from './agents/executors/replay-executor.ts'
+export { type ResilientOptions, resilientExecutor } from './agents/executors/resilient-executor.ts'
 export { type ScriptInput, scriptSchema } from './agents/executors/script.ts'
 export { type ScriptedExecutorOptions, scriptedExecutor } from './agents/executors/scripted-executor.ts'
 export { followSession } from './agents/follow-session.ts'
 export type { ForkChanges, Forked } from './agents/fork-session.ts'
-export { commandGate, type GateContext } from './agents/gates/command-gate.ts'
+export { type CommandGate, commandGate, type GateContext } from './agents/gates/command-gate.ts'
+export { type GateAnswer, type GateFunction, type GateRunner, gateRunner } from './agents/gates/gate-runner.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'

@@ -5,7 +5,7 @@ import type { Consumer, ConsumerContext, EventStore } from '../store/event-store
 import type { CallRunner } from './call-runner.ts'
 import type { CallRole } from './session/state.ts'
 import { Slots } from './slots.ts'
-import { type AgentTask, agentTaskSchema, taskTopics } from './tasks.ts'
+import { type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskTopics } from './tasks.ts'
 
 /*
  * Serves one role: reads the role's task topic, claims a call, runs it outside the poll loop (P9), reports. The claim and
@@ -77,6 +77,7 @@ export class AgentService {
   }
 
   #readTask(message: RecordedMessage): AgentTask | undefined {
+    if (message.type === QUALITY_GATE_RESULT) return undefined
     const parsed = agentTaskSchema.safeParse(message.data)
     if (parsed.success) return parsed.data
     const { topic, partition, offset, type } = message

@@ -1,16 +1,10 @@
-import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
-import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { LruCache } from '../store/lru-cache.ts'
-import { pause } from '../store/wake-ups.ts'
-import { type AgentExecutor, type AgentRole, paidForOf } from './executor.ts'
-import type { GateContext } from './gates/command-gate.ts'
-import type { ClaimFor, GateReport, SessionCommand } from './session/commands.ts'
-import type { QualityGate } from './session/gate-settings.ts'
-import { requestFor } from './session/requests.ts'
+import { CallMaker, type CallMakerOptions, messageOf, type Outcome } from './call-maker.ts'
+import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import { type CallRole, type CallState, isClaimed, isEnded, type SessionState } from './session/state.ts'
-import type { HandleOptions, SessionLog } from './session-log.ts'
+import type { HandleOptions } from './session-log.ts'
 
 /*
  * Makes one call: claim → execute with an abort signal → report. The claim is in the log before the executor starts and
@@ -18,24 +12,12 @@ import type { HandleOptions, SessionLog } from './session-log.ts'
  * P8: the report carries the claim's epoch; whoever lost it is refused. P9: nothing here runs inside a poll loop.
  */
 
-/** Runs a gate's command and says what came of it; rejects only when the command could not be run at all. */
-export type GateRunner = (gate: QualityGate, context: GateContext) => Promise<GateReport>
-
-export interface CallRunnerOptions {
-  readonly sessions: SessionLog
+export interface CallRunnerOptions extends CallMakerOptions {
   /** Who claims: unique to this process and this start of it. */
   readonly owner: string
-  readonly executors: Partial<Record<AgentRole, AgentExecutor>>
-  readonly runGate?: GateRunner
-  readonly logger: Logger
-  readonly clock: Clock
-  readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
 }
 
 const MAX_BEGUN = 10_000
-/** The longest a timer can wait; who names a later time is asked again then. */
-const MAX_PARKED_MS = 2_147_483_647
-
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
 
@@ -48,10 +30,12 @@ export class CallRunner {
   readonly #options: CallRunnerOptions
   readonly #running = new Map<string, Running>()
   /** Claims this process has begun; bounded, since what matters is that no stale state begins one again. */
+  readonly #maker: CallMaker
   readonly #begun = new LruCache<string, true>(MAX_BEGUN)
 
   constructor(options: CallRunnerOptions) {
     this.#options = options
+    this.#maker = new CallMaker(options)
   }
 
   get owner(): string {
@@ -119,13 +103,14 @@ export class CallRunner {
     const startedAt = clock.now()
     const watching = new AbortController()
     const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
-    const report = await this.#attempt(sessionId, state, call, abort.signal)
+    const report = await this.#maker.make(sessionId, state, call, abort.signal)
     watching.abort()
     await watch
     reach('call.executed')
     const durationMs = Math.max(0, clock.now() - startedAt)
     await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
     reach('call.reported')
+    await this.#maker.settle(sessionId, state, call)
   }
 
   /** What cannot be recorded (a result no event can hold) is in doubt: visible, and never made again in silence (P7). */
@@ -140,40 +125,6 @@ export class CallRunner {
       await this.#persist(sessionId, { kind: 'doubt', callId, epoch, reason })
       throw error
     }
-  }
-
-  async #attempt(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
-    try {
-      await this.#waitForTime(call, signal)
-      return call.role === 'gate'
-        ? { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
-        : { kind: 'complete', result: await this.#execute(sessionId, state, call, call.role, signal) }
-    } catch (error) {
-      if (signal.aborted) return { kind: 'report-cancelled', reason: messageOf(signal.reason) }
-      return failureOf(error, this.#options.clock)
-    }
-  }
-
-  /** A rate limit parks its call, in whatever process has claimed it by then. */
-  async #waitForTime({ notBefore }: CallState, signal: AbortSignal): Promise<void> {
-    if (notBefore === undefined) return
-    const waitMs = Date.parse(notBefore) - this.#options.clock.now()
-    if (waitMs > 0) await pause(Math.min(waitMs, MAX_PARKED_MS), signal)
-    signal.throwIfAborted()
-  }
-
-  async #execute(sessionId: string, state: SessionState, call: CallState, role: AgentRole, signal: AbortSignal) {
-    const request = requestFor(sessionId, state, call)
-    const progress = ({ message }: { message: string }) =>
-      this.#options.onProgress?.({ sessionId, callId: call.callId, message })
-    return this.#options.executors[role]!.execute(request, { signal, progress })
-  }
-
-  #runGate(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<GateReport> {
-    const gate = state.settings.gates.find(({ gateId }) => gateId === call.gateId)
-    if (gate === undefined) throw new Error(`The session's settings have no gate "${call.gateId}"`)
-    const { workItemId = '', attempt } = call
-    return this.#options.runGate!(gate, { sessionId, workItemId, attempt, workDir: state.workDir, signal })
   }
 
   /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
@@ -208,33 +159,10 @@ export class CallRunner {
   }
 }
 
-type Outcome =
-  | Pick<Extract<SessionCommand, { kind: 'complete' }>, 'kind' | 'result'>
-  | Pick<Extract<SessionCommand, { kind: 'complete-gate' }>, 'kind' | 'gate'>
-  | Pick<Extract<SessionCommand, { kind: 'report-failure' }>, 'kind' | 'error' | 'retryable' | 'retryAt' | 'paidFor'>
-  | Pick<Extract<SessionCommand, { kind: 'report-cancelled' }>, 'kind' | 'reason'>
-
-function failureOf(error: unknown, clock: Clock): Outcome {
-  const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
-  const retryable = isDuologError(error) ? error.retry !== 'never' : true
-  const afterMs = isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
-  return {
-    kind: 'report-failure',
-    error: { code, message: messageOf(error) },
-    retryable,
-    paidFor: paidForOf(error),
-    ...(afterMs > 0 && { retryAt: new Date(clock.now() + afterMs).toISOString() }),
-  }
-}
-
 function whyStop(state: SessionState, call: CallState): string | undefined {
   if (isEnded(state)) return `the session is ${state.status}`
   const now = state.calls.get(call.callId)
   return now?.status === 'claimed' && now.epoch === call.epoch ? undefined : 'the claim was lost'
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 function keyOf(sessionId: string, callId: string): string {

@@ -57,8 +57,10 @@ function endOf(event: SessionEvent): EndedCall | undefined {
 }
 
 function completed(data: SessionEventData['AgentCallCompleted']): Recording['outcome'] {
-  const { callId: _, epoch: __, durationMs: ___, ...result } = data
-  return { result }
+  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, changes, ...result } = data
+  if (changes === undefined) return { result }
+  const { base: _____, ...replayable } = changes
+  return { result: { ...result, changes: replayable } }
 }
 
 function failed({ error, retryable, costUsd }: SessionEventData['AgentCallFailed']): Recording['outcome'] {

@@ -1,9 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import type { Logger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
-import type { GateRunner } from './call-runner.ts'
 import type { AgentExecutor, AgentResult, AgentRole } from './executor.ts'
 import type { ForkChanges } from './fork-session.ts'
+import type { GateFunction, GateRunner } from './gates/gate-runner.ts'
+import type { OwnPrompts } from './prompts/session-prompts.ts'
 import type { SessionSettingsInput } from './session/settings.ts'
 
 /** What a coordinator works with. */
@@ -13,8 +14,16 @@ export interface KafkaAgentCoordinatorOptions {
   /** Serves both roles, unless `executors` says otherwise. */
   readonly executor?: AgentExecutor
   readonly executors?: Partial<Record<AgentRole, AgentExecutor>>
-  /** How gates are run. Default: as commands in the work directory; `false`: not by this process. */
+  /** How gates are run. Default: commands in the work directory, and `gateFunctions`; `false`: not by this process. */
   readonly gates?: GateRunner | false
+  /** Gates of your own, by the name a gate's `function` calls them. */
+  readonly gateFunctions?: Readonly<Record<string, GateFunction>>
+  /** Wordings of your own; their versions are recorded with the sessions started here, and with each call. */
+  readonly prompts?: OwnPrompts
+  /** Whether what a Worker's call did to the work directory is looked at, for the reviewer, and recorded. Default true. */
+  readonly workDirChanges?: boolean
+  /** Work directories of sessions run by this process must lie in this folder. Default: anywhere. */
+  readonly workRoot?: string
   /** Defaults for the sessions started here. */
   readonly settings?: SessionSettingsInput
   /** Calls at one time per role, for sessions whose tasks travel on topics. Default 2. */

@@ -36,10 +36,12 @@ export interface AgentRequest {
   readonly resume?: string
 }
 
-/** Tokens used, where the executor knows. */
+/** Tokens and turns used, where the executor knows. */
 export interface AgentUsage {
   readonly inputTokens?: number
   readonly outputTokens?: number
+  /** Rounds of the model. */
+  readonly turns?: number
 }
 
 /** What a call came to. */
@@ -54,6 +56,21 @@ export interface AgentResult {
   readonly executorSessionId?: string
   /** Paths of files made or changed, relative to the work directory. */
   readonly artifacts?: readonly string[]
+  /** What the call did to the work directory, where the executor knows better than a look at it would tell. */
+  readonly changes?: WorkDirChanges
+}
+
+/** What a call did to its work directory, as the reviewer is shown it and the log keeps it. */
+export interface WorkDirChanges {
+  /** From git, or by comparing files. */
+  readonly by: 'git' | 'files'
+  /** A git tree: what the difference is to. The next attempt at the work item is compared to the same. */
+  readonly base?: string | undefined
+  /** Relative to the work directory; at most 500. */
+  readonly files: readonly string[]
+  readonly fileCount: number
+  /** The difference in words, shortened in its middle. */
+  readonly text: string
 }
 
 /** A sign of life of a running call, for people. */

@@ -12,25 +12,26 @@ import type {
   RunOptions,
   SentTask,
 } from './coordinator-options.ts'
-import type { AgentExecutor, AgentRole } from './executor.ts'
-import { guardedExecutor } from './executors/guarded-executor.ts'
+import { asWorkItem, guardedExecutors, ownPromptVersions, runningElsewhere, settingsOf } from './coordinator-parts.ts'
 import { type Forked, forkSession } from './fork-session.ts'
-import { commandGate } from './gates/command-gate.ts'
+import { gateRunner } from './gates/gate-runner.ts'
 import { newOwner, newSessionId } from './names.ts'
+import { BudgetPool } from './pool/budget-pool.ts'
+import { promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { isSession, sessionStore } from './session/session-events.ts'
-import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
+import type { SessionSettings } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 import { SessionLog } from './session-log.ts'
 import { SessionRunner } from './session-runner.ts'
 import { Supervisor } from './supervisor.ts'
 import { CREATED_BY } from './version.ts'
+import { checkWorkDir } from './work-dir.ts'
 
-/** What a coordinator works with. */
 /**
  * Coordinates a Manager and a Worker over an event store: every step of a session is an event, every call is reserved,
  * claimed and reported, so any process that has the log can go on where another died. In spite of its name it runs on
@@ -43,6 +44,7 @@ export class KafkaAgentCoordinator {
   readonly owner: string
   readonly #options: KafkaAgentCoordinatorOptions
   readonly #sessions: SessionLog
+  readonly #prompts: SessionPrompts
   readonly #runner: CallRunner
   readonly #reaper: Reaper
   readonly #reapEveryMs: number
@@ -58,15 +60,21 @@ export class KafkaAgentCoordinator {
     this.owner = options.owner ?? newOwner('coordinator')
     this.#logger = options.logger ?? silentLogger
     this.#reapEveryMs = options.reapEveryMs ?? 500
-    this.#sessions = new SessionLog(sessionStore(options.store))
+    const { clock = systemClock } = options
+    this.#prompts = promptsWith(options.prompts)
+    this.#sessions = new SessionLog(sessionStore(options.store), clock)
     this.#reaper = new Reaper(this.#sessions, options.store.presence)
     this.#runner = new CallRunner({
       sessions: this.#sessions,
       owner: this.owner,
       executors: guardedExecutors(options),
-      ...(options.gates !== false && { runGate: options.gates ?? commandGate }),
+      ...(options.gates !== false && {
+        runGate: options.gates ?? gateRunner({ functions: options.gateFunctions ?? {} }),
+      }),
+      prompts: this.#prompts,
+      workDirChanges: options.workDirChanges ?? true,
       logger: this.#logger,
-      clock: options.clock ?? systemClock,
+      clock,
       ...(options.onProgress && { onProgress: options.onProgress }),
     })
   }
@@ -86,6 +94,7 @@ export class KafkaAgentCoordinator {
       reaper: this.#reaper,
       reapEveryMs: this.#reapEveryMs,
       owner: this.owner,
+      clock: this.#options.clock ?? systemClock,
       logger: this.#logger,
     })
     await Promise.all([...this.#services.map((service) => service.start()), this.#supervisor.start()])
@@ -93,7 +102,7 @@ export class KafkaAgentCoordinator {
 
   /**
    * Starts a session and runs it to its end, or until it waits for a person or the signal pauses it.
-   * @throws SESSION_EXISTS; WORKDIR_INVALID is the caller's to check
+   * @throws SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when the folder is missing or outside `workRoot`
    */
   async run(task: string, options: RunOptions = {}): Promise<SessionView> {
     const sessionId = await this.create(task, options)
@@ -103,8 +112,9 @@ export class KafkaAgentCoordinator {
   /** Records a new session without running it; returns its id. */
   async create(task: string, options: RunOptions & { workItems?: readonly SentTask[] } = {}): Promise<string> {
     const { sessionId = newSessionId(), workDir = process.cwd(), workItems } = options
-    const settings = this.#settings(options.settings)
+    const settings = settingsOf({ ...ownPromptVersions(this.#prompts), ...this.#options.settings, ...options.settings })
     this.#refuseUnserved(settings)
+    await this.#refuseImpossible(settings, workDir)
     await this.#announce()
     await this.#sessions.handle(sessionId, {
       kind: 'create',
@@ -130,7 +140,8 @@ export class KafkaAgentCoordinator {
     this.#refuseUnserved(state.settings)
     await this.#announce()
     if (state.settings.dispatch === 'local') await this.#waitUntilFree(id, state, options)
-    if (state.settings.dispatch === 'local' || state.status === 'paused') {
+    const waitsForPool = state.budgetExceeded?.scope === 'pool'
+    if (state.settings.dispatch === 'local' || state.status === 'paused' || waitsForPool) {
       await this.#takeOver(id, state.owner)
     }
     return this.#runToEnd(id, options.signal)
@@ -170,11 +181,14 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'resolve', callId, resolution })
   }
 
-  /** A person's answer to what a session asked for; the same answer twice is one. `resume` goes on. */
+  /**
+   * A person's answer to what a session asked for; the same answer twice is one. `resume` goes on. `revise` answers a
+   * rejection: neither accepted nor refused, but sent back once more with the reason as feedback.
+   */
   async answerApproval(
     sessionId: string,
     approvalId: string,
-    answer: { readonly approved: boolean; readonly reason?: string },
+    answer: { readonly approved: boolean; readonly revise?: boolean; readonly reason?: string },
   ): Promise<SessionView> {
     return this.#command(sessionId, { kind: 'answer-approval', approvalId, ...answer })
   }
@@ -271,6 +285,7 @@ export class KafkaAgentCoordinator {
       runner: this.#runner,
       reaper: this.#reaper,
       reapEveryMs: this.#reapEveryMs,
+      clock: this.#options.clock ?? systemClock,
     })
     const state = await runner.run(sessionId, signal)
     if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
@@ -340,11 +355,10 @@ export class KafkaAgentCoordinator {
     return this.#announcement
   }
 
-  #settings(input: SessionSettingsInput | undefined): SessionSettings {
-    const parsed = settingsSchema.safeParse({ ...this.#options.settings, ...input })
-    if (parsed.success) return parsed.data
-    const problems = parsed.error.issues.map((issue) => `settings.${issue.path.join('.')}: ${issue.message}`)
-    throw new DuologError('INVALID_ARGUMENT', problems.join('; '))
+  async #refuseImpossible(settings: SessionSettings, workDir: string): Promise<void> {
+    const { store, workRoot } = this.#options
+    if (settings.budget?.pool !== undefined) await new BudgetPool(store, settings.budget.pool).show()
+    if (settings.dispatch === 'local') await checkWorkDir(workDir, { workRoot, logger: this.#logger })
   }
 
   /** A local session needs all its roles here; otherwise it would wait for ever. */
@@ -356,34 +370,5 @@ export class KafkaAgentCoordinator {
       'INVALID_ARGUMENT',
       `This coordinator has no executor for ${missing.join(' and ')}. Give it one, or let services do the work with settings { dispatch: 'topics' }.`,
     )
-  }
-}
-
-function runningElsewhere(sessionId: string, owner: string): DuologError {
-  return new DuologError(
-    'SESSION_RUNNING_ELSEWHERE',
-    `Session "${sessionId}" is being run by ${owner}, which is alive. Stop that process first, or follow it with: duolog events ${sessionId} --follow`,
-    { retry: { afterMs: 1_000 } },
-  )
-}
-
-function guardedExecutors({
-  executor,
-  executors,
-}: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
-  const manager = executors?.manager ?? executor
-  const worker = executors?.worker ?? executor
-  return { ...(manager && { manager: guardedExecutor(manager) }), ...(worker && { worker: guardedExecutor(worker) }) }
-}
-
-function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] {
-  const { workItemId, title, description, acceptanceCriteria, priority = 3, dependencies = [] } = task
-  return {
-    workItemId,
-    title,
-    description,
-    acceptanceCriteria: [...acceptanceCriteria],
-    priority,
-    dependencies: [...dependencies],
   }
 }

@@ -1,6 +1,8 @@
+import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
 import { sessionStateBefore } from './fold-session.ts'
 import type { SessionCommand } from './session/commands.ts'
 import { decideSession } from './session/decide.ts'
@@ -9,7 +11,6 @@ import type { SessionEvent } from './session/schemas.ts'
 import type { SessionState } from './session/state.ts'
 import { taskMessages } from './tasks.ts'
 
-/** The session as a decider (P1): every rule of the flow is in it. */
 /** The session as a decider: fold it, test it with given/when/then, or drive it yourself. */
 export const sessionDecider: Decider<SessionState, SessionCommand, SessionEvent> = {
   initialState: initialSessionState,
@@ -32,10 +33,12 @@ export interface Handled {
 /** Sessions in a store: loads them and handles their commands; the tasks of reserved calls leave in the same append (P2). */
 export class SessionLog {
   readonly store: EventStore<SessionEvent>
+  readonly #clock: Clock
   readonly #handler: CommandHandler<SessionState, SessionCommand, SessionEvent>
 
-  constructor(store: EventStore<SessionEvent>) {
+  constructor(store: EventStore<SessionEvent>, clock: Clock = systemClock) {
     this.store = store
+    this.#clock = clock
     this.#handler = createCommandHandler({
       store,
       decider: sessionDecider,
@@ -45,7 +48,8 @@ export class SessionLog {
   }
 
   async handle(sessionId: string, command: SessionCommand, options: HandleOptions = {}): Promise<Handled> {
-    const handled = await this.#handler.handle(sessionId, command, {
+    const timed = { nowMs: this.#clock.now(), ...command }
+    const handled = await this.#handler.handle(sessionId, timed, {
       ...options,
       outgoing: (events, state) => taskMessages(sessionId, events, state),
     })

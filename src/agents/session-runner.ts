@@ -1,7 +1,11 @@
+import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
+import { reach } from '../core/reach.ts'
+import { pause, pauseBy } from '../store/wake-ups.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { Reaper } from './reaper.ts'
 import { isClaimed, isEnded, isReserved, isWaiting, openCalls, type SessionState } from './session/state.ts'
+import { nextTimerMs } from './session/timers.ts'
 import type { SessionLog } from './session-log.ts'
 
 /*
@@ -15,7 +19,10 @@ export interface SessionRunnerOptions {
   readonly reaper: Reaper
   /** How often owners of running calls are looked after, milliseconds. */
   readonly reapEveryMs: number
+  readonly clock: Clock
 }
+
+const LONGEST_WAIT_MS = 60_000
 
 export class SessionRunner {
   readonly #options: SessionRunnerOptions
@@ -29,6 +36,7 @@ export class SessionRunner {
     const { sessions, reaper } = this.#options
     for (;;) {
       const { state, version } = await sessions.load(sessionId)
+      if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
       if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
       if ((await reaper.reap(sessionId, state)) > 0) continue
       if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, state)
@@ -43,11 +51,15 @@ export class SessionRunner {
     await Promise.all(reserved.map(({ callId }) => runner.start(sessionId, callId)))
   }
 
-  /** The next event, or the time to look after foreign owners, whichever is first. */
+  /** The next event, the next time limit, or the time to look after foreign owners, whichever is first. */
   async #nextChange(sessionId: string, version: number, state: SessionState, signal: AbortSignal): Promise<void> {
     const foreign = openCalls(state, (call) => isClaimed(call) && call.owner !== this.#options.runner.owner).length > 0
     const look = new AbortController()
-    const timer = foreign ? setTimeout(() => look.abort(), this.#options.reapEveryMs) : undefined
+    const end = () => look.abort()
+    const { clock, reapEveryMs } = this.#options
+    const dueMs = nextTimerMs(state)
+    if (dueMs !== undefined) void pauseBy(clock, Math.min(dueMs - clock.now(), LONGEST_WAIT_MS), look.signal).then(end)
+    if (foreign) void pause(reapEveryMs, look.signal).then(end)
     try {
       await this.#options.sessions.store.waitForVersion(sessionId, version, {
         signal: AbortSignal.any([signal, look.signal]),
@@ -55,7 +67,21 @@ export class SessionRunner {
     } catch (error) {
       if (!isDuologError(error, 'ABORTED')) throw error
     } finally {
-      clearTimeout(timer)
+      look.abort()
     }
   }
+}
+
+/** Has every time limit that has passed take effect, once; says whether there was one. */
+export async function fireDue(
+  { sessions, clock }: Pick<SessionRunnerOptions, 'sessions' | 'clock'>,
+  sessionId: string,
+  state: SessionState,
+): Promise<boolean> {
+  const nowMs = clock.now()
+  const due = nextTimerMs(state)
+  if (due === undefined || due > nowMs) return false
+  await sessions.handle(sessionId, { kind: 'fire-timers', nowMs })
+  reach('session.timer.fired')
+  return true
 }

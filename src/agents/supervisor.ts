@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts'
 import type { RecordedMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
@@ -7,6 +8,7 @@ import type { Reaper } from './reaper.ts'
 import { isSession } from './session/session-events.ts'
 import { isEnded } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
+import { fireDue } from './session-runner.ts'
 
 /*
  * Looks after the sessions that services run ('topics'): puts the calls of dead owners in doubt, so that the session's
@@ -19,6 +21,7 @@ export interface SupervisorOptions {
   readonly store: EventStore
   readonly reaper: Reaper
   readonly reapEveryMs: number
+  readonly clock: Clock
   readonly eventTopic?: string
   /** Unique to this process; its group is named after it. */
   readonly owner: string
@@ -87,6 +90,6 @@ export class Supervisor {
   async #lookAfter(sessionId: string): Promise<void> {
     const { state } = await this.#options.sessions.load(sessionId)
     if (state.status === 'unborn' || isEnded(state)) this.#active.delete(sessionId)
-    else await this.#options.reaper.reap(sessionId, state)
+    else if (!(await fireDue(this.#options, sessionId, state))) await this.#options.reaper.reap(sessionId, state)
   }
 }

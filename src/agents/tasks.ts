@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { OutgoingMessage } from '../core/event.ts'
-import type { SessionEvent } from './session/schemas.ts'
+import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import type { CallRole, SessionState } from './session/state.ts'
 
 /** Where the tasks of each role travel, keyed by session id. */
@@ -27,6 +27,14 @@ export const agentTaskSchema = z.object({
 /** "There is a call for your role": the data of a message on a task topic. */
 export type AgentTask = z.infer<typeof agentTaskSchema>
 
+/** Type of the messages that tell what gates said, on the topic the gates' tasks come from. */
+export const QUALITY_GATE_RESULT = 'QualityGateResult'
+
+function gateMessage(sessionId: string, result: SessionEventData['QualityGateResult']): OutgoingMessage {
+  const data = { sessionId, ...result }
+  return { topic: taskTopics.gate, key: sessionId, type: QUALITY_GATE_RESULT, data, correlationId: sessionId }
+}
+
 /** The messages that go out with a session's events: one per reservation. Pure. */
 export function taskMessages(
   sessionId: string,
@@ -34,6 +42,7 @@ export function taskMessages(
   state: SessionState,
 ): OutgoingMessage[] {
   return events.flatMap((event) => {
+    if (event.type === 'QualityGateResult') return [gateMessage(sessionId, event.data)]
     if (event.type !== 'AgentCallReserved') return []
     const { callId, role, purpose, workItemId, attempt } = event.data
     const { dispatch } = state.settings

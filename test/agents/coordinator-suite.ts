@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
-import type { GateRunner } from '../../src/agents/call-runner.ts'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
+import type { GateRunner } from '../../src/agents/gates/gate-runner.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
 import { DuologError } from '../../src/core/errors.ts'
@@ -59,7 +59,7 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
   }
 
   function coordinator(store: EventStore, options: Partial<KafkaAgentCoordinatorOptions>): KafkaAgentCoordinator {
-    const made = new KafkaAgentCoordinator({ store, gates: passes, reapEveryMs: 20, ...options })
+    const made = new KafkaAgentCoordinator({ store, gates: passes, reapEveryMs: 20, workDirChanges: false, ...options })
     opened.push(made)
     return made
   }

@@ -13,6 +13,7 @@ import type { AgentRequest } from '../executor.ts'
 import { check } from '../explain-issues.ts'
 import { type Redact, redactJson } from '../redact.ts'
 import { CREATED_BY } from '../version.ts'
+import { changesSchema } from './result-changes.ts'
 
 const CASSETTE_FORMAT = 'duolog-cassette'
 const CASSETTE_VERSION = 1
@@ -27,7 +28,11 @@ const requestSchema = z.strictObject({
   allowedTools: z.array(z.string()).optional(),
 })
 
-const usage = z.strictObject({ inputTokens: z.number().optional(), outputTokens: z.number().optional() })
+const usage = z.strictObject({
+  inputTokens: z.number().optional(),
+  outputTokens: z.number().optional(),
+  turns: z.number().optional(),
+})
 
 const resultSchema = z.strictObject({
   output: z.string(),
@@ -37,6 +42,7 @@ const resultSchema = z.strictObject({
   costUsd: z.number().nonnegative().optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
+  changes: changesSchema.optional(),
 })
 
 const errorSchema = z.strictObject({

@@ -18,6 +18,7 @@ import { check } from '../explain-issues.ts'
 import { createRedactor, type Redact, redactJson } from '../redact.ts'
 import { extractAnswer } from '../structured-output.ts'
 import { headAndTail } from './captured-text.ts'
+import { changesSchema } from './result-changes.ts'
 
 /** Limits that {@link guardedExecutor} keeps. */
 export interface GuardOptions {
@@ -38,11 +39,18 @@ const MAX_PROGRESS_CHARS = 2_000
 const resultSchema = z.object({
   output: z.string(),
   structured: z.unknown().optional(),
-  usage: z.object({ inputTokens: z.number().min(0).optional(), outputTokens: z.number().min(0).optional() }).optional(),
+  usage: z
+    .object({
+      inputTokens: z.number().min(0).optional(),
+      outputTokens: z.number().min(0).optional(),
+      turns: z.number().min(0).optional(),
+    })
+    .optional(),
   costUsd: z.number().min(0, 'must not be negative').optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
   fullOutputChars: z.int().min(0).optional(),
+  changes: changesSchema.optional(),
 })
 
 /**

@@ -1,7 +1,7 @@
 import type { SessionAction } from './actions.ts'
 import { type Budget, type BudgetLimits, budgetSchema } from './budget-settings.ts'
 import type { SessionEventData } from './schemas.ts'
-import type { SessionState } from './state.ts'
+import type { CallState, SessionState } from './state.ts'
 import { EMPTY_TALLY, micro, plus, type Tally } from './tally.ts'
 
 /*
@@ -108,6 +108,11 @@ export function purposeOf(action: SessionAction): PaidPurpose | undefined {
     default:
       return undefined
   }
+}
+
+/** A gate that a reviewer judges is paid like a review. */
+export function purposeOfCall({ purpose }: CallState): PaidPurpose {
+  return purpose === 'gate' ? 'review' : purpose
 }
 
 function roleFor(purpose: PaidPurpose): 'manager' | 'worker' {

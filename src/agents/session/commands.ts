@@ -57,8 +57,6 @@ export type SessionRequest =
         readonly kind: 'complete'
         readonly result: AgentResult
         readonly durationMs: number
-        /** What a Worker's call did to the work directory. */
-        readonly changes?: SessionEventData['AgentCallCompleted']['changes']
       })
   | (Report & { readonly kind: 'complete-gate'; readonly gate: GateReport; readonly durationMs: number })
   | (Report &

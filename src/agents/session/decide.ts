@@ -5,7 +5,7 @@ import { evolveSession } from './evolve.ts'
 import { settle } from './perform.ts'
 import { planEvents } from './plan-events.ts'
 import { report } from './reports.ts'
-import type { SessionEvent, SessionEventData } from './schemas.ts'
+import type { SessionEvent } from './schemas.ts'
 import {
   type ApprovalState,
   type CallState,

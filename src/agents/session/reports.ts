@@ -62,8 +62,8 @@ function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
 }
 
 function completed(command: Command<'complete'>): SessionEvent {
-  const { callId, epoch, result, durationMs, changes } = command
-  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars } = result
+  const { callId, epoch, result, durationMs } = command
+  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars, changes } = result
   return {
     type: 'AgentCallCompleted',
     data: {
@@ -73,7 +73,7 @@ function completed(command: Command<'complete'>): SessionEvent {
       costUsd: result.costUsd ?? 0,
       durationMs,
       ...digestOf(command),
-      ...(changes === undefined ? {} : { changes }),
+      ...(changes === undefined ? {} : { changes: { ...changes, files: [...changes.files] } }),
       ...(fullOutputChars === undefined ? {} : { fullOutputChars }),
       ...(structured === undefined
         ? {}

@@ -1,0 +1,143 @@
+import type { Clock } from '../core/clock.ts'
+import { isDuologError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+import { reach } from '../core/reach.ts'
+import { pauseBy } from '../store/wake-ups.ts'
+import { type AgentExecutor, type AgentRequest, type AgentRole, paidForOf } from './executor.ts'
+import { keyOf, recordedRequestOf } from './executors/cassette.ts'
+import type { GateContext } from './gates/command-gate.ts'
+import type { GateRunner } from './gates/gate-runner.ts'
+import { PoolDesk } from './pool/pool-desk.ts'
+import type { SessionPrompts } from './prompts/session-prompts.ts'
+import type { SessionCommand } from './session/commands.ts'
+import { requestFor } from './session/requests.ts'
+import type { CallState, SessionState } from './session/state.ts'
+import type { SessionLog } from './session-log.ts'
+import { observeWork } from './work-dir-changes.ts'
+
+/*
+ * What is done between a call's claim and its report: the means are held in the pool, the executor is asked, what it did
+ * to the work directory is looked at. Never rejects: what goes wrong is a report, too.
+ */
+
+export interface CallMakerOptions {
+  readonly sessions: SessionLog
+  readonly executors: Partial<Record<AgentRole, AgentExecutor>>
+  readonly runGate?: GateRunner
+  readonly prompts?: SessionPrompts
+  /** Whether what a Worker's call did to the work directory is looked at and recorded. Default true. */
+  readonly workDirChanges?: boolean
+  readonly logger: Logger
+  readonly clock: Clock
+  readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
+}
+
+/** The longest a timer can wait; who names a later time is asked again then. */
+const MAX_PARKED_MS = 2_147_483_647
+
+type OutcomeKind = 'complete' | 'complete-gate' | 'report-failure' | 'report-cancelled' | 'report-unaffordable'
+type WithoutClaim<C> = C extends unknown
+  ? Omit<C, 'callId' | 'epoch' | 'owner' | 'durationMs' | 'claimFor' | 'nowMs'>
+  : never
+/** A report without the claim it belongs to. */
+export type Outcome = WithoutClaim<Extract<SessionCommand, { kind: OutcomeKind }>>
+
+export class CallMaker {
+  readonly #options: CallMakerOptions
+  readonly #pools: PoolDesk
+
+  constructor(options: CallMakerOptions) {
+    this.#options = options
+    this.#pools = new PoolDesk(options.sessions)
+  }
+
+  async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
+    let requestDigest: string | undefined
+    try {
+      await this.#waitForTime(call, signal)
+      if (call.role === 'gate')
+        return { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
+      const request = requestFor(sessionId, state, call, this.#options.prompts)
+      requestDigest = digestOf(request)
+      const exceeded = await this.#pools.reserve(sessionId, state, call)
+      if (exceeded !== undefined) return { kind: 'report-unaffordable', exceeded }
+      reach('call.affordable')
+      return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), requestDigest }
+    } catch (error) {
+      const digest = requestDigest === undefined ? {} : { requestDigest }
+      if (signal.aborted) return { kind: 'report-cancelled', reason: messageOf(signal.reason), ...digest }
+      return { ...failureOf(error, this.#options.clock), ...digest }
+    }
+  }
+
+  /** What was held for the call in its pool is settled; should this fail, whoever next finds the pool empty does it. */
+  async settle(sessionId: string, before: SessionState, { callId, epoch }: CallState): Promise<void> {
+    if (before.settings.budget?.pool === undefined) return
+    try {
+      const { state } = await this.#options.sessions.load(sessionId)
+      await this.#pools.settle(sessionId, state, state.calls.get(callId)!, epoch)
+    } catch (error) {
+      this.#options.logger.warn({ error, sessionId, callId }, 'A call could not be settled with its budget pool yet')
+    }
+  }
+
+  /** A rate limit parks its call, in whatever process has claimed it by then. */
+  async #waitForTime({ notBefore }: CallState, signal: AbortSignal): Promise<void> {
+    if (notBefore === undefined) return
+    const { clock } = this.#options
+    const waitMs = Date.parse(notBefore) - clock.now()
+    if (waitMs > 0) await pauseBy(clock, Math.min(waitMs, MAX_PARKED_MS), signal)
+    signal.throwIfAborted()
+  }
+
+  async #execute(
+    sessionId: string,
+    state: SessionState,
+    call: CallState,
+    { request, role, signal }: { request: AgentRequest; role: AgentRole; signal: AbortSignal },
+  ): Promise<Extract<Outcome, { kind: 'complete' }>> {
+    const { logger, onProgress, executors, workDirChanges = true } = this.#options
+    const progress = ({ message }: { message: string }) => onProgress?.({ sessionId, callId: call.callId, message })
+    const execute = () => executors[role]!.execute(request, { signal, progress })
+    if (call.purpose !== 'work' || !workDirChanges) return { kind: 'complete', result: await execute() }
+    const base = state.workItems.get(call.workItemId ?? '')?.workBase
+    const result = await observeWork(execute, { workDir: state.workDir, ...(base !== undefined && { base }), logger })
+    return { kind: 'complete', result }
+  }
+
+  #runGate(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal) {
+    const gate = state.settings.gates.find(({ gateId }) => gateId === call.gateId)
+    if (gate === undefined) throw new Error(`The session's settings have no gate "${call.gateId}"`)
+    const { workItemId, attempt } = call
+    const { workDir } = state
+    const context: GateContext = {
+      sessionId,
+      attempt,
+      workDir,
+      signal,
+      ...(workItemId !== undefined && { workItemId }),
+    }
+    return this.#options.runGate!(gate, context)
+  }
+}
+
+function digestOf(request: AgentRequest): string {
+  return keyOf(recordedRequestOf(request))
+}
+
+function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'report-failure' }> {
+  const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
+  const retryable = isDuologError(error) ? error.retry !== 'never' : true
+  const afterMs = isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
+  return {
+    kind: 'report-failure',
+    error: { code, message: messageOf(error) },
+    retryable,
+    paidFor: paidForOf(error),
+    ...(afterMs > 0 && { retryAt: new Date(clock.now() + afterMs).toISOString() }),
+  }
+}
+
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,48 @@
+import { DuologError } from '../core/errors.ts'
+import type { KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
+import type { AgentExecutor, AgentRole } from './executor.ts'
+import { guardedExecutor } from './executors/guarded-executor.ts'
+import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
+import type { SessionEventData } from './session/schemas.ts'
+import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
+
+export function runningElsewhere(sessionId: string, owner: string): DuologError {
+  return new DuologError(
+    'SESSION_RUNNING_ELSEWHERE',
+    `Session "${sessionId}" is being run by ${owner}, which is alive. Stop that process first, or follow it with: duolog events ${sessionId} --follow`,
+    { retry: { afterMs: 1_000 } },
+  )
+}
+
+export function guardedExecutors({
+  executor,
+  executors,
+}: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
+  const manager = executors?.manager ?? executor
+  const worker = executors?.worker ?? executor
+  return { ...(manager && { manager: guardedExecutor(manager) }), ...(worker && { worker: guardedExecutor(worker) }) }
+}
+
+export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] {
+  const { workItemId, title, description, acceptanceCriteria, priority = 3, dependencies = [] } = task
+  return {
+    workItemId,
+    title,
+    description,
+    acceptanceCriteria: [...acceptanceCriteria],
+    priority,
+    dependencies: [...dependencies],
+  }
+}
+
+/** @throws INVALID_ARGUMENT naming each field that is wrong */
+export function settingsOf(input: SessionSettingsInput): SessionSettings {
+  const parsed = settingsSchema.safeParse(input)
+  if (parsed.success) return parsed.data
+  const problems = parsed.error.issues.map((issue) => `settings.${issue.path.join('.')}: ${issue.message}`)
+  throw new DuologError('INVALID_ARGUMENT', problems.join('; '))
+}
+
+export function ownPromptVersions(prompts: SessionPrompts): Pick<SessionSettingsInput, 'promptVersions'> {
+  return { promptVersions: ownVersions(prompts) }
+}

@@ -1,0 +1,150 @@
+import { z } from 'zod'
+import { defineCatalogue, defineEvent } from '../../core/catalogue.ts'
+import type { Decider } from '../../core/decider.ts'
+import { DuologError } from '../../core/errors.ts'
+import { lacking } from '../session/budget.ts'
+import { type BudgetLimits, limitsSchema } from '../session/budget-settings.ts'
+import { EMPTY_TALLY, plus, type Tally } from '../session/tally.ts'
+
+/*
+ * A budget that many sessions share: a stream of its own. P1: pure.
+ *
+ * B1 What is spent and what is held never pass a limit together, as far as calls keep to what is held for them.
+ * B2 A reservation has a key that names the session, the call and its claim: made twice it is one, settled twice it is one.
+ */
+
+const key = z.string().min(1).max(512)
+const amounts = z.object({
+  microUsd: z.int().nonnegative(),
+  calls: z.int().nonnegative(),
+  tokens: z.int().nonnegative(),
+  turns: z.int().nonnegative(),
+})
+
+const poolEventData = {
+  BudgetPoolCreated: z.object({ limits: limitsSchema }),
+  BudgetPoolRaised: z.object({ limits: limitsSchema }),
+  BudgetPoolReserved: z.object({ key, sessionId: z.string(), callId: z.string(), owner: z.string(), held: amounts }),
+  BudgetPoolSettled: z.object({ key, spent: amounts }),
+} as const
+
+type PoolEventData = { [Name in keyof typeof poolEventData]: z.infer<(typeof poolEventData)[Name]> }
+/** Everything that can happen to a budget pool. */
+export type PoolEvent = {
+  [Name in keyof PoolEventData]: { readonly type: Name; readonly data: PoolEventData[Name] }
+}[keyof PoolEventData]
+
+export const poolEvents = defineCatalogue(
+  (Object.keys(poolEventData) as (keyof PoolEventData)[]).map((name) =>
+    defineEvent({ name, data: poolEventData[name] }),
+  ),
+)
+
+export interface Reservation {
+  readonly key: string
+  readonly sessionId: string
+  readonly callId: string
+  /** Who claimed the call. */
+  readonly owner: string
+  readonly held: Tally
+}
+
+export interface PoolState {
+  readonly exists: boolean
+  readonly limits: BudgetLimits
+  /** Spent and held together. */
+  readonly tally: Tally
+  readonly open: ReadonlyMap<string, Reservation>
+}
+
+export type PoolCommand =
+  | { readonly kind: 'create'; readonly limits: BudgetLimits }
+  | { readonly kind: 'raise'; readonly limits: BudgetLimits }
+  | ({ readonly kind: 'reserve' } & Reservation)
+  | { readonly kind: 'settle'; readonly key: string; readonly spent: Tally }
+
+function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {
+  if (command.kind === 'create') return create(command.limits, state)
+  if (!state.exists) {
+    throw new DuologError(
+      'INVALID_ARGUMENT',
+      'There is no such budget pool. Make it: duolog budget pool create POOL --usd AMOUNT',
+    )
+  }
+  switch (command.kind) {
+    case 'raise':
+      return isSame(command.limits, state.limits)
+        ? []
+        : [{ type: 'BudgetPoolRaised', data: { limits: command.limits } }]
+    case 'reserve':
+      return reserve(command, state)
+    case 'settle':
+      return state.open.has(command.key)
+        ? [{ type: 'BudgetPoolSettled', data: { key: command.key, spent: spentAmounts(command.spent) } }]
+        : []
+  }
+}
+
+function create(limits: BudgetLimits, state: PoolState): readonly PoolEvent[] {
+  if (!state.exists) return [{ type: 'BudgetPoolCreated', data: { limits } }]
+  if (isSame(limits, state.limits)) return []
+  throw new DuologError(
+    'INVALID_ARGUMENT',
+    'This budget pool exists with other limits. Change them: duolog budget pool raise',
+  )
+}
+
+function isSame(wanted: BudgetLimits, now: BudgetLimits): boolean {
+  const names = Object.keys(wanted) as (keyof BudgetLimits)[]
+  return names.every((name) => wanted[name] === undefined || wanted[name] === now[name])
+}
+
+/** Nothing where it does not fit: the caller sees that from the state (`lacking`). */
+function reserve(command: Extract<PoolCommand, { kind: 'reserve' }>, state: PoolState): readonly PoolEvent[] {
+  const { key, sessionId, callId, owner, held } = command
+  if (state.open.has(key) || lacking(state.limits, state.tally, held) !== undefined) return []
+  return [{ type: 'BudgetPoolReserved', data: { key, sessionId, callId, owner, held: heldAmounts(held) } }]
+}
+
+function heldAmounts(held: Tally): z.infer<typeof amounts> {
+  const { reservedMicroUsd: microUsd, calls, reservedTokens: tokens, reservedTurns: turns } = held
+  return { microUsd, calls, tokens, turns }
+}
+
+function spentAmounts({ microUsd, calls, tokens, turns }: Tally): z.infer<typeof amounts> {
+  return { microUsd, calls, tokens, turns }
+}
+
+function evolve(state: PoolState, event: PoolEvent): PoolState {
+  switch (event.type) {
+    case 'BudgetPoolCreated':
+      return { ...state, exists: true, limits: event.data.limits }
+    case 'BudgetPoolRaised':
+      return { ...state, limits: { ...state.limits, ...event.data.limits } }
+    case 'BudgetPoolReserved':
+      return reserved(state, event.data)
+    case 'BudgetPoolSettled':
+      return settled(state, event.data)
+  }
+}
+
+function reserved(state: PoolState, { held, ...reservation }: PoolEventData['BudgetPoolReserved']): PoolState {
+  const { microUsd: reservedMicroUsd, calls, tokens: reservedTokens, turns: reservedTurns } = held
+  const tally = { ...EMPTY_TALLY, calls, reservedMicroUsd, reservedTokens, reservedTurns }
+  const open = new Map(state.open).set(reservation.key, { ...reservation, held: tally })
+  return { ...state, tally: plus(state.tally, tally), open }
+}
+
+function settled(state: PoolState, { key, spent }: PoolEventData['BudgetPoolSettled']): PoolState {
+  const open = new Map(state.open)
+  const held = open.get(key)?.held ?? EMPTY_TALLY
+  open.delete(key)
+  return { ...state, tally: plus(plus(state.tally, held, -1), { ...EMPTY_TALLY, ...spent }), open }
+}
+
+/** A budget pool as a decider. */
+export const poolDecider: Decider<PoolState, PoolCommand, PoolEvent> = {
+  initialState: () => ({ exists: false, limits: {}, tally: EMPTY_TALLY, open: new Map() }),
+  decide,
+  evolve,
+}

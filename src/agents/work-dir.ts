@@ -1,0 +1,52 @@
+import { execFile } from 'node:child_process'
+import { realpath, stat } from 'node:fs/promises'
+import { relative, resolve, sep } from 'node:path'
+import { DuologError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
+
+const MAX_STATUS_BYTES = 1024 * 1024
+const GIT_TIMEOUT_MS = 10_000
+
+/**
+ * Refuses a work directory that cannot be worked in, and says when a repository holds local changes: the Worker works
+ * among them, and nothing of them is put aside, reset or committed.
+ *
+ * @throws WORKDIR_INVALID when it is missing, no folder, or outside `workRoot` (links followed)
+ */
+export async function checkWorkDir(
+  workDir: string,
+  { workRoot, logger }: { readonly workRoot: string | undefined; readonly logger: Logger },
+): Promise<void> {
+  const folder = await existingFolder(workDir)
+  if (workRoot !== undefined) await refuseOutside(folder, workRoot)
+  const changed = await localChanges(folder)
+  if (changed === 0) return
+  logger.warn(
+    { workDir, changed },
+    `The work directory is a git repository with ${changed} local changes. They stay as they are; the Worker works among them.`,
+  )
+}
+
+async function existingFolder(workDir: string): Promise<string> {
+  const found = await stat(workDir).catch(() => undefined)
+  if (found?.isDirectory()) return realpath(workDir)
+  const problem = found === undefined ? 'does not exist: make it first, or name another' : 'is not a folder'
+  throw new DuologError('WORKDIR_INVALID', `workDir: ${resolve(workDir)} ${problem}`)
+}
+
+async function refuseOutside(folder: string, workRoot: string): Promise<void> {
+  const root = await realpath(workRoot).catch(() => resolve(workRoot))
+  const way = relative(root, folder)
+  const inside = way !== '..' && !way.startsWith(`..${sep}`) && resolve(root, way) === folder
+  if (inside) return
+  throw new DuologError('WORKDIR_INVALID', `workDir: ${folder} is outside the allowed folder ${root}; name one in it`)
+}
+
+/** 0 where there is no repository, or no git. */
+function localChanges(folder: string): Promise<number> {
+  const args = ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '-z', '--', '.', ':(exclude).duolog']
+  const options = { cwd: folder, maxBuffer: MAX_STATUS_BYTES, timeout: GIT_TIMEOUT_MS }
+  return new Promise((done) => {
+    execFile('git', args, options, (_error, stdout) => done(stdout.split('\0').filter((line) => line !== '').length))
+  })
+}
