@@ -27,6 +27,7 @@ export {
   isRecordedEvent,
   type NewEvent,
   type OutgoingMessage,
+  type RawRecord,
   type RecordedEvent,
   type RecordedMessage,
 } from './core/event.ts'
@@ -70,6 +71,7 @@ export type {
   SnapshotStore,
   StoredSnapshot,
   StreamInfo,
+  TakenPartition,
 } from './store/event-store.ts'
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
 export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'

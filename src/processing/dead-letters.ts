@@ -52,7 +52,7 @@ export interface RedriveOptions extends SettleOptions {
 export interface Settled {
   readonly settled: readonly DeadLetterEntry[]
   /** Those that were not, and why. */
-  readonly refused: readonly Refused[]
+  readonly refused: readonly { readonly letter: DeadLetterEntry; readonly reason: string }[]
 }
 
 const DEFAULT_MAX_REDRIVES = 5

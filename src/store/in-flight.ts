@@ -1,6 +1,5 @@
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
-import type { Checkpoint, TakenPartition } from './event-store.ts'
-import type { PartitionSource } from './partition-loop.ts'
+import type { Checkpoint, PartitionPosition, TakenPartition } from './event-store.ts'
 import { WakeUps } from './wake-ups.ts'
 
 /*
@@ -12,6 +11,12 @@ import { WakeUps } from './wake-ups.ts'
 
 type Message<E extends AnyEvent> = RecordedMessage<E> | RecordedEvent<E>
 
+interface Source<E extends AnyEvent> {
+  checkpointAfter(message: Message<E>): Checkpoint
+  /** Where what was read ends. */
+  position(): PartitionPosition
+}
+
 export interface Held<E extends AnyEvent> {
   readonly message: Message<E>
   isDone: boolean
@@ -20,7 +25,7 @@ export interface Held<E extends AnyEvent> {
 export class InFlight<E extends AnyEvent> {
   /** Read, and next in line: counted as not done. */
   upcoming: Message<E> | undefined
-  readonly #source: PartitionSource<E>
+  readonly #source: Source<E>
   readonly #commit: (checkpoint: Checkpoint) => Promise<void>
   readonly #maxMessages: number
   readonly #changed = new WakeUps()
@@ -30,7 +35,7 @@ export class InFlight<E extends AnyEvent> {
   /** The last checkpoint that was committed. */
   #reached: Checkpoint | undefined
 
-  constructor(source: PartitionSource<E>, maxMessages: number, commit: (checkpoint: Checkpoint) => Promise<void>) {
+  constructor(source: Source<E>, maxMessages: number, commit: (checkpoint: Checkpoint) => Promise<void>) {
     this.#source = source
     this.#maxMessages = maxMessages
     this.#commit = commit

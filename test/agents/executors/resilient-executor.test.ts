@@ -14,7 +14,7 @@ const failure = (costUsd?: number) =>
   })
 
 /** Fails with each error, then answers. */
-function failing(...errors: unknown[]): AgentExecutor & { calls: number } {
+function failing(...errors: (Error | undefined)[]): AgentExecutor & { calls: number } {
   const executor = {
     calls: 0,
     async execute(): Promise<AgentResult> {
