@@ -15,6 +15,26 @@ export type {
   SentTask,
 } from './agents/coordinator-options.ts'
 export {
+  AgentCommandHandler,
+  type AgentCommandHandlerOptions,
+  type CommandAccepted,
+} from './agents/cqrs/agent-command-handler.ts'
+export { AgentCommandService } from './agents/cqrs/agent-command-service.ts'
+export {
+  type AgentCommand,
+  type AgentCommandInput,
+  type AgentCommandName,
+  agentCommandSchemas,
+} from './agents/cqrs/agent-commands.ts'
+export {
+  AgentQueryService,
+  type AgentQueryServiceOptions,
+  type ListSessionsOptions,
+  type QueryOptions,
+  type SessionListItem,
+} from './agents/cqrs/agent-query-service.ts'
+export { type CostRow, type SessionRow, sessionProjection, type WorkItemRow } from './agents/cqrs/session-projection.ts'
+export {
   type AgentContext,
   type AgentExecutor,
   type AgentProgress,

@@ -21,6 +21,7 @@ export const sessionDecider: Decider<SessionState, SessionCommand, SessionEvent>
 export interface HandleOptions {
   readonly checkpoint?: Checkpoint
   readonly causationId?: string
+  readonly idempotencyKey?: string
 }
 
 export interface Handled {
