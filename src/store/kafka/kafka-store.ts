@@ -1,8 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RawRecord, RecordedEvent } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
-import { connectDriver } from '../../kafka/connect-driver.ts'
-import type { DriverOptions, KafkaDriver } from '../../kafka/driver.ts'
+import type { KafkaDriver } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
 import {
   checkConsumeOptions,
@@ -36,6 +35,7 @@ import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
 import { warningLogger } from '../warning-logger.ts'
 import { CheckpointGuard } from './checkpoint-guard.ts'
+import { connect } from './connect.ts'
 import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
@@ -61,7 +61,6 @@ export type { KafkaConnection }
 const DEFAULT_LEASE_MS = 5000
 const MAX_QUEUED_APPENDS = 10_000
 const MAX_QUEUED_BYTES = 64 * 1024 * 1024
-const CONNECT_TIMEOUT_MS = 5000
 
 /**
  * Opens the log on a cluster. Missing topics are made with their default partition counts, unless `topics: 'require'`.
@@ -70,8 +69,7 @@ const CONNECT_TIMEOUT_MS = 5000
  */
 export async function openKafkaStore(connection: KafkaConnection, options: StoreOptions = {}): Promise<EventStore> {
   const { logger = warningLogger } = options
-  const driver = await connectDriver(connection.driver ?? 'kafkajs', driverOptions(connection, logger))
-  return openKafkaStoreOn(driver, connection, options)
+  return openKafkaStoreOn(await connect(connection, logger), connection, options)
 }
 
 /** The same on any driver; the store closes it. */
@@ -88,12 +86,6 @@ export async function openKafkaStoreOn(
     await driver.close()
     throw toStoreError(error)
   }
-}
-
-function driverOptions(connection: KafkaConnection, logger: Logger): DriverOptions {
-  const { brokers, clientId = 'duolog', ssl, sasl: mechanism = 'plain', username, password = '' } = connection
-  const sasl = username === undefined ? undefined : { mechanism, username, password }
-  return { brokers, clientId, logger, connectTimeoutMs: CONNECT_TIMEOUT_MS, ssl, sasl }
 }
 
 interface StoreParts {
