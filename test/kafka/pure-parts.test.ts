@@ -16,23 +16,36 @@ describe('Contention', () => {
     expect(contention.politePauseMs()).toBe(0)
     contention.tookOver()
     contention.committed()
-    state.now += 51
+    state.now += 500
     expect(contention.politePauseMs()).toBe(0)
   })
 
-  it('F2 who was fenced while writing waits, longer each time a takeover ended without a commit', () => {
+  it('F2 F3 who was fenced while writing waits a hold; longer from the second time in a row without a commit', () => {
     const { state, contention } = doors()
     contention.tookOver()
     contention.committed()
-    expect(contention.politePauseMs()).toBe(50)
+    expect(contention.politePauseMs()).toBeCloseTo(0.75 * 80)
     state.random = 1
     const pauses = [1, 2, 3, 4, 5, 6].map(() => {
       contention.tookOver()
       return contention.politePauseMs()
     })
-    expect(pauses).toEqual([150, 250, 450, 850, 850, 850])
+    expect(pauses).toEqual([100, 200, 400, 800, 800, 800])
     contention.committed()
     expect(contention.politePauseMs()).toBe(100)
+  })
+
+  it('F4 a hold is several takeovers long', async () => {
+    const { state, contention } = doors()
+    for (let round = 0; round < 50; round++) {
+      await contention.beforeTakeOver()
+      contention.tookOver()
+      state.now += 60
+      contention.committed()
+      state.now += 1000
+    }
+    contention.committed()
+    expect(contention.politePauseMs()).toBeCloseTo(0.75 * 3 * 60, -1)
   })
 })
 

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest'
+import { crc32c } from '../../src/kafka/crc32c.ts'
+import { type BatchProducer, encodeBatch } from '../../src/kafka/encode-batch.ts'
+import { decodeRecordBatches } from '../../src/kafka/record-batches.ts'
+
+const PRODUCER: BatchProducer = {
+  producerId: 4_294_967_301n,
+  producerEpoch: 7,
+  firstSequence: 9,
+  transactional: true,
+  timestampMs: 1_795_000_000_000,
+}
+
+const decompress = (): Buffer => {
+  throw new Error('Nothing here is compressed')
+}
+
+function there(records: Parameters<typeof encodeBatch>[0]) {
+  return decodeRecordBatches(encodeBatch(records, PRODUCER), decompress)
+}
+
+describe('a record batch', () => {
+  it('has its producer, its times and its records in their order', () => {
+    const headers = { plain: 'text', bytes: Buffer.from([0, 255]), empty: '' }
+    const records = [1, 2, 3].map((n) => ({ key: Buffer.from(`k${n}`), value: Buffer.from(`v${n}`), headers }))
+    const [batch] = there(records)
+    expect(batch).toMatchObject({ baseOffset: 0, lastOffset: 2, producerId: PRODUCER.producerId, transactional: true })
+    const found = batch?.records.map(({ key, value, timestampMs }) => [`${key}`, `${value}`, timestampMs])
+    expect(found).toEqual([1, 2, 3].map((n) => [`k${n}`, `v${n}`, PRODUCER.timestampMs]))
+    expect(batch?.records[1]?.headers).toEqual({
+      plain: Buffer.from('text'),
+      bytes: Buffer.from([0, 255]),
+      empty: Buffer.alloc(0),
+    })
+  })
+
+  it('keeps null apart from empty', () => {
+    const [batch] = there([
+      { key: null, value: Buffer.alloc(0), headers: {} },
+      { key: Buffer.alloc(0), value: null, headers: {} },
+    ])
+    expect(batch?.records.map(({ key, value }) => [key?.length, value?.length])).toEqual([
+      [undefined, 0],
+      [0, undefined],
+    ])
+  })
+
+  it('is right at every length where a length takes one byte more, in any script', () => {
+    for (const text of ['x', 'ü', '語', '🦊']) {
+      for (const count of [0, 1, 15, 16, 20, 21, 22, 31, 32, 63, 64, 65, 2000, 8191, 8192, 40_000]) {
+        const value = Buffer.from(text.repeat(count))
+        const [batch] = there([{ key: null, value, headers: { [text]: text.repeat(count % 3000) } }])
+        expect(batch?.records[0]?.value?.equals(value)).toBe(true)
+        expect(String(batch?.records[0]?.headers[text])).toBe(text.repeat(count % 3000))
+      }
+    }
+  })
+
+  it('is guarded by CRC-32C over all that follows', () => {
+    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283)
+    const batch = encodeBatch([{ key: null, value: Buffer.from('x'), headers: {} }], PRODUCER)
+    expect(batch.readUInt32BE(17)).toBe(crc32c(batch.subarray(21)))
+  })
+})
