@@ -1,3 +1,4 @@
+export { type ApprovalCallbackOptions, approvalCallback } from './agents/approval-callback.ts'
 export { cassetteFromSession } from './agents/cassette-from-session.ts'
 export {
   type ComparedItem,
@@ -45,6 +46,7 @@ export {
   type AgentUsage,
   ExecutorFailedError,
   type PaidFor,
+  type WorkDirChanges,
 } from './agents/executor.ts'
 export {
   type Cassette,
@@ -73,7 +75,20 @@ export { followSession } from './agents/follow-session.ts'
 export type { ForkChanges, Forked } from './agents/fork-session.ts'
 export { type CommandGate, commandGate, type GateContext } from './agents/gates/command-gate.ts'
 export { type GateAnswer, type GateFunction, type GateRunner, gateRunner } from './agents/gates/gate-runner.ts'
+export {
+  EventDrivenQualityGates,
+  type QualityCheck,
+  type QualityGateOptions,
+  QualityGateProcessor,
+} from './agents/gates/quality-gates.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
+export { BudgetPool, type BudgetPoolView } from './agents/pool/budget-pool.ts'
+export {
+  type OwnPrompts,
+  type Prompt,
+  packagePrompts,
+  type SessionPrompts,
+} from './agents/prompts/session-prompts.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
 export { ManagerAgentService, type RoleServiceOptions, WorkerAgentService } from './agents/role-services.ts'
@@ -103,6 +118,7 @@ export type {
   CallState,
   CallStatus,
   GateOutcome,
+  GateRound,
   ReviewVerdict,
   SessionState,
   SessionStatus,
@@ -119,7 +135,7 @@ export {
   type Review,
   reviewSchema,
 } from './agents/structured-output.ts'
-export { AGENT_TASK, type AgentTask, agentTaskSchema, taskTopics } from './agents/tasks.ts'
+export { AGENT_TASK, type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskTopics } from './agents/tasks.ts'
 export { VERSION } from './agents/version.ts'
 export { LiveTree, type TreeStream } from './cli/render/live-tree.ts'
 export type { TreeItem, TreeView } from './cli/render/tree.ts'

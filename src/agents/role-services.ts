@@ -7,6 +7,7 @@ import { CallRunner } from './call-runner.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
 import { newOwner } from './names.ts'
+import { type OwnPrompts, promptsWith } from './prompts/session-prompts.ts'
 import { sessionStore } from './session/session-events.ts'
 import { SessionLog } from './session-log.ts'
 
@@ -21,6 +22,10 @@ export interface RoleServiceOptions {
   readonly group?: string
   /** Name in claims; must be new at every start of a process. Default: generated. */
   readonly owner?: string
+  /** Wordings of your own; give every process the same. */
+  readonly prompts?: OwnPrompts
+  /** Whether what a Worker's call did to the work directory is looked at and recorded. Default true. */
+  readonly workDirChanges?: boolean
   readonly logger?: Logger
   readonly clock?: Clock
 }
@@ -34,10 +39,13 @@ class RoleService {
 
   constructor(role: AgentRole, options: RoleServiceOptions) {
     const { store, executor, logger = silentLogger, clock = systemClock, concurrency, group } = options
+    const { prompts, workDirChanges = true } = options
     this.owner = options.owner ?? newOwner(role)
     this.#store = store
     const runner = new CallRunner({
-      sessions: new SessionLog(sessionStore(store)),
+      sessions: new SessionLog(sessionStore(store), clock),
+      prompts: promptsWith(prompts),
+      workDirChanges,
       owner: this.owner,
       executors: { [role]: guardedExecutor(executor) },
       logger,

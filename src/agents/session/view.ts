@@ -4,6 +4,7 @@ import type { SessionEventData } from './schemas.ts'
 import {
   type ApprovalState,
   type CallState,
+  type GateOutcome,
   isEnded,
   isWaiting,
   type SessionState,
@@ -28,12 +29,14 @@ export interface SessionView {
   readonly calls: readonly CallView[]
   /** What a person was asked, with the answers. */
   readonly approvals: readonly ApprovalState[]
+  /** What the gates of the session said of its result. */
+  readonly gates: readonly GateOutcome[]
   readonly budget?: BudgetView
   readonly totals: SessionTotals
 }
 
 /** A session's money as it is shown. */
-export interface BudgetView extends Spending {
+export interface BudgetView extends Spending, Pick<Budget, 'maxTurns' | 'maxWallClockMs' | 'roles' | 'pool'> {
   readonly maxUsd?: number
   readonly maxCalls?: number
   readonly maxTokens?: number
@@ -50,6 +53,8 @@ export interface WorkItemView {
   readonly revisions: number
   readonly priority: number
   readonly dependencies: readonly string[]
+  /** What the gates said of the current attempt. */
+  readonly gates: readonly GateOutcome[]
   readonly costUsd: number
   readonly qualityScore?: number
   readonly reason?: string
@@ -72,6 +77,11 @@ export interface CallView {
   readonly owner?: string
   readonly durationMs?: number
   readonly error?: string
+  /** Which wording the agent was asked with. */
+  readonly promptVersion?: number | string
+  /** sha256 over the canonical JSON of what the agent was asked. */
+  readonly requestDigest?: string
+  readonly usage?: CallState['usage']
 }
 
 /** Sums over a session. */
@@ -105,14 +115,17 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     workItems: [...state.workItems.values()].map((item) => workItemView(item, own)),
     calls: calls.map(callView),
     approvals: [...state.approvals.values()],
+    gates: [...state.sessionGates.gates.values()],
     ...(state.settings.budget === undefined ? {} : { budget: budgetView(state, state.settings.budget) }),
     totals: totalsOf(state, own),
   }
 }
 
-function budgetView(state: SessionState, { maxUsd, maxCalls, maxTokens }: Budget): BudgetView {
+function budgetView(state: SessionState, { maxUsd, maxCalls, maxTokens, ...more }: Budget): BudgetView {
+  const { maxTurns, maxWallClockMs, roles, pool } = more
   return {
     ...spendingOf(state),
+    ...optional({ maxTurns, maxWallClockMs, roles, pool }),
     ...(maxUsd === undefined ? {} : { maxUsd }),
     ...(maxCalls === undefined ? {} : { maxCalls }),
     ...(maxTokens === undefined ? {} : { maxTokens }),
@@ -137,6 +150,7 @@ function workItemView(item: WorkItemState, calls: readonly CallState[]): WorkIte
     revisions,
     priority,
     dependencies,
+    gates: [...item.gates.values()],
     costUsd: costOf(calls.filter((call) => call.workItemId === id)),
     ...(qualityScore === undefined ? {} : { qualityScore }),
     ...(reason === undefined ? {} : { reason }),
@@ -161,7 +175,14 @@ function callView(call: CallState): CallView {
     ...(owner === undefined ? {} : { owner }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(call.error === undefined ? {} : { error: call.error.message }),
+    ...optional({ promptVersion: call.promptVersion, requestDigest: call.requestDigest }),
+    ...optional({ usage: call.result?.usage ?? call.usage }),
   }
+}
+
+function optional<T extends object>(fields: T): { [Name in keyof T]?: NonNullable<T[Name]> } {
+  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
+  return Object.fromEntries(known) as { [Name in keyof T]?: NonNullable<T[Name]> }
 }
 
 function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTotals {
