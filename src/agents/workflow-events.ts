@@ -1,0 +1,46 @@
+import type { AnyEvent, Event } from '../core/event.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { AgentCommand, AgentCommandInput } from './cqrs/agent-commands.ts'
+
+/*
+ * What the workflow saga hears and sends beside the session's own events. A workflow has the id of its session.
+ */
+
+/** What a workflow is asked to do; the session gets the rest. */
+export type WorkflowRequest = Omit<AgentCommandInput['createSession'], 'sessionId' | 'commandId' | 'workDir'>
+
+interface Of {
+  readonly workflowId: string
+}
+
+/** Events in the stream `workflow.ID` that say how the work around the session went. */
+export type WorkflowEvent =
+  | Event<'WorkflowRequested', Of & { readonly request: WorkflowRequest }>
+  | Event<'WorkspacePrepared', Of & { readonly workDir: string }>
+  | Event<'WorkspaceDiscarded' | 'WorkDelivered' | 'WorkflowSessionStarted' | 'WorkflowSessionStopped', Of>
+  | Event<
+      'WorkspaceRefused' | 'DiscardFailed' | 'DeliveryFailed' | 'WorkflowSessionRefused' | 'WorkflowSessionNotStopped',
+      Of & { readonly reason: string }
+    >
+
+/** Where the saga's commands travel. */
+export const WORKFLOW_TOPIC = 'agent.workflows'
+
+/** A command of the saga, as the data of a message. */
+export type WorkflowCommand =
+  | (Of & {
+      readonly kind: 'prepare' | 'deliver' | 'discard'
+      readonly request: WorkflowRequest
+      readonly workDir?: string
+    })
+  | (Of & { readonly kind: 'session'; readonly command: AgentCommand })
+  | (Of & { readonly kind: 'stop'; readonly command: AgentCommand })
+
+/** Appends an answer once, however often its command is delivered. */
+export async function answer(
+  store: EventStore,
+  event: WorkflowEvent,
+  options: Parameters<EventStore['appendToStream']>[2] = {},
+): Promise<void> {
+  await store.appendToStream(`workflow.${event.data.workflowId}`, [event as AnyEvent], options)
+}
