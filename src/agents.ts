@@ -35,6 +35,13 @@ export {
   type SessionListItem,
 } from './agents/cqrs/agent-query-service.ts'
 export { type CostRow, type SessionRow, sessionProjection, type WorkItemRow } from './agents/cqrs/session-projection.ts'
+export { dualAgentWorkflow, type WorkflowState, type WorkflowTimeouts } from './agents/dual-agent-workflow.ts'
+export {
+  DualAgentWorkflowSaga,
+  type DualAgentWorkflowSagaOptions,
+  type Workflow,
+  type Workspace,
+} from './agents/dual-agent-workflow-saga.ts'
 export {
   type AgentContext,
   type AgentExecutor,
@@ -137,6 +144,7 @@ export {
 } from './agents/structured-output.ts'
 export { AGENT_TASK, type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskTopics } from './agents/tasks.ts'
 export { VERSION } from './agents/version.ts'
+export type { WorkflowCommand, WorkflowEvent, WorkflowRequest } from './agents/workflow-events.ts'
 export { LiveTree, type TreeStream } from './cli/render/live-tree.ts'
 export type { TreeItem, TreeView } from './cli/render/tree.ts'
 export { SessionTree } from './cli/session-tree.ts'
