@@ -135,6 +135,12 @@ export type {
 export type { BudgetView, CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
 export { sessionDecider } from './agents/session-log.ts'
 export {
+  EventSourcedSessionManager,
+  type SessionManagerOptions,
+} from './agents/sessions/event-sourced-session-manager.ts'
+export { SessionEventStore } from './agents/sessions/session-event-store.ts'
+export { SessionStateProjection } from './agents/sessions/session-state-projection.ts'
+export {
   type Plan,
   type PlannedWorkItem,
   plannedWorkItemSchema,

@@ -9,6 +9,7 @@ import { decideSession } from './session/decide.ts'
 import { evolveSession, initialSessionState } from './session/evolve.ts'
 import type { SessionEvent } from './session/schemas.ts'
 import type { SessionState } from './session/state.ts'
+import { sessionSnapshot } from './session/state-json.ts'
 import { taskMessages } from './tasks.ts'
 
 /** The session as a decider: fold it, test it with given/when/then, or drive it yourself. */
@@ -45,6 +46,7 @@ export class SessionLog {
       decider: sessionDecider,
       maxAttempts: 50,
       stateBefore: (first) => sessionStateBefore(store as EventStore, first),
+      snapshot: sessionSnapshot,
     })
   }
 

@@ -1,0 +1,61 @@
+import type { RecordedEvent } from '../../core/event.ts'
+import type { EventStore } from '../../store/event-store.ts'
+import { foldSession, sessionStateBefore } from '../fold-session.ts'
+import { evolveSession, initialSessionState } from '../session/evolve.ts'
+import type { SessionEvent } from '../session/schemas.ts'
+import type { SessionState } from '../session/state.ts'
+import { type SessionView, sessionView } from '../session/view.ts'
+
+/** One session's state, event by event; what comes twice or too early is refused, so it is the log's state or none. */
+export class SessionStateProjection {
+  readonly sessionId: string
+  readonly #store: EventStore
+  #state: SessionState = initialSessionState()
+  #version = 0
+
+  constructor(store: EventStore, sessionId: string) {
+    this.#store = store
+    this.sessionId = sessionId
+  }
+
+  /** Right after the last applied event. */
+  get state(): SessionState {
+    return this.#state
+  }
+
+  /** The last applied event's position; 0 before the first. */
+  get version(): number {
+    return this.#version
+  }
+
+  /**
+   * Takes in the next event; one that was taken in before changes nothing.
+   * @throws RangeError when events in between are missing
+   */
+  async apply(event: RecordedEvent<SessionEvent>): Promise<void> {
+    if (event.streamPosition <= this.#version) return
+    if (event.streamPosition > this.#version + 1) {
+      throw new RangeError(
+        `Event ${this.#version + 1} of session "${this.sessionId}" is due, not ${event.streamPosition}`,
+      )
+    }
+    if (event.streamPosition === 1) this.#state = await sessionStateBefore(this.#store, event)
+    this.#state = evolveSession(this.#state, event)
+    this.#version = event.streamPosition
+  }
+
+  /** Takes in everything the log has by now, or up to a position. */
+  async catchUp(options: { readonly to?: number } = {}): Promise<this> {
+    for await (const { event, state } of foldSession(this.#store, this.sessionId, options)) {
+      if (event.streamPosition <= this.#version) continue
+      this.#state = state
+      this.#version = event.streamPosition
+    }
+    return this
+  }
+
+  /** As people and programs are shown it. */
+  view(): SessionView {
+    return sessionView(this.sessionId, this.#state, this.#version)
+  }
+}
