@@ -9,7 +9,8 @@ import { type DecodedRecord, decodeRecord } from './record-codec.ts'
 /*
  * One partition of the event topic and this process's replica of it.
  *
- * L1 The replica changes by reading the log and in no other way: what a writer here committed, it reads back.
+ * L1 The replica changes by reading the log, or by taking committed records that any reader sees by now and that follow
+ *    its position without a gap (read-back.ts).
  * L2 `catchUp` begins its first request after it was called, so it sees every append acknowledged before (an append is
  *    acknowledged when its writer has read it back, that is, when it lies below the last stable offset).
  * L3 `catchUpToEnd` waits for the high watermark, which nothing committed can lie behind, not for the last stable
@@ -109,12 +110,10 @@ export class PartitionLog {
   }
 
   async #readUntil(target: (first: FetchedPartition) => number, maxWaitMs: number): Promise<void> {
-    let until: number | undefined
-    do {
-      const fetched = await this.#fetch(maxWaitMs)
-      until ??= target(fetched)
-      this.take(fetched)
-    } while (this.replica.position < until)
+    const first = await this.#fetch(0) // who is at the end already must not wait for more
+    const until = target(first)
+    this.take(first)
+    while (this.replica.position < until) this.take(await this.#fetch(maxWaitMs))
   }
 
   async #fetch(maxWaitMs: number): Promise<FetchedPartition> {
