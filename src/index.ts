@@ -41,6 +41,7 @@ export {
   STREAM_DOES_NOT_EXIST,
   STREAM_EXISTS,
 } from './core/versions.ts'
+export type { BlobReference, BlobStore } from './store/blobs.ts'
 export {
   type CommandHandled,
   type CommandHandler,
@@ -76,5 +77,7 @@ export type {
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
 export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'
 export type { StoreOptions } from './store/store-options.ts'
+export { fileBlobs } from './store/file-blobs.ts'
+export type { LargeEventsOptions } from './store/with-large-events.ts'
 export { type SubscribeOptions, type Subscription, subscribe } from './store/subscribe.ts'
 export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'

@@ -26,6 +26,8 @@ export type DuologErrorCode =
   | 'RECORD_UNREADABLE'
   | 'EFFECT_IN_DOUBT'
   | 'NOT_AN_INBOX'
+  | 'BLOB_MISSING'
+  | 'BLOB_CORRUPT'
   | 'PROJECTION_FAILED'
   | 'NOT_A_VIEW_STORE'
   | 'DEAD_LETTER_NOT_FOUND'

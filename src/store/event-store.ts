@@ -3,6 +3,7 @@ import type { Decider } from '../core/decider.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
+import type { BlobStore } from './blobs.ts'
 
 /*
  * The EventStore port: the only place where a fact is born. The contract suite in `testing/` is its definition; the
@@ -76,6 +77,9 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
 
   /** Folded states kept beside the log; see `AggregateOptions.snapshot`. Never truth: delete them at any time. */
   readonly snapshots: SnapshotStore
+
+  /** Where this backing keeps data that is too large for its log. */
+  readonly blobs?: BlobStore
 
   /**
    * A record in bytes, where its message does not say them all: a stranger's, or one with a form of its own. Nothing where

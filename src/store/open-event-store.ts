@@ -4,6 +4,7 @@ import type { EventStore } from './event-store.ts'
 import type { StoreOptions } from './store-options.ts'
 import { parseStoreUrl, type StoreUrl } from './store-url.ts'
 import { withCatalogue } from './with-catalogue.ts'
+import { type LargeEventsOptions, withLargeEvents } from './with-large-events.ts'
 
 /*
  * From a URL to a store: the only file that knows the backings. Each is loaded when its scheme is used.
@@ -13,6 +14,8 @@ import { withCatalogue } from './with-catalogue.ts'
 export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends StoreOptions {
   /** Which events there are: types the store, validates what is appended, upcasts what is read. */
   readonly events?: Catalogue<E>
+  /** What is too large for the log goes to the log's blobs, unseen by who appends and reads. Default: above 64 KiB. */
+  readonly largeEvents?: LargeEventsOptions
 }
 
 /**
@@ -31,8 +34,10 @@ export async function openEventStore<E extends AnyEvent = AnyEvent>(
   url: string,
   options: OpenEventStoreOptions<E> = {},
 ): Promise<EventStore<E>> {
-  const { events, ...rest } = options
-  const store = await openBacking(parseStoreUrl(url), rest)
+  const { events, largeEvents, ...rest } = options
+  const backing = await openBacking(parseStoreUrl(url), rest)
+  const blobs = largeEvents?.blobs ?? backing.blobs
+  const store = blobs === undefined ? backing : withLargeEvents(backing, blobs, largeEvents)
   return events === undefined ? (store as EventStore as EventStore<E>) : withCatalogue(store, events)
 }
 

@@ -28,6 +28,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
     eventTopic: store.eventTopic,
     presence: store.presence,
     snapshots: store.snapshots,
+    ...(store.blobs && { blobs: store.blobs }),
     readStream: (stream, options) => readStream(store, catalogue, stream, options),
     aggregateStream: (stream, options) => aggregate(typed, stream, options),
     appendToStream: async (stream, events, options) => {

@@ -12,7 +12,7 @@ const definitions = (replication?: number) => topicDefinitions(layout, namesOf('
 function made(name: string, more: Partial<TopicDescription> & { readonly configs?: Record<string, string> } = {}) {
   const { topic, partitions, config } = definitions().of(name)
   const { configs, ...rest } = more
-  const all = {
+  const all: Record<string, string> = {
     'max.message.bytes': '1048588',
     'min.insync.replicas': '1',
     'retention.bytes': '-1',

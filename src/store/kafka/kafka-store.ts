@@ -3,6 +3,7 @@ import type { AnyEvent, NewEvent, RawRecord, RecordedEvent } from '../../core/ev
 import type { Logger } from '../../core/logger.ts'
 import type { KafkaDriver } from '../../kafka/driver.ts'
 import { aggregate } from '../aggregate.ts'
+import type { BlobStore } from '../blobs.ts'
 import {
   checkConsumeOptions,
   checkInteger,
@@ -40,6 +41,7 @@ import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
 import { fedPartition } from './fed-partition.ts'
+import { KafkaBlobs } from './kafka-blobs.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
 import { KafkaPresence } from './kafka-presence.ts'
 import { KafkaSnapshots } from './kafka-snapshots.ts'
@@ -100,6 +102,7 @@ class KafkaStore implements EventStore {
   readonly eventTopic: string
   readonly presence: Presence
   readonly snapshots: SnapshotStore
+  readonly blobs: BlobStore
   readonly #driver: KafkaDriver
   readonly #topics: StoreTopics
   readonly #names: Names
@@ -135,6 +138,7 @@ class KafkaStore implements EventStore {
     })
     this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
     this.#snapshotTable = new KafkaSnapshots(driver, topics)
+    this.blobs = new KafkaBlobs(driver, topics)
     this.snapshots = new Snapshots(this.#snapshotTable, logger)
     this.#leaseMs = leaseMs
     this.#heartbeats = new KafkaPresence({ driver, topic: this.#names.presenceTopic, leaseMs, logger })

@@ -1,4 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
+import { memoryBlobs } from '../blobs.ts'
 import type { Appended, Checkpoint } from '../event-store.ts'
 import { judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
 import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
@@ -32,6 +33,7 @@ export class MemoryLog {
   readonly owners = new Map<string, number>()
   /** By kind and stream. */
   readonly snapshots = new Map<string, string>()
+  readonly blobs = memoryBlobs()
   readonly #partitions = new Map<string, MemoryPartition>()
   readonly #groups = new Map<string, MemoryGroup>()
   #globalPosition = 0

@@ -2,6 +2,7 @@ import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
 import { silentLogger } from '../../core/logger.ts'
 import { aggregate } from '../aggregate.ts'
+import type { BlobStore } from '../blobs.ts'
 import {
   checkConsumeOptions,
   checkInteger,
@@ -59,6 +60,7 @@ class MemoryStore implements EventStore {
   readonly eventTopic: string
   readonly presence: Presence
   readonly snapshots: SnapshotStore
+  readonly blobs: BlobStore
   readonly #log: MemoryLog
   readonly #prepare: PrepareContext
   readonly #options: MemoryStoreOptions
@@ -77,6 +79,7 @@ class MemoryStore implements EventStore {
       clock: options.clock ?? systemClock,
       random: options.random ?? systemRandom,
     }
+    this.blobs = this.#log.blobs
     this.snapshots = new Snapshots(snapshotTable(this.#log.snapshots), options.logger ?? silentLogger)
     this.presence = { announce: (owner) => this.#announce(owner), liveness: (owner) => this.#liveness(owner) }
   }

@@ -1,5 +1,6 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
+import type { BlobStore } from '../blobs.ts'
 import { checkConsumeOptions, checkInteger, checkReadOptions, checkStream, checkTopic } from '../check-arguments.ts'
 import type {
   Aggregated,
@@ -19,6 +20,7 @@ import type {
 } from '../event-store.ts'
 import { foldFromSnapshot } from '../fold-from-snapshot.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
+import { fileBlobs } from '../file-blobs.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
@@ -42,7 +44,7 @@ export type { SqliteLocation } from './log-file.ts'
  * @throws NOT_A_LOG, LOG_CORRUPT, LOG_NEWER, LOG_BUSY, LOG_UNAVAILABLE, TOPIC_UNSUITABLE; the file is left as it is.
  */
 export async function openSqliteStore(location: SqliteLocation, options: StoreOptions = {}): Promise<EventStore> {
-  return new SqliteStore(await openLogFile(location, options), options)
+  return new SqliteStore(await openLogFile(location, options), location, options)
 }
 
 class SqliteStore implements EventStore {
@@ -50,6 +52,7 @@ class SqliteStore implements EventStore {
   readonly eventTopic: string
   readonly presence: Presence
   readonly snapshots: SnapshotStore
+  readonly blobs: BlobStore
   readonly #log: LogFile
   readonly #presence: FilePresence
   readonly #prepare: PrepareContext
@@ -57,7 +60,8 @@ class SqliteStore implements EventStore {
   readonly #closing = new AbortController()
   #closed?: Promise<void>
 
-  constructor(log: LogFile, options: StoreOptions) {
+  constructor(log: LogFile, { path }: SqliteLocation, options: StoreOptions) {
+    this.blobs = fileBlobs(`${path}-blobs`)
     this.eventTopic = log.layout.eventTopic
     this.#log = log
     this.#prepare = {

@@ -1,0 +1,100 @@
+import { DuologError } from '../core/errors.ts'
+import type { AnyEvent, EnvelopeOptions } from '../core/event.ts'
+import type { BlobReference, BlobStore } from './blobs.ts'
+import { findJsonFlaw } from './json-flaw.ts'
+import { sha256 } from './sha256.ts'
+
+/*
+ * The claim check of one event: its data goes to the blobs, what is left is a reference (header `dataref`), hash, size
+ * and preview.
+ *
+ * G1 The blob is durable before the event is: an event never points to what was never there.
+ * G2 What comes back is what was written: the hash is checked, every time.
+ */
+
+/** Of an event whose data lies elsewhere, as whoever reads without a blob store sees it. */
+export interface LargeData {
+  readonly sha256: string
+  /** Bytes of the data as JSON. */
+  readonly size: number
+  /** How its JSON begins. */
+  readonly preview: string
+}
+
+const HEADER = 'dataref'
+const SCHEME = 'duolog-blob:sha256:'
+const PREVIEW_CHARACTERS = 200
+const REFERENCE = /^duolog-blob:sha256:([0-9a-f]{64}):(\d{1,16}):([^\s:]*)$/
+
+type Enveloped = AnyEvent & Pick<EnvelopeOptions, 'headers'>
+
+export async function checkIn<T extends Enveloped>(event: T, blobs: BlobStore, limitBytes: number): Promise<T> {
+  const bytes = tooLarge(event?.data, limitBytes)
+  if (bytes === undefined) return event
+  const hash = sha256(bytes)
+  const location = await blobs.put(hash, bytes)
+  const preview = bytes
+    .subarray(0, PREVIEW_CHARACTERS)
+    .toString()
+    .replace(/\uFFFD+$/, '')
+  const data: LargeData = { sha256: hash, size: bytes.length, preview }
+  return { ...event, data, headers: { ...event.headers, [HEADER]: `${SCHEME}${hash}:${bytes.length}:${location}` } }
+}
+
+export function isCheckedIn(event: Enveloped): boolean {
+  return event.headers?.[HEADER]?.startsWith(SCHEME) ?? false
+}
+
+/** @throws BLOB_MISSING, BLOB_CORRUPT; what the blob store throws. */
+export async function checkOut<T extends Enveloped>(event: T, blobs: BlobStore, where: string): Promise<T> {
+  const { [HEADER]: text = '', ...headers } = event.headers ?? {}
+  const reference = parseReference(text, where)
+  const bytes = await blobs.get(reference)
+  if (bytes === undefined) throw missing(where, reference)
+  if (sha256(bytes) !== reference.sha256) throw corrupt(where, `its bytes are not those of sha256 ${reference.sha256}`)
+  return { ...event, headers, data: JSON.parse(Buffer.from(bytes).toString()) }
+}
+
+/** The JSON in bytes, if it is beyond the limit. What JSON cannot carry is left to the store to refuse. */
+function tooLarge(data: unknown, limitBytes: number): Buffer | undefined {
+  if (!mayExceed(data, limitBytes) || findJsonFlaw(data) !== undefined) return undefined
+  const bytes = Buffer.from(JSON.stringify(data))
+  return bytes.length > limitBytes ? bytes : undefined
+}
+
+const BYTES_PER_CHARACTER = 6
+const BYTES_PER_VALUE = 32
+
+/** A quick look that never says no where the answer is yes: most events are small, and pay no more than this. */
+function mayExceed(data: unknown, limitBytes: number): boolean {
+  let left = limitBytes
+  const spend = (value: unknown, depth: number): void => {
+    left -= typeof value === 'string' ? 2 + value.length * BYTES_PER_CHARACTER : BYTES_PER_VALUE
+    if (left < 0 || typeof value !== 'object' || value === null) return
+    if (depth > 500) left = -1
+    for (const key in value) {
+      left -= 4 + key.length * BYTES_PER_CHARACTER
+      if (left < 0) return
+      spend((value as Record<string, unknown>)[key], depth + 1)
+    }
+  }
+  spend(data, 0)
+  return left < 0
+}
+
+function parseReference(text: string, where: string): BlobReference {
+  const [, hash, size, location] = REFERENCE.exec(text) ?? []
+  if (hash === undefined) throw corrupt(where, 'its header dataref is no reference')
+  return { sha256: hash, size: Number(size), location: location ?? '' }
+}
+
+function missing(where: string, { sha256: hash, size }: BlobReference): DuologError {
+  return new DuologError(
+    'BLOB_MISSING',
+    `${where}: its data (${size} bytes, sha256 ${hash}) is not among the blobs. Open the log with the blobs it was written with, or bring them back; other events can be read.`,
+  )
+}
+
+function corrupt(where: string, flaw: string): DuologError {
+  return new DuologError('BLOB_CORRUPT', `${where}: its data cannot be used: ${flaw}. Other events can be read.`)
+}
