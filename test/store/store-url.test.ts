@@ -13,6 +13,10 @@ describe('parseStoreUrl', () => {
     ['file:./a.db?busyTimeoutMs=250', { scheme: 'file', path: './a.db', parameters: { busyTimeoutMs: 250 } }],
     ['kafka://localhost', { scheme: 'kafka', brokers: ['localhost:9092'], parameters: {} }],
     [
+      'kafka://localhost/?driver=platformatic',
+      { scheme: 'kafka', brokers: ['localhost:9092'], parameters: { driver: 'platformatic' } },
+    ],
+    [
       'kafka://b1:1,b2:2,[::1]:3/?topics=require&ssl=true',
       { scheme: 'kafka', brokers: ['b1:1', 'b2:2', '[::1]:3'], parameters: { topics: 'require', ssl: true } },
     ],
@@ -54,6 +58,7 @@ describe('parseStoreUrl', () => {
     ['kafka://h:70000', 'INVALID_URL', /70000 is not a port/],
     ['kafka://h/topic', 'INVALID_URL', /no path/],
     ['kafka://h?topics=maybe', 'INVALID_URL', /topics must be one of create, require/],
+    ['kafka://h?driver=kafka', 'INVALID_URL', /driver must be one of kafkajs, platformatic/],
     ['kafka://h?ssl=yes', 'INVALID_URL', /ssl must be true or false/],
     ['kafka://h?sasl=plain', 'INVALID_URL', /user and a password/],
     ['kafka://ann@h', 'INVALID_URL', /user:password/],

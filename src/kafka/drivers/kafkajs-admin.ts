@@ -1,5 +1,6 @@
 import type { DriverRecord, NewTopic, TopicConfigEntry, TopicDescription, TopicPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
+import { type Asked, nameDenied } from './access-denied.ts'
 import { leaderOf, type RequestCluster, toKafkaError, typeOf } from './kafkajs-internals.ts'
 import { toTopicData } from './kafkajs-writer.ts'
 
@@ -29,7 +30,9 @@ export class KafkajsAdmin {
 
   /** Names are looked up one by one: a cluster answers a request that names a missing topic with nothing but an error. */
   async describe(topics: readonly string[]): Promise<readonly TopicDescription[]> {
-    const sizes = await Promise.all(topics.map((topic) => this.#persist(() => this.#sizeOf(topic))))
+    const sizes = await Promise.all(
+      topics.map((topic) => this.#persist({ topics: [topic] }, () => this.#sizeOf(topic))),
+    )
     const existing = topics.map((topic, index) => ({ topic, ...(sizes[index] ?? NO_TOPIC) }))
     const found = existing.filter(({ partitions }) => partitions > 0)
     const configs = await this.#configs(found.map(({ topic }) => topic))
@@ -49,7 +52,7 @@ export class KafkajsAdmin {
     const current = (await this.#configs([topic])).get(topic) ?? new Map<string, TopicConfigEntry>()
     const own = [...current].filter(([, entry]) => entry.own).map(([name, { value }]) => [name, value] as const)
     const configEntries = [...new Map([...own, ...Object.entries(config)])].map(([name, value]) => ({ name, value }))
-    await this.#persist(async () =>
+    await this.#persist({ topics: [topic], topicOperations: 'AlterConfigs' }, async () =>
       (await this.#cluster.findControllerBroker()).alterConfigs({
         resources: [{ type: TOPIC_RESOURCE, name: topic, configEntries }],
       }),
@@ -57,7 +60,7 @@ export class KafkajsAdmin {
   }
 
   async addPartitions(topic: string, count: number): Promise<void> {
-    await this.#persist(async () =>
+    await this.#persist({ topics: [topic], topicOperations: 'Alter' }, async () =>
       (await this.#cluster.findControllerBroker()).createPartitions({
         topicPartitions: [{ topic, count }],
         timeout: CREATE_TIMEOUT_MS,
@@ -74,11 +77,15 @@ export class KafkajsAdmin {
       configEntries: Object.entries(config).map(([name, value]) => ({ name, value })),
     }))
     // One by one, so that one that exists already takes nothing from the others.
-    await Promise.all(requests.map((request) => this.#persist(() => this.#create(request))))
+    await Promise.all(
+      requests.map((request) =>
+        this.#persist({ topics: [request.topic], topicOperations: 'Create' }, () => this.#create(request)),
+      ),
+    )
   }
 
   async offsetOf({ topic, partition }: TopicPartition, end: 'earliest' | 'latest'): Promise<number> {
-    return this.#persist(async () => {
+    return this.#persist({ topics: [topic] }, async () => {
       await this.#know([topic])
       const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
       const partitions = [{ partition, timestamp: end === 'earliest' ? -2 : -1 }]
@@ -88,8 +95,9 @@ export class KafkajsAdmin {
   }
 
   async produce(records: readonly DriverRecord[]): Promise<void> {
-    await this.#persist(async () => {
-      await this.#know(records.map(({ topic }) => topic))
+    const topics = records.map(({ topic }) => topic)
+    await this.#persist({ topics, topicOperations: 'Write and Describe' }, async () => {
+      await this.#know(topics)
       const byLeader = groupBy(records, ({ topic, partition }) => String(leaderOf(this.#cluster, topic, partition)))
       const sent = [...byLeader].map(async ([nodeId, group]) => {
         const broker = await this.#cluster.findBroker({ nodeId })
@@ -100,7 +108,7 @@ export class KafkajsAdmin {
   }
 
   async partitionsOf(topic: string): Promise<number> {
-    return (await this.#persist(() => this.#sizeOf(topic))).partitions
+    return (await this.#persist({ topics: [topic] }, () => this.#sizeOf(topic))).partitions
   }
 
   async #sizeOf(topic: string): Promise<TopicSize> {
@@ -129,7 +137,7 @@ export class KafkajsAdmin {
   async #configs(topics: readonly string[]): Promise<ReadonlyMap<string, ReadonlyMap<string, TopicConfigEntry>>> {
     if (topics.length === 0) return new Map()
     const resources = topics.map((name) => ({ type: TOPIC_RESOURCE, name }) as const)
-    const described = await this.#persist(async () =>
+    const described = await this.#persist({ topics, topicOperations: 'DescribeConfigs' }, async () =>
       (await this.#cluster.findControllerBroker()).describeConfigs({ resources }),
     )
     return new Map(
@@ -152,13 +160,13 @@ export class KafkajsAdmin {
     this.#topics = known // only now: a topic that was missing is to be asked for again
   }
 
-  async #persist<T>(request: () => Promise<T>): Promise<T> {
+  async #persist<T>(asked: Asked, request: () => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await request()
       } catch (error) {
         const known = toKafkaError(error)
-        if (known.code !== 'UNAVAILABLE' || attempt === ATTEMPTS) throw known
+        if (known.code !== 'UNAVAILABLE' || attempt === ATTEMPTS) throw nameDenied(known, asked)
         await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * attempt))
         await this.#cluster
           .connect()

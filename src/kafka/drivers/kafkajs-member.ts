@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Logger } from '../../core/logger.ts'
 import type { FetchPosition, GroupMember, MemberOptions, TopicPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
+import { nameDenied } from './access-denied.ts'
 import { assignRoundRobin } from './group-assignment.ts'
 import { type LowOffsets, type RequestBroker, type RequestCluster, toKafkaError } from './kafkajs-internals.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './member-protocol.ts'
@@ -173,10 +174,14 @@ export class KafkajsMember implements GroupMember {
   }
 
   #heard(error: unknown): void {
-    const { type, message } = toKafkaError(error)
+    const { group, topics } = this.#options
+    const known = nameDenied(toKafkaError(error), { groups: [group], topics, topicOperations: 'Read and Describe' })
+    const { code, type, message } = known
     if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION') this.#memberId = ''
     if (type === 'UNKNOWN_MEMBER_ID') this.#membership = undefined
-    this.#tools.logger.debug({ group: this.#options.group, error: message }, 'Joining the consumer group again')
+    const { logger } = this.#tools
+    if (code === 'REFUSED') logger.warn({ group, error: message }, `The broker lets nobody join the group: ${message}`)
+    else logger.debug({ group, error: message }, 'Joining the consumer group again')
   }
 
   #pause(ms: number): Promise<void> {

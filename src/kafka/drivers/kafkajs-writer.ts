@@ -11,6 +11,7 @@ import type {
 } from '../driver.ts'
 import { KafkaError } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
+import { type Asked, nameDenied } from './access-denied.ts'
 import {
   type LowTopicData,
   leaderOf,
@@ -60,7 +61,7 @@ export class KafkajsWriter implements TransactionalWriter {
       this.#producer = { transactionalId, producerId, producerEpoch }
     } catch (error) {
       this.#forget()
-      throw toKafkaError(error)
+      throw nameDenied(toKafkaError(error), { transactionalId })
     }
   }
 
@@ -78,10 +79,17 @@ export class KafkajsWriter implements TransactionalWriter {
       const producer = this.#producer
       this.#forget()
       this.#stale = true
-      if (placed !== undefined) return { kind: 'unknown', error: toKafkaError(error), placed }
+      const known = nameDenied(toKafkaError(error), this.#askedBy(transaction))
+      if (placed !== undefined) return { kind: 'unknown', error: known, placed }
       await this.#tryAbort(producer)
-      return { kind: 'aborted', error: toKafkaError(error) }
+      return { kind: 'aborted', error: known }
     }
+  }
+
+  #askedBy({ records, offsets }: Transaction): Asked {
+    const { transactionalId } = this.#options
+    const topics = records.map(({ topic }) => topic)
+    return { transactionalId, topics, topicOperations: 'Write and Describe', groups: offsets.map(({ group }) => group) }
   }
 
   close(): Promise<void> {

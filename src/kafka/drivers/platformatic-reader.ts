@@ -1,5 +1,6 @@
 import type { FetchedPartition, FetchedRecord, FetchOptions, FetchPosition, PartitionReader } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
+import { nameDenied } from './access-denied.ts'
 import { leaderOf, toKafkaError } from './kafkajs-internals.ts'
 import type { FetchedBatches } from './platformatic-broker.ts'
 import type { PlatformaticCluster } from './platformatic-cluster.ts'
@@ -35,7 +36,8 @@ export class PlatformaticReader implements PartitionReader {
       return (await Promise.all(fetches)).flat()
     } catch (error) {
       this.#stale = true
-      throw toKafkaError(error)
+      const topics = positions.map(({ topic }) => topic)
+      throw nameDenied(toKafkaError(error), { topics, topicOperations: 'Read and Describe' })
     }
   }
 

@@ -1,32 +1,41 @@
 import type { PartitionReader, PlacedBatch } from '../../kafka/driver.ts'
 import type { BatchPlan } from './batch-plan.ts'
+import type { Names } from './names.ts'
 import type { PartitionLog } from './partition-log.ts'
 
 /*
  * Was this transaction committed? Asked only after a later `init` of its transactional id, when it is committed or
  * aborted and can no longer change.
  *
- * P2 lets one witness speak for all: either every record of the transaction is in the log, or none is.
+ * P2 lets one witness speak for all: either every record of the transaction is in the log, or none is. The witness must
+ * lie where this transaction put it: somebody else may have written the same event meanwhile (P5).
  */
 
 export interface DoubtTools {
   readonly log: PartitionLog
   readonly reader: PartitionReader
+  readonly names: Pick<Names, 'eventTopic'>
 }
 
 export async function wasCommitted(
   plan: BatchPlan,
   placed: readonly PlacedBatch[],
-  { log, reader }: DoubtTools,
+  { log, reader, names }: DoubtTools,
 ): Promise<boolean> {
   for (const { append, judgement } of plan.planned) {
     const [event] = append.events
     if (judgement.kind !== 'write' || event === undefined) continue
-    return log.eventAt(append.stream, judgement.appended.firstStreamPosition)?.eventId === event.eventId
+    const found = log.eventAt(append.stream, judgement.appended.firstStreamPosition)
+    const own = placed.filter(({ topic }) => topic === names.eventTopic)
+    return found?.eventId === event.eventId && own.some((batch) => lieWithin(batch, found.offset))
   }
   const witness = placed[0]
   // Only offsets: committing them once more changes nothing.
   return witness === undefined ? false : isVisible(witness, reader)
+}
+
+function lieWithin({ baseOffset, lastOffset }: PlacedBatch, offset: number): boolean {
+  return baseOffset <= offset && offset <= lastOffset
 }
 
 /** Messages without an event: is the record at the offset the broker gave it there for a read_committed reader? */
