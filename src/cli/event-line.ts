@@ -20,10 +20,11 @@ const describe: Describe = {
   TaskAssigned: ({ workItemId, attempt }) => `${workItemId}: assigned, attempt ${attempt}`,
   TaskCompleted: ({ workItemId, attempt }) => `${workItemId}: work done, attempt ${attempt}`,
   QualityGateResult: ({ workItemId, gateId, passed, explanation }) =>
-    `${workItemId}: gate ${gateId} ${passed ? 'passed' : 'failed'}: ${explanation}`,
+    `${workItemId ?? 'session'}: gate ${gateId} ${passed ? 'passed' : 'failed'}: ${explanation}`,
   TaskReviewed: ({ workItemId, approved, qualityScore }) =>
     `${workItemId}: review ${approved ? 'approves' : 'rejects'}, ${percent(qualityScore)}`,
-  ReviewRejected: ({ workItemId, errors }) => `${workItemId}: review unusable: ${errors.join('; ')}`,
+  ReviewRejected: ({ workItemId = 'session', gateId, errors }) =>
+    `${workItemId}: ${gateId ?? 'review'} unusable: ${errors.join('; ')}`,
   RevisionRequested: ({ workItemId, feedback }) => `${workItemId}: sent back: ${feedback.join('; ')}`,
   WorkItemAccepted: ({ workItemId }) => `${workItemId}: accepted`,
   WorkItemFailed: ({ workItemId, reason }) => `${workItemId}: failed: ${reason}`,
@@ -33,8 +34,15 @@ const describe: Describe = {
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
   AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,
   BudgetExceeded: ({ limit, max, needed, purpose }) =>
-    `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`,
+    limit === 'wall-clock'
+      ? 'its time is up'
+      : `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`,
   BudgetRaised: () => 'budget raised',
+  ApprovalRequested: ({ approvalId }) => `waiting for a person: ${approvalId}`,
+  ApprovalGiven: ({ approvalId, by }) => `${approvalId} approved${by === 'timeout' ? ', nobody answered in time' : ''}`,
+  ApprovalDenied: ({ approvalId, reason }) => `${approvalId} denied: ${reason}`,
+  ApprovalEscalated: ({ approvalId }) => `${approvalId} is overdue`,
+  RevisionGranted: ({ approvalId, feedback }) => `${approvalId}: sent back by a person: ${feedback}`,
   SessionPaused: ({ reason }) => `session paused: ${reason}`,
   SessionResumed: () => 'session resumed',
   SessionCompleted: () => 'session completed',

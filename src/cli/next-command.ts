@@ -28,8 +28,19 @@ export function resolveCommand(sessionId: string, callId: string, flags: GoOnFla
   return commandLine(['resolve', sessionId, callId, '--retry', ...logArgs(flags)])
 }
 
-export function raiseCommand(sessionId: string, flags: GoOnFlags): string {
-  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--usd'])} AMOUNT`
+type Exceeded = Pick<NonNullable<NonNullable<SessionView['budget']>['exceeded']>, 'limit' | 'scope'>
+
+export function raiseCommand(sessionId: string, { limit, scope }: Exceeded, flags: GoOnFlags): string {
+  const role = scope === 'manager' || scope === 'worker' ? ['--role', scope] : []
+  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), ...role, `--${limit}`])} AMOUNT`
+}
+
+export function raisePoolCommand(poolId: string, limit: Exceeded['limit'], flags: GoOnFlags): string {
+  return `${commandLine(['budget', 'pool', 'raise', poolId, ...logArgs(flags), `--${limit}`])} AMOUNT`
+}
+
+export function raiseTimeCommand(sessionId: string, flags: GoOnFlags): string {
+  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--minutes'])} MINUTES`
 }
 
 export function approveCommand(sessionId: string, approvalId: string, flags: GoOnFlags): string {

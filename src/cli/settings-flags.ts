@@ -12,15 +12,28 @@ export interface SettingsFlags {
   readonly callTimeout?: number
   readonly inDoubt?: 'retry' | 'resume' | 'ask'
   readonly dispatch?: 'local' | 'topics'
+  readonly whenRejected?: 'fail' | 'ask'
   readonly budgetUsd?: number
+  readonly budgetCalls?: number
+  readonly budgetTokens?: number
+  readonly budgetTurns?: number
+  readonly budgetMinutes?: number
+  readonly budgetPool?: string
+  readonly approveAbove?: number
+  readonly approveTool?: readonly string[]
+  readonly approvalTimeout?: number
+  readonly onApprovalTimeout?: 'deny' | 'approve' | 'escalate'
   readonly approve?: readonly string[]
   readonly allowTool?: readonly string[]
 }
 
 const SECOND_MS = 1000
+const MINUTE_MS = 60 * SECOND_MS
 
 export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
-  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, budgetUsd, approve, allowTool } = flags
+  const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, whenRejected, allowTool } = flags
+  const budget = budgetOf(flags)
+  const approvals = approvalsOf(flags)
   return {
     ...(gate && { gates: [...gate] }),
     ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
@@ -28,14 +41,40 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
     ...(callTimeout !== undefined && { timeoutsMs: sameTimeout(callTimeout * SECOND_MS) }),
     ...(inDoubt && { inDoubt }),
     ...(dispatch && { dispatch }),
-    ...(budgetUsd !== undefined && { budget: { maxUsd: budgetUsd } }),
+    ...(whenRejected && { whenRejected }),
+    ...(budget && { budget }),
     ...(allowTool && { allowedTools: [...allowTool] }),
-    ...(approve && { approvals: approvalsOf(approve) }),
+    ...(approvals && { approvals }),
   }
 }
 
+function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
+  const { budgetUsd, budgetCalls, budgetTokens, budgetTurns, budgetMinutes, budgetPool } = flags
+  const budget = {
+    ...(budgetUsd !== undefined && { maxUsd: budgetUsd }),
+    ...(budgetCalls !== undefined && { maxCalls: budgetCalls }),
+    ...(budgetTokens !== undefined && { maxTokens: budgetTokens }),
+    ...(budgetTurns !== undefined && { maxTurns: budgetTurns }),
+    ...(budgetMinutes !== undefined && { maxWallClockMs: budgetMinutes * MINUTE_MS }),
+    ...(budgetPool !== undefined && { pool: budgetPool }),
+  }
+  return Object.keys(budget).length === 0 ? undefined : budget
+}
+
 /** `plan`, `completion`, `items` (all of them), or the id of a work item. */
-function approvalsOf(names: readonly string[]): NonNullable<SessionSettingsInput['approvals']> {
+function approvalsOf(flags: SettingsFlags): SessionSettingsInput['approvals'] {
+  const { approve, approveAbove, approveTool, approvalTimeout, onApprovalTimeout } = flags
+  const approvals = {
+    ...(approve && namedApprovals(approve)),
+    ...(approveAbove !== undefined && { costAboveUsd: approveAbove }),
+    ...(approveTool && { tools: [...approveTool] }),
+    ...(approvalTimeout !== undefined && { timeoutMs: approvalTimeout * MINUTE_MS }),
+    ...(onApprovalTimeout && { onTimeout: onApprovalTimeout }),
+  }
+  return Object.keys(approvals).length === 0 ? undefined : approvals
+}
+
+function namedApprovals(names: readonly string[]): NonNullable<SessionSettingsInput['approvals']> {
   const ids = names.filter((name) => !['plan', 'completion', 'items'].includes(name))
   return {
     plan: names.includes('plan'),

@@ -6,6 +6,8 @@ import {
   followCommand,
   type GoOnFlags,
   raiseCommand,
+  raisePoolCommand,
+  raiseTimeCommand,
   resolveCommand,
   resumeCommand,
   showCommand,
@@ -76,10 +78,19 @@ function doubtLines(view: SessionView, flags: GoOnFlags): string[] {
 
 function moneyLines({ budget, sessionId }: SessionView, flags: GoOnFlags): string[] {
   if (budget?.exceeded === undefined) return []
-  const { limit, max, spent, reserved, needed, purpose } = budget.exceeded
+  const { limit, max, spent, reserved, needed, purpose, scope } = budget.exceeded
+  if (limit === 'wall-clock') {
+    return ['Its time is up. Give it more (minutes from its start):', `  ${raiseTimeCommand(sessionId, flags)}`]
+  }
+  if (scope === 'pool' && budget.pool !== undefined) {
+    return [
+      `The budget pool "${budget.pool}" does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`,
+      `  ${raisePoolCommand(budget.pool, limit, flags)}`,
+    ]
+  }
   return [
     `The budget does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`,
-    `  ${raiseCommand(sessionId, flags)}`,
+    `  ${raiseCommand(sessionId, { limit, scope }, flags)}`,
   ]
 }
 

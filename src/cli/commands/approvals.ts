@@ -7,13 +7,14 @@ import { wantsColor } from '../render/paint.ts'
 import { type Column, table } from '../render/table.ts'
 import { printOutcome } from '../run-session.ts'
 
-type AnswerFlags = LogFlags & { readonly reason?: string }
+type AnswerFlags = LogFlags & { readonly reason?: string; readonly revise?: true }
 
 const EXAMPLES = `
 Examples:
   duolog approvals
   duolog approve SESSION plan
-  duolog deny SESSION work:parser --reason "not before the release"`
+  duolog deny SESSION work:parser --reason "not before the release"
+  duolog deny SESSION verdict:parser:3 --revise --reason "use integers"`
 
 /** `duolog approvals`, `duolog approve`, `duolog deny`. */
 export function addApprovalCommands(program: Command): void {
@@ -38,11 +39,13 @@ function addAnswerCommand(program: Command, { name, approved, about }: Answer): 
     .argument('<session>', 'its id')
     .argument('<approval>', 'id of the approval, from duolog approvals')
     .option('--reason <text>', 'is recorded')
+  if (!approved) command.option('--revise', 'of a rejected work item: not failed, but sent back with the reason')
   addLogFlags(command, 'the session')
     .addHelpText('after', EXAMPLES)
     .action(async (session: string, approval: string, flags: AnswerFlags) => {
       await withLog(flags.log, async (store) => {
-        const answer = { approved, ...(flags.reason !== undefined && { reason: flags.reason }) }
+        const { reason, revise } = flags
+        const answer = { approved, ...(reason !== undefined && { reason }), ...(revise && { revise }) }
         const view = await new KafkaAgentCoordinator({ store }).answerApproval(session, approval, answer)
         await printOutcome(view, flags)
       })
@@ -52,6 +55,7 @@ function addAnswerCommand(program: Command, { name, approved, about }: Answer): 
 const columns: readonly Column<RequestedApproval>[] = [
   { header: 'session', value: ({ sessionId }) => sessionId },
   { header: 'approval', value: ({ approvalId }) => approvalId },
+  { header: 'until', value: ({ expiresAt = '', escalated }) => (escalated ? 'overdue' : expiresAt) },
   { header: 'about', value: ({ input }) => input.replaceAll('\n', ' · '), maxWidth: 80 },
 ]
 

@@ -1,56 +1,59 @@
-import { type Command, InvalidArgumentError } from 'commander'
+import { type Command, Option } from 'commander'
 import { KafkaAgentCoordinator } from '../../agents/kafka-agent-coordinator.ts'
 import type { BudgetRaised } from '../../agents/session/schemas.ts'
 import { DuologError } from '../../core/errors.ts'
-import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.ts'
+import { addLogFlags, withLog } from '../log-flags.ts'
 import { printOutcome } from '../run-session.ts'
 import { wholeNumber } from '../settings-flags.ts'
+import { addPoolCommands } from './budget-pool.ts'
 
-interface RaiseFlags extends LogFlags {
-  readonly usd?: number
-  readonly calls?: number
-  readonly tokens?: number
+interface RaiseFlags extends LimitFlags {
+  readonly minutes?: number
+  readonly role?: 'manager' | 'worker'
 }
+
+const MINUTE_MS = 60_000
 
 const EXAMPLES = `
 Examples:
   duolog budget raise SESSION --usd 5        the whole limit, not what is added
-  duolog budget raise SESSION --calls 40`
+  duolog budget raise SESSION --calls 40 --role worker
+  duolog budget raise SESSION --minutes 90   from the session's start`
 
+/** `duolog budget raise` and `duolog budget pool`. */
 export function addBudgetCommand(program: Command): void {
-  const command = program
-    .command('budget')
-    .description('the limits of a session')
+  const budget = program.command('budget').description('the limits of a session, and budgets that sessions share')
+  const command = budget
     .command('raise')
     .description('give a session that waits for money new limits; duolog resume goes on')
     .argument('<session>', 'its id')
-    .option('--usd <amount>', 'most it may cost', amount)
-    .option('--calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
-    .option('--tokens <n>', 'most tokens', wholeNumber(1))
+  addLimitFlags(command)
+    .option('--minutes <n>', "most minutes from the session's start", wholeNumber(1))
+    .addOption(new Option('--role <role>', 'the limits of one role').choices(['manager', 'worker']))
   addLogFlags(command, 'the session')
     .addHelpText('after', EXAMPLES)
     .action(async (session: string, flags: RaiseFlags) => {
-      const limits = limitsOf(flags)
+      const limits = raisedBy(flags)
       await withLog(flags.log, async (store) => {
         await printOutcome(await new KafkaAgentCoordinator({ store }).raiseBudget(session, limits), flags)
       })
     })
+  addPoolCommands(budget)
 }
 
-function limitsOf({ usd, calls, tokens }: RaiseFlags): BudgetRaised {
-  if ((usd ?? calls ?? tokens) === undefined) {
-    throw new DuologError('INVALID_ARGUMENT', 'Say which limit: --usd, --calls or --tokens.')
+function raisedBy(flags: RaiseFlags): BudgetRaised {
+  const { minutes, role } = flags
+  const limits = limitsOf(flags)
+  if (Object.keys(limits).length === 0 && minutes === undefined) {
+    throw new DuologError('INVALID_ARGUMENT', 'Say which limit: --usd, --calls, --tokens, --turns or --minutes.')
+  }
+  if (minutes !== undefined && role !== undefined) {
+    throw new DuologError('INVALID_ARGUMENT', 'Time is limited for the session, not for a role: leave --role out.')
   }
   return {
-    ...(usd !== undefined && { maxUsd: usd }),
-    ...(calls !== undefined && { maxCalls: calls }),
-    ...(tokens !== undefined && { maxTokens: tokens }),
+    ...limits,
+    ...(minutes !== undefined && { maxWallClockMs: minutes * MINUTE_MS }),
+    ...(role !== undefined && { role }),
   }
-}
-
-/** An amount of money above zero. */
-export function amount(text: string): number {
-  const value = Number(text)
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0) return value
-  throw new InvalidArgumentError('It must be an amount above 0, such as 2.50.')
 }

@@ -4,12 +4,12 @@ import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
+import { amount } from '../limit-flags.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
 import { collect, collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { existingWorkDir } from '../work-dir.ts'
-import { amount } from './budget.ts'
 
 type RunFlags = LogFlags & ExecutorFlags & SettingsFlags & { readonly workdir: string; readonly session?: string }
 
@@ -49,6 +49,22 @@ function addSettingsFlags(command: Command): Command {
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
     .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
+    .option('--budget-calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
+    .option('--budget-tokens <n>', 'most tokens', wholeNumber(1))
+    .option('--budget-turns <n>', 'most rounds of the model', wholeNumber(1))
+    .option('--budget-minutes <n>', 'no call begins later than this after the start', wholeNumber(1))
+    .option('--budget-pool <pool>', 'a budget shared with other sessions: duolog budget pool')
+    .option('--approve-above <amount>', 'a person approves once before the session costs more, in USD', amount)
+    .option('--approve-tool <tool>', 'a person approves an allowed tool first; repeatable', collect)
+    .option('--approval-timeout <minutes>', 'how long a person may take (default: for ever)', wholeNumber(1))
+    .addOption(
+      new Option('--on-approval-timeout <what>', 'what happens then (default: deny)').choices([
+        'deny',
+        'approve',
+        'escalate',
+      ]),
+    )
+    .addOption(new Option('--when-rejected <what>', 'after the last revision (default: fail)').choices(['fail', 'ask']))
     .option('--allow-tool <tool>', "a tool the Worker may use, in its executor's words; repeatable", collect)
     .option('--approve <what...>', 'a person approves first: plan, items, completion, or ids of work items')
     .addOption(

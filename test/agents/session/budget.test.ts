@@ -52,6 +52,43 @@ describe('a budget', () => {
     expect(play.do({ kind: 'raise-budget', limits: { maxUsd: 3 } })).toEqual([])
   })
 
+  it('may limit one role, and says whose limit it was', () => {
+    const play = new Play({ budget: { perCallUsd, roles: { worker: { maxUsd: 1.5 } } } })
+    play.answer('plan:1', planOf({ a: {}, b: {} }), 0.2)
+    expect(play.open().map((call) => call.callId)).toEqual(['work:a:1'])
+    expect(play.state.budgetExceeded).toMatchObject({ scope: 'worker', limit: 'usd', max: 1.5, reserved: 1 })
+    play.do({ kind: 'raise-budget', limits: { role: 'worker', maxUsd: 2 } })
+    expect(play.open().map((call) => call.callId)).toEqual(['work:a:1', 'work:b:1'])
+  })
+
+  it('holds an estimate of tokens and turns, and counts what was used', () => {
+    const perCallTokens = { plan: 100, work: 100, review: 100 }
+    const play = new Play({ maxConcurrentTasks: 9, budget: { maxTokens: 350, maxTurns: 100, perCallTokens } })
+    const epoch = play.claim('plan:1')
+    const usage = { inputTokens: 60, outputTokens: 20, turns: 4 }
+    const result = { output: '', structured: planOf({ a: {}, b: {}, c: {}, d: {} }), usage }
+    play.do({ kind: 'complete', callId: 'plan:1', epoch, owner: 'worker-1', result, durationMs: 1 })
+    expect(spendingOf(play.state)).toMatchObject({ tokens: 80, reservedTokens: 200, turns: 4, reservedTurns: 60 })
+    expect(play.state.budgetExceeded).toMatchObject({ limit: 'tokens', max: 350, needed: 100 })
+  })
+
+  it('of a role is never overrun either, however many calls run side by side', () => {
+    const costs = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 60, maxLength: 60 })
+    fc.assert(
+      fc.property(fc.integer({ min: 1, max: 60 }), costs, (maxUsd, paid) => {
+        const play = new Play({ maxConcurrentTasks: 50, budget: { perCallUsd, roles: { worker: { maxUsd } } } })
+        play.answer('plan:1', planOf(Object.fromEntries(Array.from({ length: 50 }, (_, i) => [`i${i}`, {}]))), 0)
+        for (let i = 0; play.open().length > 0; i++) {
+          const call = play.open()[i % play.open().length]!
+          play.answer(call.callId, call.purpose === 'work' ? 'done' : approval, paid[i % 60])
+          const { microUsd, reservedMicroUsd } = play.state.tallies.worker
+          expect(microUsd + reservedMicroUsd).toBeLessThanOrEqual(maxUsd * 1e6)
+        }
+      }),
+      { numRuns: 10 },
+    )
+  })
+
   it('is never overrun, however many calls run side by side, while executors keep to their reservation', () => {
     const run = fc.record({
       maxUsd: fc.integer({ min: 1, max: 60 }),

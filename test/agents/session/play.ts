@@ -10,7 +10,7 @@ export class Play {
   readonly history: SessionEvent[] = []
   state: SessionState = initialSessionState()
 
-  constructor(settings: SessionSettingsInput = {}) {
+  constructor(settings: SessionSettingsInput = {}, nowMs?: number) {
     this.do({
       kind: 'create',
       task: 'build it',
@@ -18,6 +18,7 @@ export class Play {
       settings: settingsSchema.parse(settings),
       owner: 'runner',
       createdBy: 'test',
+      ...(nowMs !== undefined && { nowMs }),
     })
   }
 

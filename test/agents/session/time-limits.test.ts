@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest'
+import { requestFor } from '../../../src/agents/session/requests.ts'
+import { nextTimerMs } from '../../../src/agents/session/timers.ts'
+import { sessionView } from '../../../src/agents/session/view.ts'
+import { approval, Play, planOf } from './play.ts'
+
+function asked(approvals: object): Play {
+  const play = new Play({ approvals: { plan: true, timeoutMs: 60_000, ...approvals } })
+  const epoch = play.claim('plan:1')
+  const result = { output: '', structured: planOf({ a: {} }) }
+  play.do({ kind: 'complete', callId: 'plan:1', epoch, owner: 'worker-1', result, durationMs: 1, nowMs: 1_000_000 })
+  return play
+}
+
+describe('an approval with a time limit', () => {
+  it('is denied when nobody answers in time, once, also long after', () => {
+    const play = asked({})
+    expect(nextTimerMs(play.state)).toBe(1_060_000)
+    expect(play.do({ kind: 'fire-timers', nowMs: 1_059_999 })).toEqual([])
+    play.do({ kind: 'fire-timers', nowMs: 9_000_000 })
+    expect(play.state).toMatchObject({ status: 'failed' })
+    expect(play.state.approvals.get('plan')).toMatchObject({ status: 'denied', by: 'timeout' })
+    expect(play.do({ kind: 'fire-timers', nowMs: 9_000_001 })).toEqual([])
+  })
+
+  it('may be given instead', () => {
+    const play = asked({ onTimeout: 'approve' })
+    play.do({ kind: 'fire-timers', nowMs: 1_060_000 })
+    expect(play.open()[0]?.callId).toBe('work:a:1')
+  })
+
+  it('may be escalated: marked once, and waiting on without limit', () => {
+    const play = asked({ onTimeout: 'escalate' })
+    play.do({ kind: 'fire-timers', nowMs: 1_060_000 })
+    expect(play.state.approvals.get('plan')).toMatchObject({ status: 'requested', escalated: true })
+    expect(nextTimerMs(play.state)).toBeUndefined()
+    play.do({ kind: 'answer-approval', approvalId: 'plan', approved: true })
+    expect(play.open()[0]?.callId).toBe('work:a:1')
+  })
+
+  it('that was answered has no time limit any more', () => {
+    const play = asked({})
+    play.do({ kind: 'answer-approval', approvalId: 'plan', approved: true })
+    expect(nextTimerMs(play.state)).toBeUndefined()
+  })
+
+  it('keeps its limit when the clock goes backwards', () => {
+    const play = asked({})
+    expect(play.do({ kind: 'fire-timers', nowMs: 0 })).toEqual([])
+    expect(nextTimerMs(play.state)).toBe(1_060_000)
+  })
+})
+
+describe('an approval of cost', () => {
+  it('is asked once, before the call that may bring the session above it; also of calls side by side', () => {
+    const play = new Play({ maxConcurrentTasks: 3, approvals: { costAboveUsd: 2.5 } })
+    play.answer('plan:1', planOf({ a: {}, b: {}, c: {} }), 0.1)
+    expect(play.open().map((call) => call.callId)).toEqual(['work:a:1', 'work:b:1'])
+    expect(play.state.approvals.get('cost:2.5')).toMatchObject({ status: 'requested', subject: 'cost' })
+    play.do({ kind: 'answer-approval', approvalId: 'cost:2.5', approved: true })
+    expect(play.open()).toHaveLength(3)
+    expect(play.count('ApprovalRequested')).toBe(1)
+  })
+})
+
+describe('an approval of a tool', () => {
+  const settings = { allowedTools: ['Read', 'Bash'], approvals: { tools: ['Bash'] } }
+
+  it('is asked before the Worker is given it', () => {
+    const play = new Play(settings)
+    play.answer('plan:1', planOf({ a: {} }))
+    expect(play.open()).toEqual([])
+    play.do({ kind: 'answer-approval', approvalId: 'tool:Bash', approved: true })
+    expect(requestFor('s', play.state, play.open()[0]!).allowedTools).toEqual(['Read', 'Bash'])
+  })
+
+  it('denied lets the Worker work without it', () => {
+    const play = new Play(settings)
+    play.answer('plan:1', planOf({ a: {} }))
+    play.do({ kind: 'answer-approval', approvalId: 'tool:Bash', approved: false })
+    expect(requestFor('s', play.state, play.open()[0]!).allowedTools).toEqual(['Read'])
+  })
+})
+
+describe('the wall clock of a budget', () => {
+  it('lets no call begin after it, shows that once, and goes on with more time', () => {
+    const play = new Play({ budget: { maxWallClockMs: 10_000 } }, 5_000)
+    expect(nextTimerMs(play.state)).toBe(15_000)
+    play.do({ kind: 'fire-timers', nowMs: 15_000 })
+    play.answer('plan:1', planOf({ a: {} }))
+    expect(play.open()).toEqual([])
+    expect(sessionView('s', play.state, 0)).toMatchObject({
+      status: 'waiting',
+      budget: { exceeded: { limit: 'wall-clock' } },
+    })
+    play.do({ kind: 'raise-budget', limits: { maxUsd: 5 } })
+    expect(play.open()).toEqual([])
+    play.do({ kind: 'raise-budget', limits: { maxWallClockMs: 30_000 } })
+    expect(play.open()[0]?.callId).toBe('work:a:1')
+    play.answer('work:a:1', 'done')
+    play.answer('review:a:1', approval)
+    expect(play.state.status).toBe('completed')
+  })
+})
