@@ -31,11 +31,10 @@ export class KeyLanes {
   }
 }
 
-/** So many at once, the others wait in the order they came. */
+/** So many at once, the others wait in the order they came. A slot that is given back goes to the next by hand. */
 export class Slots {
   #free: number
-  readonly #changed = new WakeUps()
-  readonly #waiting: symbol[] = []
+  readonly #waiting = new Set<() => void>()
 
   constructor(count: number) {
     this.#free = count
@@ -46,22 +45,38 @@ export class Slots {
     try {
       return await task()
     } finally {
-      this.#free++
-      this.#changed.wakeAll()
+      this.#giveBack()
     }
   }
 
   async #take(signal: AbortSignal): Promise<void> {
-    const ticket = Symbol('waiting')
-    this.#waiting.push(ticket)
-    while (this.#free === 0 || this.#waiting[0] !== ticket) {
-      await this.#changed.after(this.#changed.generation, { signal })
-      if (signal.aborted) break
-    }
-    this.#waiting.splice(this.#waiting.indexOf(ticket), 1)
-    this.#changed.wakeAll()
     signal.throwIfAborted()
-    this.#free--
+    if (this.#free > 0) {
+      this.#free--
+      return
+    }
+    await new Promise<void>((resolve, reject) => {
+      const onAbort = () => {
+        this.#waiting.delete(mine)
+        reject(signal.reason)
+      }
+      const mine = () => {
+        signal.removeEventListener('abort', onAbort)
+        resolve()
+      }
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#waiting.add(mine)
+    })
+  }
+
+  #giveBack(): void {
+    const [next] = this.#waiting
+    if (next === undefined) {
+      this.#free++
+      return
+    }
+    this.#waiting.delete(next)
+    next()
   }
 }
 
