@@ -12,6 +12,8 @@ interface Bench {
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embedded: () => import('./embedded.ts'),
   kafka: () => import('./kafka.ts'),
+  'kafka-java': () => import('./kafka/java.ts'),
+  'kafka-sharing': () => import('./kafka/sharing.ts'),
   'kafka-reads': () => import('./kafka/reads.ts'),
 }
 

@@ -1,0 +1,134 @@
+import { fork } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { startBroker } from '../../test/support/broker.ts'
+import { median, percentile, progress, type Result, round, timed } from '../report.ts'
+import { eventOf } from './load.ts'
+import { openWith } from './open.ts'
+import type { SharingTask } from './sharing-program.ts'
+
+/*
+ * npm run bench -- kafka-sharing: processes that want one partition, how fast one takes over from another, and how long an append
+ * takes when events come at a given rate, whether or not the store keeps up (no caller waits for another).
+ */
+
+const CONTEND_MS = 5000
+const CONTEND_CALLERS = 50
+const CONTENDERS = 3
+const TAKEOVERS = 40
+const OFFERED_PER_SECOND = 10_000
+const OFFERED_MS = 8000
+const TICK_MS = 5
+
+export async function run(): Promise<readonly Result[]> {
+  const broker = await startBroker()
+  try {
+    const brokers = broker.address.split(',')
+    return [
+      ...(await measureFairness(broker.address)),
+      ...(await measureTakeover(brokers)),
+      ...(await measureOffered(brokers)),
+    ]
+  } finally {
+    await broker.stop()
+  }
+}
+
+async function measureFairness(brokers: string): Promise<Result[]> {
+  progress('sharing: one process alone')
+  const [alone = Number.NaN] = await contend(brokers, 1)
+  progress('sharing: three on one partition')
+  const counts = await contend(brokers, CONTENDERS)
+  const together = counts.reduce((sum, count) => sum + count, 0)
+  const least = Math.min(...counts) / together
+  const kept = together / alone
+  const against = `one process alone, ${round((alone * 1000) / CONTEND_MS)} appends/s`
+  const shares = counts.map((count) => round(count / together)).join(', ')
+  return [
+    {
+      name: 'three processes: least share',
+      value: round(least),
+      unit: '×',
+      goal: '>= 0.2',
+      met: least >= 0.2,
+      against: `all three: ${shares}`,
+    },
+    { name: 'three processes: together', value: round(kept), unit: '×', goal: '>= 0.4', met: kept >= 0.4, against },
+  ]
+}
+
+async function contend(brokers: string, processes: number): Promise<readonly number[]> {
+  const task: SharingTask = { brokers, prefix: `bench-${randomUUID()}.`, forMs: CONTEND_MS, callers: CONTEND_CALLERS }
+  const program = fileURLToPath(new URL('./sharing-program.ts', import.meta.url))
+  const children = []
+  for (let i = 0; i < processes; i++) {
+    const child = fork(program, [JSON.stringify(task)])
+    await once(child, 'message')
+    children.push(child)
+  }
+  const counts = children.map(async (child) => Number((await once(child, 'message'))[0]))
+  for (const child of children) child.send('go')
+  return Promise.all(counts)
+}
+
+async function measureTakeover(brokers: readonly string[]): Promise<Result[]> {
+  progress('sharing: takeovers')
+  const prefix = `bench-${randomUUID()}.`
+  const stores = [await openWith(brokers, 1, prefix), await openWith(brokers, 1, prefix)]
+  const latencies: number[] = []
+  for (let i = 0; i < TAKEOVERS; i++) {
+    const store = stores[i % 2] as EventStore
+    latencies.push(await timed(() => store.appendToStream('taken', [eventOf(300)])))
+    await new Promise((resolve) => setTimeout(resolve, 300)) // not lately: no manners are asked for
+  }
+  await Promise.all(stores.map((store) => store.close()))
+  const warm = median(latencies.slice(4))
+  const first = Math.max(...latencies.slice(0, 2))
+  return [
+    {
+      name: 'warm takeover and append: p50',
+      value: round(warm),
+      unit: 'ms',
+      goal: '< 20 ms',
+      met: warm < 20,
+      against: 'nothing',
+    },
+    { name: 'first append of a process', value: round(first), unit: 'ms', against: 'nothing' },
+  ]
+}
+
+async function measureOffered(brokers: readonly string[]): Promise<Result[]> {
+  const store = await openWith(brokers, 1)
+  await offer(store, 3000)
+  progress(`sharing: ${OFFERED_PER_SECOND} events/s offered`)
+  const latencies = await offer(store, OFFERED_MS)
+  await store.close()
+  const p99 = percentile(latencies, 0.99)
+  const name = `${OFFERED_PER_SECOND} events/s offered, 1 KB`
+  return [
+    { name: `${name}: p50`, value: round(median(latencies)), unit: 'ms', against: 'nothing' },
+    { name: `${name}: p99`, value: round(p99), unit: 'ms', goal: '< 25 ms', met: p99 < 25, against: 'nothing' },
+  ]
+}
+
+/** Latency counts from when the event was due, not from when the busy process got to it. */
+async function offer(store: EventStore, forMs: number): Promise<readonly number[]> {
+  const latencies: number[] = []
+  const pending: Promise<void>[] = []
+  const event = eventOf(1000)
+  const run = randomUUID()
+  const begun = performance.now()
+  for (let sent = 0; performance.now() - begun < forMs; ) {
+    const due = Math.floor(((performance.now() - begun) * OFFERED_PER_SECOND) / 1000)
+    for (; sent < due; sent++) {
+      const dueAt = begun + (sent * 1000) / OFFERED_PER_SECOND
+      const append = store.appendToStream(`${run}-${sent % 1000}`, [event])
+      pending.push(append.then(() => void latencies.push(performance.now() - dueAt)))
+    }
+    await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+  }
+  await Promise.all(pending)
+  return latencies
+}
