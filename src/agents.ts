@@ -151,6 +151,7 @@ export {
 export { AGENT_TASK, type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskTopics } from './agents/tasks.ts'
 export { VERSION } from './agents/version.ts'
 export type { WorkflowCommand, WorkflowEvent, WorkflowRequest } from './agents/workflow-events.ts'
+export { WorkflowOrchestrator, type WorkflowOrchestratorOptions } from './agents/workflow-orchestrator.ts'
 export { LiveTree, type TreeStream } from './cli/render/live-tree.ts'
 export type { TreeItem, TreeView } from './cli/render/tree.ts'
 export { SessionTree } from './cli/session-tree.ts'
