@@ -40,6 +40,7 @@ import { connect } from './connect.ts'
 import type { KafkaConnection } from './connection.ts'
 import { EventPartitions } from './event-partitions.ts'
 import { EventTail } from './event-tail.ts'
+import { watchEventTopic } from './event-topic-watch.ts'
 import { fedPartition } from './fed-partition.ts'
 import { KafkaBlobs } from './kafka-blobs.ts'
 import { KafkaConsumer } from './kafka-consumer.ts'
@@ -110,6 +111,7 @@ class KafkaStore implements EventStore {
   readonly #prepare: PrepareContext
   readonly #partitions: EventPartitions
   readonly #tail: EventTail
+  readonly #unwatch: () => void
   readonly #snapshotTable: KafkaSnapshots
   readonly #leaseMs: number
   readonly #heartbeats: KafkaPresence
@@ -137,6 +139,7 @@ class KafkaStore implements EventStore {
       limits: { maxAppends: maxQueuedAppends, maxBytes: maxQueuedBytes },
     })
     this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
+    this.#unwatch = watchEventTopic({ driver, topic: this.#names.eventTopic, logger })
     this.#snapshotTable = new KafkaSnapshots(driver, topics)
     this.blobs = new KafkaBlobs(driver, topics)
     this.snapshots = new Snapshots(this.#snapshotTable, logger)
@@ -269,6 +272,7 @@ class KafkaStore implements EventStore {
   /** Handlers that are ending may still append, so the writers close after the consumers. */
   async #close(): Promise<void> {
     this.#closing.abort()
+    this.#unwatch()
     await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
     await this.snapshots.idle()
     await this.#snapshotTable.close()
