@@ -16,6 +16,7 @@ export class EventLoopWatch<Call> {
   readonly #calls = new Set<Call>()
   #timer: ReturnType<typeof setInterval> | undefined
   #lastMs = 0
+  #wasBusy = false
 
   constructor(options: LoopWatchOptions<Call>) {
     this.#options = options
@@ -32,20 +33,25 @@ export class EventLoopWatch<Call> {
     } finally {
       // A call that blocked and ended at once: no timer came in between.
       this.#look()
-      this.#leave(call)
+      this.#calls.delete(call)
     }
   }
 
   #enter(call: Call): void {
     this.#calls.add(call)
+    this.#wasBusy = true
     if (this.#timer !== undefined) return
     this.#lastMs = performance.now()
-    this.#timer = setInterval(() => this.#look(), TICK_MS).unref()
+    this.#timer = setInterval(() => this.#tick(), TICK_MS).unref()
   }
 
-  #leave(call: Call): void {
-    this.#calls.delete(call)
-    if (this.#calls.size > 0) return
+  /** Stops when nobody was at work for a while: starting a timer for each call would cost more than most calls. */
+  #tick(): void {
+    this.#look()
+    if (this.#calls.size > 0 || this.#wasBusy) {
+      this.#wasBusy = false
+      return
+    }
     clearInterval(this.#timer)
     this.#timer = undefined
   }
@@ -53,7 +59,8 @@ export class EventLoopWatch<Call> {
   #look(): void {
     const nowMs = performance.now()
     const lateMs = nowMs - this.#lastMs - TICK_MS
-    if (lateMs >= this.#options.blockedAfterMs) this.#options.onBlocked(Math.round(lateMs), [...this.#calls])
+    if (lateMs >= this.#options.blockedAfterMs && this.#calls.size > 0)
+      this.#options.onBlocked(Math.round(lateMs), [...this.#calls])
     this.#lastMs = nowMs
   }
 }

@@ -35,7 +35,9 @@ export async function callWithin<T>(
   if (timeoutMs !== undefined) timers.after(timeoutMs, () => reject(tooLate(timeoutMs)))
   givenUp.catch((error: unknown) => own.abort(error))
   try {
-    return await Promise.race([call(AbortSignal.any([outer, own.signal])), givenUp])
+    // Without a limit of its own a call is given up only after the outer signal fired.
+    const signal = timeoutMs === undefined ? outer : AbortSignal.any([outer, own.signal])
+    return await Promise.race([call(signal), givenUp])
   } finally {
     outer.removeEventListener('abort', onAbort)
     timers.clear()

@@ -71,6 +71,11 @@ function isOver({ code }: DuologError): boolean {
   return code === 'STORE_CLOSED' || code === 'CHECKPOINT_FENCED' || code === 'UNKNOWN_EVENT_TYPE' || code === 'ABORTED'
 }
 
+/** A redriven event: it points to the fact. */
+export function isPointer(message: Projected): boolean {
+  return !isRecordedEvent(message) && factOf(message) !== undefined
+}
+
 /** A redriven event stands for the fact itself. */
 export async function resolveFact<E extends AnyEvent>(
   store: EventStore<E>,

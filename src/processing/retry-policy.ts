@@ -32,27 +32,30 @@ export function isRetryable({ retryableCodes, isRetryable = mayHelp }: RetryPoli
 export class RetryPauses {
   readonly #policy: RetryPolicy
   readonly #startedMs: number
-  #backoff: Pick<IBackoff<unknown>, 'next'> | { next(): IBackoff<unknown> }
+  #backoff: IBackoff<unknown> | undefined
   #attempts = 0
 
   constructor(policy: RetryPolicy, startedMs: number = systemClock.now()) {
-    const { firstPauseMs = DEFAULT_FIRST_PAUSE_MS, longestPauseMs = DEFAULT_LONGEST_PAUSE_MS } = policy
     this.#policy = policy
     this.#startedMs = startedMs
-    // Half of each pause at random, so that many do not come at once.
-    const delays = { initialDelay: firstPauseMs, maxDelay: longestPauseMs, generator: halfJitterGenerator }
-    this.#backoff = new ExponentialBackoff(delays)
   }
 
   /** How long to wait before the next try; nothing: give up. An error's own `retry.afterMs` is the least. */
   afterFailure(error: unknown, nowMs: number = systemClock.now()): number | undefined {
     const { maxAttempts = DEFAULT_ATTEMPTS, maxElapsedMs = Number.POSITIVE_INFINITY } = this.#policy
     if (++this.#attempts >= maxAttempts || !isRetryable(this.#policy, error)) return undefined
-    const backoff = this.#backoff.next(undefined)
+    const backoff: IBackoff<unknown> = this.#backoff?.next(undefined) ?? backoffOf(this.#policy)
     this.#backoff = backoff
     const pauseMs = Math.max(backoff.duration, afterMsOf(error))
     return nowMs - this.#startedMs + pauseMs > maxElapsedMs ? undefined : pauseMs
   }
+}
+
+/** Half of each pause at random, so that many do not come at once. */
+function backoffOf(policy: RetryPolicy): IBackoff<unknown> {
+  const { firstPauseMs = DEFAULT_FIRST_PAUSE_MS, longestPauseMs = DEFAULT_LONGEST_PAUSE_MS } = policy
+  const delays = { initialDelay: firstPauseMs, maxDelay: longestPauseMs, generator: halfJitterGenerator }
+  return new ExponentialBackoff(delays).next()
 }
 
 /** Tries `call` as the policy says; rejects with the last error, or at once when the signal fires. */

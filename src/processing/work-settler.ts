@@ -13,7 +13,7 @@ import { ParkedMessages } from './parked-messages.ts'
 import { processorContext } from './processor-context.ts'
 import type { Outcome, ProcessorBase, ProcessorContext } from './processor-options.ts'
 import type { Projected } from './projection.ts'
-import { putAside, resolveFact, type Why, whyOf } from './put-aside.ts'
+import { isPointer, putAside, resolveFact, type Why, whyOf } from './put-aside.ts'
 import { RetryPauses } from './retry-policy.ts'
 import type { Work } from './work.ts'
 
@@ -68,15 +68,18 @@ export class WorkSettler<E extends AnyEvent> {
   async settle(work: Work<E>, slots: Slots): Promise<void> {
     const { retry = {} } = this.#options
     const delivered = work.messages
-    const resolved = await this.#insist(work, () =>
-      Promise.all(delivered.map((message) => resolveFact(this.#options.store, message))),
-    )
+    const resolved = delivered.some(isPointer) ? await this.#resolve(work) : delivered
     const pauses = new RetryPauses(retry)
     for (let attempt = 1; ; attempt++) {
       const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
       if (verdict === 'settled') return
       await this.#park(work, attempt, verdict)
     }
+  }
+
+  #resolve(work: Work<E>): Promise<readonly Projected<E>[]> {
+    const { store } = this.#options
+    return this.#insist(work, () => Promise.all(work.messages.map((message) => resolveFact(store, message))))
   }
 
   /** A message that cannot be handed to a handler. */
