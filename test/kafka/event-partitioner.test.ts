@@ -1,49 +1,44 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { murmur2 } from '../../src/core/murmur2.ts'
 import { EventPartitioner } from '../../src/kafka/event-partitioner.ts'
 import { brokerLibraries, javaAnswers } from '../support/broker-libraries.ts'
 
-/** Made by `org.apache.kafka.common.utils.Utils.murmur2` of kafka-clients 4.1.1: key, hash, partition of 6, of 12. */
-const FROM_JAVA: readonly (readonly [string, number, number, number])[] = [
-  ['', 275646681, 3, 9],
-  ['a', -1563381124, 4, 4],
-  ['ab', 316155434, 2, 2],
-  ['abc', 479470107, 3, 3],
-  ['abcd', -1323649548, 2, 8],
-  ['session-1', -783537844, 4, 4],
-  ['session-42', 880271230, 4, 10],
-  ['0b9f9c1e-7d2a-4c7e-9f5e-1d2c3b4a5f60', -1278472053, 5, 11],
-  ['Zürich', -1551140815, 1, 1],
-  ['日本語', 1431860170, 4, 10],
-  ['🦊🦊', 884894961, 3, 9],
-  ['a longer key with spaces and 0123456789', 2091230271, 3, 3],
-]
+interface Vector {
+  /** Base64 of the key's bytes. */
+  readonly key: string
+  readonly hash: number
+  readonly of6: number
+  readonly of12: number
+  readonly of1000: number
+}
 
-const JAVA = `
-import org.apache.kafka.common.utils.Utils;
-import java.util.Base64;
-public class Hashes {
-  public static void main(String[] keys) {
-    for (String key : keys) System.out.println(Utils.murmur2(Base64.getDecoder().decode(key.substring(1))));
-  }
-}`
+const fixture = (name: string) => fileURLToPath(new URL(`fixtures/${name}`, import.meta.url))
+const { vectors } = JSON.parse(readFileSync(fixture('partition-vectors.json'), 'utf8')) as { vectors: Vector[] }
+
+function ours(key: Uint8Array) {
+  const of = (partitionCount: number) => new EventPartitioner({ partitionCount }).getPartition({ sessionId: key })
+  return { hash: murmur2(key), of6: of(6), of12: of(12), of1000: of(1000) }
+}
 
 describe('EventPartitioner', () => {
-  it.each(FROM_JAVA)('puts %j where the Java client puts it', (sessionId, hash, ofSix, ofTwelve) => {
-    expect(murmur2(new TextEncoder().encode(sessionId))).toBe(hash)
-    expect(new EventPartitioner({ partitionCount: 6 }).getPartition({ sessionId })).toBe(ofSix)
-    expect(new EventPartitioner({ partitionCount: 12 }).getPartition({ sessionId })).toBe(ofTwelve)
+  it.each(vectors)('puts $key where the Java client puts it', ({ key, ...expected }) => {
+    expect(ours(Buffer.from(key, 'base64'))).toEqual(expected)
   })
 
-  it('takes bytes as they are', () => {
-    const sessionId = Uint8Array.of(0xff, 0xfe, 0, 0x80, 0x7f)
-    expect(murmur2(sessionId)).toBe(998457672)
-    expect(new EventPartitioner({ partitionCount: 6 }).getPartition({ sessionId })).toBe(0)
+  it('has vectors of every kind: empty, text, bytes that are no text, 4 KB', () => {
+    const keys = vectors.map(({ key }) => Buffer.from(key, 'base64'))
+    expect(keys.map(({ length }) => length)).toEqual(expect.arrayContaining([0, 1, 2, 3, 4, 4096]))
+    expect(keys.filter((key) => !Buffer.from(key.toString()).equals(key)).length).toBeGreaterThan(10)
+  })
+
+  it.each(['', 'session-42', 'Zürich', '日本語', '🦊🦊'])('counts the text %j as its UTF-8 bytes', (sessionId) => {
+    const [vector] = vectors.filter(({ key }) => Buffer.from(key, 'base64').equals(Buffer.from(sessionId)))
+    expect(new EventPartitioner({ partitionCount: 6 }).getPartition({ sessionId })).toBe(vector?.of6)
   })
 
   it.each([0, -1, 1.5, Number.NaN])('refuses %d partitions', (partitionCount) => {
@@ -52,17 +47,13 @@ describe('EventPartitioner', () => {
 
   it('agrees with the Java class on random bytes of every length', async ({ skip }) => {
     if (!(await javaAnswers())) skip('no Java here')
-    const keys = Array.from({ length: 200 }, (_, length) => crypto.getRandomValues(new Uint8Array(length % 50)))
-    const folder = await mkdtemp(join(tmpdir(), 'duolog-java-'))
-    try {
-      const file = join(folder, 'Hashes.java')
-      await writeFile(file, JAVA)
-      const given = keys.map((key) => `k${Buffer.from(key).toString('base64')}`)
-      const classPath = join(await brokerLibraries(), '*')
-      const { stdout } = await promisify(execFile)('java', ['-cp', classPath, file, ...given])
-      expect(keys.map(murmur2)).toEqual(stdout.trim().split('\n').map(Number))
-    } finally {
-      await rm(folder, { recursive: true, force: true })
-    }
+    const lengths = [...Array.from({ length: 200 }, (_, length) => length % 50), 4096]
+    const keys = lengths.map((length) => crypto.getRandomValues(new Uint8Array(length)))
+    const given = keys.map((key) => `k${Buffer.from(key).toString('base64')}`)
+    const classPath = join(await brokerLibraries(), '*')
+    const java = ['-cp', classPath, fixture('PartitionVectors.java'), ...given]
+    const { stdout } = await promisify(execFile)('java', java)
+    const theirs = stdout.trim().split('\n')
+    expect(keys.map((key) => Object.values(ours(key)).join(' '))).toEqual(theirs)
   })
 })
