@@ -47,21 +47,30 @@ const LONGEST_PAUSE_MS = 5000
 export async function runPartition<E extends AnyEvent>(options: PartitionLoop<E>): Promise<LoopEnd> {
   const { source, checkpoints, maxInFlight = 1, onTaken } = options
   const lost = new AbortController()
-  const signal = AbortSignal.any([options.signal, lost.signal])
+  // Not AbortSignal.any: `aborted` of that is dear, and it is asked for each message.
+  const { signal } = lost
+  if (options.signal.aborted) lost.abort()
+  options.signal.addEventListener('abort', () => lost.abort(), { signal })
   const commit = async (checkpoint: Checkpoint) => (checkpoints === undefined ? source.commit(checkpoint) : undefined)
   const hands = new InFlight(source, maxInFlight, commit)
-  const loop: Running<E> = { ...options, signal, hands, maxInFlight, lost }
+  let isFenced = false
+  const fence = () => {
+    isFenced = true
+    lost.abort()
+  }
+  const loop: Running<E> = { ...options, signal, hands, maxInFlight, fence }
   const end = (await persist(loop, undefined, async () => onTaken?.(hands.view(signal)))) ?? (await readOn(loop))
-  if (end === 'fenced') lost.abort()
+  if (end === 'fenced') loop.fence()
   await hands.idle()
-  return lost.signal.aborted ? 'fenced' : end
+  lost.abort()
+  return isFenced ? 'fenced' : end
 }
 
 interface Running<E extends AnyEvent> extends PartitionLoop<E> {
   readonly hands: InFlight<E>
   readonly maxInFlight: number
-  /** Fires when another owner has the partition. */
-  readonly lost: AbortController
+  /** Another owner has the partition. */
+  readonly fence: () => void
 }
 
 async function readOn<E extends AnyEvent>(loop: Running<E>): Promise<LoopEnd> {
@@ -74,7 +83,8 @@ async function readOn<E extends AnyEvent>(loop: Running<E>): Promise<LoopEnd> {
       if (batch.length === 0) await waitForMore(loop)
     })
     if (end !== undefined) return end
-    await handOut(loop, batch)
+    if (loop.maxInFlight === 1 && loop.checkpoints !== undefined) await handOutInTurn(loop, batch)
+    else await handOut(loop, batch)
   }
   return 'aborted'
 }
@@ -99,8 +109,27 @@ async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Mes
   if (maxInFlight === 1) await hands.idle()
 }
 
+/** Who keeps checkpoints of its own and takes one message after the other needs no book of what is in hand. */
+async function handOutInTurn<E extends AnyEvent>(loop: Running<E>, batch: readonly Message<E>[]): Promise<void> {
+  const { source, hands, handler, signal } = loop
+  for (const message of batch) {
+    if (signal.aborted) return
+    hands.upcoming = message
+    const context = {
+      get checkpoint() {
+        return source.checkpointAfter(message)
+      },
+      signal,
+    }
+    const end = await persist(loop, message, () => handler(message, context))
+    if (end === 'fenced') loop.fence()
+    if (end !== undefined) return
+  }
+  hands.upcoming = undefined
+}
+
 async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Promise<void> {
-  const { hands, signal, handler, lost } = loop
+  const { hands, signal, handler } = loop
   const context = {
     get checkpoint() {
       return hands.checkpointFor(held)
@@ -111,7 +140,7 @@ async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Prom
   held.isDone = end === undefined
   // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
   if (held.isDone) end = await persist(loop, held.message, () => hands.flush())
-  if (end === 'fenced') lost.abort()
+  if (end === 'fenced') loop.fence()
 }
 
 /** Tries until it succeeds, pausing longer after each failure; the signal or a lost partition ends it. */
