@@ -1,7 +1,7 @@
 import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
-import type { Consumer, ConsumerContext, EventStore, PartitionPosition } from '../store/event-store.ts'
+import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { checkpointFenced } from './checkpoint-fenced.ts'
 import {
   type PendingMessage,
@@ -49,6 +49,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   readonly build: ViewBuild
   readonly #options: BuildFeedOptions<Row, E>
   readonly #hands = new Map<string, Hand<E>>()
+  readonly #taken = new Map<string, TakenPartition>()
   readonly #consumer: Consumer
 
   constructor(options: BuildFeedOptions<Row, E>) {
@@ -63,6 +64,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
         load: (topic, partition) => this.#load(topic, partition),
         caughtUp: (position) => this.#caughtUp(position),
       },
+      onTaken: (partition) => void this.#taken.set(keyOf(partition), partition),
       handler: (message, context) => this.#take(message, { offset: message.offset, event: message }, context),
       unreadable: (error, message, context) => this.#unreadable(error, message, context),
       onError,
@@ -73,6 +75,15 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
 
   stop(): Promise<void> {
     return this.#consumer.stop()
+  }
+
+  /** When the oldest message was written that this instance has read and not applied. */
+  oldestWaiting(): string | undefined {
+    const waiting = [...this.#taken].flatMap(([key, taken]) => {
+      if (taken.signal.aborted) return []
+      return this.#hands.get(key)?.pending[0]?.event?.timestamp ?? taken.oldestTimestamp() ?? []
+    })
+    return waiting.sort()[0]
   }
 
   async #load(topic: string, partition: number): Promise<number | undefined> {

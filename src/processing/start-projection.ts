@@ -3,6 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
 import { WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
@@ -48,6 +49,8 @@ export interface ProjectionStatus {
   readonly live: ViewBuild
   /** By partition: how many offsets the live build is behind the log's end. On Kafka markers of transactions count too. */
   readonly lag: readonly PartitionPosition[]
+  /** How long the oldest message waits that this instance has read and not applied; 0 when there is none. */
+  readonly lagSeconds: number
   /** The build beside it, if there is one: offsets applied, and how many there were when asked. */
   readonly building?: ViewBuild & { readonly applied: number; readonly end: number }
 }
@@ -143,9 +146,15 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     const live = await this.#liveBuild()
     const applied = await this.#views.checkpoints(live)
     const lag = ends.map((end) => ({ ...end, offset: Math.max(0, end.offset - offsetIn(applied, end)) }))
-    if (this.#building === undefined) return { live, lag }
+    const lagSeconds = this.#lagSeconds()
+    if (this.#building === undefined) return { live, lag, lagSeconds }
     const built = await this.#views.checkpoints(this.#building.build)
-    return { live, lag, building: { ...this.#building.build, applied: sum(built), end: sum(ends) } }
+    return { live, lag, lagSeconds, building: { ...this.#building.build, applied: sum(built), end: sum(ends) } }
+  }
+
+  #lagSeconds(): number {
+    const oldest = this.#live?.oldestWaiting()
+    return oldest === undefined ? 0 : Math.max(0, (systemClock.now() - Date.parse(oldest)) / 1000)
   }
 
   async stop(): Promise<void> {

@@ -130,12 +130,15 @@ export function projectionSuite(log: LogKind): void {
       await until(() => heard.length > 1)
       expect(heard.every((error) => isDuologError(error, 'PROJECTION_FAILED'))).toBe(true)
       expect(await waiting.get('a')).toEqual({ count: 1, sum: 1 })
+      const { lagSeconds } = await waiting.status()
+      await until(async () => (await waiting.status()).lagSeconds > lagSeconds)
       await waiting.stop()
       const skipped: unknown[] = []
       const onSkipped = ({ data }: { data: unknown }) => skipped.push(data)
       const going = bench.running(startProjection({ store, projection: poisoned, views, poison: 'skip', onSkipped }))
       expect(await going.get('a', { after: last })).toEqual({ count: 2, sum: 3 })
       expect(skipped).toEqual([{ n: 13 }])
+      expect((await going.status()).lagSeconds).toBe(0)
     })
 
     it('a view that is ahead of the log is refused: it is of another log', async () => {
