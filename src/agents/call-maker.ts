@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
+import type { EventStore } from '../store/event-store.ts'
 import { pauseBy } from '../store/wake-ups.ts'
 import { type AgentExecutor, type AgentRequest, type AgentRole, paidForOf } from './executor.ts'
 import { keyOf, recordedRequestOf } from './executors/cassette.ts'
@@ -21,6 +22,8 @@ import { observeWork } from './work-dir-changes.ts'
  */
 
 export interface CallMakerOptions {
+  /** Where budget pools are. */
+  readonly store: EventStore
   readonly sessions: SessionLog
   readonly executors: Partial<Record<AgentRole, AgentExecutor>>
   readonly runGate?: GateRunner
@@ -48,7 +51,7 @@ export class CallMaker {
 
   constructor(options: CallMakerOptions) {
     this.#options = options
-    this.#pools = new PoolDesk(options.sessions)
+    this.#pools = new PoolDesk(options.store, options.sessions)
   }
 
   async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {

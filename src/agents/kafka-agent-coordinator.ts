@@ -65,6 +65,7 @@ export class KafkaAgentCoordinator {
     this.#sessions = new SessionLog(sessionStore(options.store), clock)
     this.#reaper = new Reaper(this.#sessions, options.store.presence)
     this.#runner = new CallRunner({
+      store: options.store,
       sessions: this.#sessions,
       owner: this.owner,
       executors: guardedExecutors(options),

@@ -43,6 +43,7 @@ class RoleService {
     this.owner = options.owner ?? newOwner(role)
     this.#store = store
     const runner = new CallRunner({
+      store,
       sessions: new SessionLog(sessionStore(store), clock),
       prompts: promptsWith(prompts),
       workDirChanges,

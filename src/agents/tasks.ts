@@ -28,7 +28,7 @@ export const agentTaskSchema = z.object({
 export type AgentTask = z.infer<typeof agentTaskSchema>
 
 /** Type of the messages that tell what gates said, on the topic the gates' tasks come from. */
-export const QUALITY_GATE_RESULT = 'QualityGateResult'
+export const QUALITY_GATE_RESULT = 'QualityGateEvaluated'
 
 function gateMessage(sessionId: string, result: SessionEventData['QualityGateResult']): OutgoingMessage {
   const data = { sessionId, ...result }

@@ -7,7 +7,7 @@
  * diff programs are switched off, and where the repository defines filters git is not asked at all.
  */
 import { spawn } from 'node:child_process'
-import { copyFile, mkdtemp, readdir, rm, stat } from 'node:fs/promises'
+import { copyFile, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Logger } from '../core/logger.ts'
@@ -71,13 +71,21 @@ async function snapshot(workDir: string): Promise<string | undefined> {
   const folder = await mkdtemp(join(tmpdir(), 'duolog-index-'))
   try {
     const index = join(folder, 'index')
-    await copyFile(resolve(workDir, found.trim()), index).catch(() => undefined)
+    await copyIndex(resolve(workDir, found.trim()), index)
     const env = { GIT_INDEX_FILE: index }
     const added = await git(workDir, ['add', '-A', '--', '.', ':(exclude).duolog'], env)
     return added === undefined ? undefined : (await git(workDir, ['write-tree'], env))?.trim()
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
+}
+
+/** With its time: git compares contents where a file is not older than the index. */
+async function copyIndex(from: string, to: string): Promise<void> {
+  const found = await stat(from).catch(() => undefined)
+  if (found === undefined) return
+  await copyFile(from, to)
+  await utimes(to, found.atime, found.mtime)
 }
 
 async function hasFilters(workDir: string): Promise<boolean> {

@@ -41,7 +41,7 @@ const answerSchema = z.object({
 
 /** Runs commands in the work directory, and the functions given here by the name a gate calls them. */
 export function gateRunner(options: { readonly functions?: Readonly<Record<string, GateFunction>> } = {}): GateRunner {
-  return (gate, context) => {
+  return async (gate, context) => {
     if (gate.command !== undefined) return commandGate(gate, context)
     const judge = options.functions?.[gate.function ?? '']
     if (judge === undefined) throw noFunction(gate)

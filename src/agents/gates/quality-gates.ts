@@ -58,7 +58,7 @@ export class QualityGateProcessor {
     this.#store = store
     this.#sessions = new SessionLog(sessionStore(store), clock)
     const runGate = options.gates ?? gateRunner({ functions })
-    const runner = { sessions: this.#sessions, owner: this.owner, executors: {}, runGate, logger, clock }
+    const runner = { store, sessions: this.#sessions, owner: this.owner, executors: {}, runGate, logger, clock }
     this.#runner = new CallRunner(runner)
     const limits = { ...(concurrency !== undefined && { concurrency }), ...(group !== undefined && { group }) }
     this.#service = new AgentService({ role: 'gate', store, runner: this.#runner, logger, ...limits })

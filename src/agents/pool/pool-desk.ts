@@ -16,10 +16,12 @@ import type { Reservation } from './pool-decider.ts'
  */
 
 export class PoolDesk {
+  readonly #store: EventStore
   readonly #sessions: SessionLog
   readonly #pools = new Map<string, BudgetPool>()
 
-  constructor(sessions: SessionLog) {
+  constructor(store: EventStore, sessions: SessionLog) {
+    this.#store = store
     this.#sessions = sessions
   }
 
@@ -45,7 +47,7 @@ export class PoolDesk {
 
   #poolOf({ settings: { budget } }: SessionState): BudgetPool | undefined {
     if (budget?.pool === undefined) return undefined
-    const pool = this.#pools.get(budget.pool) ?? new BudgetPool(this.#sessions.store as EventStore, budget.pool)
+    const pool = this.#pools.get(budget.pool) ?? new BudgetPool(this.#store, budget.pool)
     this.#pools.set(budget.pool, pool)
     return pool
   }

@@ -187,7 +187,8 @@ function optional<T extends object>(fields: T): { [Name in keyof T]?: NonNullabl
 
 function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTotals {
   const items = [...state.workItems.values()]
-  const made = (role: CallState['role']) => calls.filter((call) => call.role === role && call.epoch > 0).length
+  const made = (role: CallState['role']) =>
+    calls.filter((call) => call.role === role && call.epoch > 0 && !call.unbegun).length
   return {
     workItems: items.length,
     accepted: items.filter((item) => item.status === 'accepted').length,

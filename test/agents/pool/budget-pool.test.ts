@@ -1,0 +1,119 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { AgentExecutor } from '../../../src/agents/executor.ts'
+import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinator.ts'
+import { BudgetPool } from '../../../src/agents/pool/budget-pool.ts'
+import { settleOrphans } from '../../../src/agents/pool/pool-desk.ts'
+import { sessionStore } from '../../../src/agents/session/session-events.ts'
+import { EMPTY_TALLY } from '../../../src/agents/session/tally.ts'
+import { SessionLog } from '../../../src/agents/session-log.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
+import { openMemoryStore } from '../../../src/store/memory/memory-store.ts'
+import { openEventStore } from '../../../src/store/open-event-store.ts'
+import { approval, planOf } from '../session/play.ts'
+
+const perCallUsd = { plan: 1, work: 1, review: 1 }
+const closing: (() => Promise<unknown>)[] = []
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close()
+})
+
+async function fileStore(): Promise<EventStore> {
+  const folder = await mkdtemp(join(tmpdir(), 'duolog-pool-'))
+  closing.push(() => rm(folder, { recursive: true, force: true }))
+  return openEventStore(`file:${join(folder, 'log.db')}`)
+}
+
+async function opened(open: () => Promise<EventStore>): Promise<EventStore> {
+  const store = await open()
+  closing.push(() => store.close())
+  return store
+}
+
+const executor: AgentExecutor = {
+  execute: async ({ purpose }) => {
+    if (purpose === 'work') return { output: 'done', costUsd: 0.9 }
+    return { output: '', structured: purpose === 'plan' ? planOf({ a: {} }) : approval, costUsd: 0.9 }
+  },
+}
+
+function coordinator(store: EventStore): KafkaAgentCoordinator {
+  const made = new KafkaAgentCoordinator({ store, executor, workDirChanges: false })
+  closing.push(() => made.close())
+  return made
+}
+
+const held = { ...EMPTY_TALLY, calls: 1, reservedMicroUsd: 1e6 }
+const reservation = (key: string) => ({ key, sessionId: key, callId: 'c', owner: 'o', held })
+
+describe.each([
+  ['memory', async () => openMemoryStore()],
+  ['file', fileStore],
+] as const)('a budget pool (%s)', (_name, open) => {
+  it('holds for 50 who ask at once what fits, and no more', async () => {
+    const store = await opened(open)
+    await new BudgetPool(store, 'p').create({ maxUsd: 20 })
+    const asks = Array.from({ length: 50 }, (_, i) => new BudgetPool(store, 'p').reserve(reservation(`k${i}`)))
+    const refused = (await Promise.all(asks)).filter((misfit) => misfit !== undefined)
+    expect(refused).toHaveLength(30)
+    expect(refused[0]).toMatchObject({ scope: 'pool', limit: 'usd', max: 20, needed: 1 })
+    expect(await new BudgetPool(store, 'p').show()).toMatchObject({ usd: 0, reservedUsd: 20, calls: 20 })
+  })
+
+  it('lets a session wait when it is empty; filled, the session goes on', async () => {
+    const store = await opened(open)
+    const pool = new BudgetPool(store, 'p')
+    await pool.create({ maxUsd: 1.5 })
+    const waiting = await coordinator(store).run('x', {
+      sessionId: 's',
+      settings: { budget: { pool: 'p', perCallUsd } },
+    })
+    expect(waiting).toMatchObject({ status: 'waiting', totals: { managerCalls: 1, workerCalls: 0 } })
+    expect(waiting.budget?.exceeded).toMatchObject({ scope: 'pool', limit: 'usd', purpose: 'work' })
+    expect((await coordinator(store).resume('s')).status).toBe('waiting')
+    await pool.raise({ maxUsd: 10 })
+    expect(await coordinator(store).resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+    expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
+  })
+})
+
+describe('a budget pool', () => {
+  it('holds and settles each call once, however often it is told', async () => {
+    const pool = new BudgetPool(await opened(async () => openMemoryStore()), 'p')
+    await pool.create({ maxCalls: 1 })
+    expect(await pool.reserve(reservation('k'))).toBeUndefined()
+    expect(await pool.reserve(reservation('k'))).toBeUndefined()
+    await pool.settle('k', { ...EMPTY_TALLY, calls: 1, microUsd: 300_000 })
+    await pool.settle('k', { ...EMPTY_TALLY, calls: 1, microUsd: 300_000 })
+    expect(await pool.show()).toMatchObject({ usd: 0.3, reservedUsd: 0, calls: 1 })
+    expect(await pool.reserve(reservation('other'))).toMatchObject({ limit: 'calls' })
+  })
+
+  it('gets back what a dead process held: counted as spent, since nobody knows better', async () => {
+    const store = await opened(async () => openMemoryStore())
+    const pool = new BudgetPool(store, 'p')
+    await pool.create({ maxUsd: 3 })
+    const sessions = new SessionLog(sessionStore(store))
+    const leader = coordinator(store)
+    const sessionId = await leader.create('x', { settings: { budget: { pool: 'p', perCallUsd } } })
+    const announcement = await store.presence.announce('dying')
+    const claim = await leader.claimCall(sessionId, 'plan:1', 'dying')
+    const key = `${sessionId}/plan:1/${claim?.epoch}`
+    await pool.reserve({ key, sessionId, callId: 'plan:1', owner: 'dying', held })
+    expect(await settleOrphans(sessions, pool)).toBe(0)
+    await announcement.withdraw()
+    expect(await settleOrphans(sessions, pool)).toBe(1)
+    expect(await pool.show()).toMatchObject({ usd: 1, reservedUsd: 0, held: [] })
+  })
+
+  it('must be there before a session names it, and is not made twice', async () => {
+    const store = await opened(async () => openMemoryStore())
+    const settings = { budget: { pool: 'ghost' } }
+    await expect(coordinator(store).run('x', { settings })).rejects.toThrow('duolog budget pool create ghost')
+    await new BudgetPool(store, 'p').create({ maxUsd: 1 })
+    await expect(new BudgetPool(store, 'p').create({ maxUsd: 2 })).rejects.toThrow('exists with other limits')
+    await expect(new BudgetPool(store, 'q').create({})).rejects.toThrow('at least one of')
+  })
+})
