@@ -102,18 +102,24 @@ async function* followRestored(
   from: readonly PartitionPosition[],
   options: FollowPartitionsOptions = {},
 ): AsyncGenerator<PartitionBatch> {
-  const { unreadable } = options
   for await (const { messages, position } of store.followPartitions(from, options)) {
     const whole: Message[] = []
-    for (const message of messages) {
-      try {
-        whole.push(await restore(message, blobs))
-      } catch (error) {
-        if (unreadable === undefined || !isForGood(error)) throw error
-        unreadable(error, message)
-      }
-    }
+    for (const message of messages) whole.push(...(await restoredOrTold(message, blobs, options.unreadable)))
     yield { messages: whole, position }
+  }
+}
+
+async function restoredOrTold(
+  message: Message,
+  blobs: BlobStore,
+  unreadable: FollowPartitionsOptions['unreadable'],
+): Promise<readonly Message[]> {
+  try {
+    return [await restore(message, blobs)]
+  } catch (error) {
+    if (unreadable === undefined || !isForGood(error)) throw error
+    unreadable(error, message)
+    return []
   }
 }
 

@@ -18,9 +18,9 @@ import type {
   SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
+import { fileBlobs } from '../file-blobs.ts'
 import { foldFromSnapshot } from '../fold-from-snapshot.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
-import { fileBlobs } from '../file-blobs.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'

@@ -13,7 +13,7 @@ describe('N1 killed around a snapshot', () => {
   it.each(['store.snapshot.saving', 'store.snapshot.saved'])(
     'at %s: every fact is there, and the fold is right',
     async (dieAt) => {
-      const child = startChild('./snapshot-program.ts', { path: log.path, dieAt })
+      const child = startChild('./snapshot-main.ts', { path: log.path, dieAt })
       expect((await child.ended).signal).toBe('SIGKILL')
       const acknowledged = child.lines.length
       expect(acknowledged).toBeGreaterThanOrEqual(9)
