@@ -1,6 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { type NativeCluster, startNativeCluster } from '../support/broker-cluster.ts'
 import { check, type Evidence } from './check.ts'
 import { type FaultLog, Faults } from './faults.ts'
@@ -21,6 +22,8 @@ export interface CampaignOptions {
   readonly totalMs: number
   readonly brokers: number
   readonly openNetwork: OpenNetwork
+  /** Default: kafkajs. */
+  readonly driver?: KafkaDriverName
   readonly kinds?: readonly FaultKind[]
   readonly brief?: boolean
   readonly writers?: number
@@ -81,7 +84,7 @@ async function campaignOn(cluster: NativeCluster, schedule: Schedule, run: Run):
 }
 
 function planWriters(cluster: NativeCluster, run: Run): readonly WriterProcess[] {
-  const { seed, writers = 4, streams = 60, partitions = 3, perSecond = 200 } = run
+  const { seed, driver = 'kafkajs', writers = 4, streams = 60, partitions = 3, perSecond = 200 } = run
   const names = Array.from({ length: streams }, (_, index) => `session-${index}`)
   return Array.from({ length: writers }, (_, index) => {
     const brokers = index === 0 ? cluster.proxiedAddress : cluster.address
@@ -89,6 +92,7 @@ function planWriters(cluster: NativeCluster, run: Run): readonly WriterProcess[]
       folder: run.folder,
       brokers,
       prefix: PREFIX,
+      driver,
       name: `w${index}`,
       seed,
       streams: names,

@@ -1,6 +1,6 @@
 /*
  * npm run chaos:kafka -- [--minutes 10] [--seed S] [--brokers 1|3] [--only broker,cut,latency,half-open,reset,zombie]
- *                        [--proxy toxiproxy|small] [--streams 60] [--partitions 3] [--rate 200] [--keep] [--json]
+ *                        [--driver kafkajs|platformatic] [--proxy toxiproxy|small] [--streams 60] [--partitions 3] [--rate 200] [--keep] [--json]
  *
  * Four processes append to shared streams while writers are killed every two seconds, brokers die, the network of one
  * of them breaks, and one is frozen for longer than its transaction may last. Then Java's console consumer reads the
@@ -8,6 +8,7 @@
  * last line of stdout is the report as JSON. Exit code 1: a promise is broken; 2: wrong usage, or no such campaign here.
  */
 import { parseArgs } from 'node:util'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { runCampaign } from './campaign.ts'
 import { explain } from './report.ts'
 import { FAULT_KINDS, type FaultKind } from './schedule.ts'
@@ -19,6 +20,7 @@ function readOptions() {
       seed: { type: 'string', default: Date.now().toString(36) },
       brokers: { type: 'string', default: '1' },
       only: { type: 'string', default: FAULT_KINDS.join() },
+      driver: { type: 'string', default: 'kafkajs' },
       proxy: { type: 'string', default: 'toxiproxy' },
       streams: { type: 'string', default: '60' },
       partitions: { type: 'string', default: '3' },
@@ -35,6 +37,7 @@ function readOptions() {
     partitions: number('partitions', values.partitions),
     perSecond: number('rate', values.rate),
     kinds: values.only.split(',').map(kindOf),
+    driver: driverOf(values.driver),
     brief: false,
   }
 }
@@ -42,6 +45,11 @@ function readOptions() {
 function number(name: string, text: string): number {
   if (/^\d{1,5}(\.\d{1,3})?$/.test(text) && Number(text) > 0) return Number(text)
   throw new Error(`--${name}: must be a number above 0, not ${text}`)
+}
+
+function driverOf(text: string): KafkaDriverName {
+  if (text === 'kafkajs' || text === 'platformatic') return text
+  throw new Error(`--driver: must be kafkajs or platformatic, not ${text}`)
 }
 
 function kindOf(text: string): FaultKind {

@@ -12,6 +12,7 @@ export const STALL_GOAL_MS = 1000
 export interface Report {
   readonly seed: string
   readonly brokers: number
+  readonly driver: string
   readonly seconds: number
   readonly counts: Counts
   readonly kills: number
@@ -53,6 +54,7 @@ export function reportOf({ run, log, writers, evidence, counts, violations }: Re
   return {
     seed: run.seed,
     brokers: run.brokers,
+    driver: run.driver ?? 'kafkajs',
     seconds: Math.round(run.totalMs / 1000),
     counts,
     kills: log.kills.length,
@@ -90,7 +92,7 @@ export function explain(report: Report): string {
   const done = FAULT_KINDS.map((kind) => `${kind} ${faults[kind]}`).join(', ')
   const longestBy = FAULT_KINDS.map((kind) => `${kind} ${stalls.byFault[kind]}`).join(', ')
   return [
-    `chaos on Kafka: ${report.brokers} broker(s), ${report.seconds} s, seed ${report.seed}`,
+    `chaos on Kafka: ${report.brokers} broker(s), ${report.driver}, ${report.seconds} s, seed ${report.seed}`,
     `faults: ${report.kills} writers killed, ${done}`,
     `asked ${counts.asked}, acknowledged ${counts.acknowledged}, found ${counts.found}, refused ${counts.refused}, unanswered ${counts.unanswered}`,
     `lost ${counts.lost}, repeated ${counts.repeated}, refused but found ${counts.refusedButFound}`,

@@ -112,7 +112,7 @@ function answerOf(error: unknown) {
 }
 
 async function openPatiently(task: WriterTask): Promise<EventStore> {
-  const connection = { brokers: task.brokers.split(','), prefix: task.prefix, clientId: task.name }
+  const connection = { brokers: task.brokers.split(','), prefix: task.prefix, clientId: task.name, driver: task.driver }
   for (;;) {
     try {
       return await openKafkaStore(connection, { topics: { 'session.events': { partitions: task.partitions } } })
@@ -128,10 +128,12 @@ async function main(task: WriterTask): Promise<void> {
   const journal = new Journal(task.journal)
   const writer = new Writer(task, store, journal)
   process.once('SIGTERM', () => writer.end())
+  process.stdin.once('end', () => process.exit(1)).resume()
   process.stdout.write('ready\n')
   await writer.run()
   await store.close()
   journal.close()
+  process.stdin.destroy()
 }
 
 await main(JSON.parse(process.argv[2] ?? ''))

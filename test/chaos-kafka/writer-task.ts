@@ -1,7 +1,10 @@
 /** What a writer's process is told to do. */
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
+
 export interface WriterTask {
   readonly brokers: string
   readonly prefix: string
+  readonly driver: KafkaDriverName
   /** The process's name and its how manieth life. */
   readonly name: string
   readonly life: number

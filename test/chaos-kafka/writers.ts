@@ -51,11 +51,12 @@ export class WriterProcess {
   /** Resolves with its first word: it has opened the log. */
   start(): Promise<void> {
     const { folder, ...plan } = this.#plan
-    const former = this.#life === 0 ? {} : { predecessor: this.#file(this.#life) }
+    const predecessor = this.#lastWritten()
+    const former = predecessor === undefined ? {} : { predecessor }
     this.#life++
     const task: WriterTask = { ...plan, ...former, life: this.#life, journal: this.#file(this.#life) }
     const child = spawn(process.execPath, [program, JSON.stringify(task)], {
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'], // the end of its stdin, our death too, ends it
       env: { ...process.env, NODE_COMPILE_CACHE: join(folder, 'compile-cache'), NODE_NO_WARNINGS: '1' },
     })
     this.#child = child
@@ -94,6 +95,12 @@ export class WriterProcess {
   /** Of all its lives, in a row. */
   readJournals(): readonly Line[] {
     return Array.from({ length: this.#life }, (_, index) => readJournal(this.#file(index + 1))).flat()
+  }
+
+  /** A life's first lines take over what is open; one that was killed before took over nothing. */
+  #lastWritten(): string | undefined {
+    const files = Array.from({ length: this.#life }, (_, index) => this.#file(index + 1))
+    return files.findLast((file) => readJournal(file).length > 0)
   }
 
   #file(life: number): string {
