@@ -17,6 +17,3 @@ export const approvalsSchema = z.strictObject({
   /** What happens then. `escalate`: the request is marked as such and waits on, without limit. */
   onTimeout: z.enum(['deny', 'approve', 'escalate']).default('deny'),
 })
-
-/** What of a session a person approves, as recorded with it. */
-export type ApprovalSettings = z.infer<typeof approvalsSchema>

@@ -66,15 +66,16 @@ describe.each([
     const store = await opened(open)
     const pool = new BudgetPool(store, 'p')
     await pool.create({ maxUsd: 1.5 })
-    const waiting = await coordinator(store).run('x', {
+    const runner = coordinator(store)
+    const waiting = await runner.run('x', {
       sessionId: 's',
       settings: { budget: { pool: 'p', perCallUsd } },
     })
     expect(waiting).toMatchObject({ status: 'waiting', totals: { managerCalls: 1, workerCalls: 0 } })
     expect(waiting.budget?.exceeded).toMatchObject({ scope: 'pool', limit: 'usd', purpose: 'work' })
-    expect((await coordinator(store).resume('s')).status).toBe('waiting')
+    expect((await runner.resume('s')).status).toBe('waiting')
     await pool.raise({ maxUsd: 10 })
-    expect(await coordinator(store).resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+    expect(await runner.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
     expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
   })
 })
