@@ -103,7 +103,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       carry: (timer) => this.#carry(timer),
       onError,
       maxReadBack: options.timerReadBack ?? DEFAULT_READ_BACK,
-      markEvery: Math.min(MARK_EVERY, options.timerReadBack ?? MARK_EVERY),
+      markEvery: Math.min(MARK_EVERY, Math.ceil((options.timerReadBack ?? DEFAULT_READ_BACK) / 4)),
     })
     this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
     this.ended = Promise.all([this.#consumer.ended, this.#timers.ended]).then(() => {})

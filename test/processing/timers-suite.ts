@@ -71,6 +71,11 @@ export function timersSuite(log: LogKind): void {
       const first = start({ timerReadBack: 40 })
       await ask('pending', 60_000)
       for (let n = 0; n < 60; n++) await ask('busy', 50_000 + n)
+      // In every partition enough for its mark to move, and too little for the timer to be carried.
+      const noise = Array.from({ length: 120 }, (_, n) =>
+        store.appendToStream(`noise-${n}`, [{ type: 'Answered', data: { id: 'nobody' } }]),
+      )
+      await Promise.all(noise)
       await answer('busy')
       await until(async () => (await first.load('pending')).timers.due === 'pending')
       await until(async () => (await first.load('busy')).timers.due === 'cancelled')
