@@ -167,7 +167,7 @@ export class SimulatedBroker {
     if (current?.state === 'aborted' || current === undefined) throw FENCED()
     if (current.state === 'open') {
       current.state = 'committing'
-      this.#network.time.after(this.#network.random() * 15, () => this.#finish(current, 'committed'))
+      this.#network.time.after(this.#network.random() * 40, () => this.#finish(current, 'committed'))
     }
     return true
   }

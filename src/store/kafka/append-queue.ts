@@ -18,6 +18,8 @@ export interface Waiting {
   /** When, by `performance.now()`, it has waited too long to be begun. */
   readonly deadlineMs: number
   readonly bytes: number
+  /** Counts the appends of this queue. */
+  readonly order: number
   resolve(appended: Appended): void
   reject(error: unknown): void
 }
@@ -37,6 +39,7 @@ export class AppendQueue {
   #waiting: Waiting[] = []
   #line: Waiting[] = []
   #bytes = 0
+  #order = 0
   #timer: ReturnType<typeof setTimeout> | undefined
   #timerAtMs = Number.POSITIVE_INFINITY
   #trouble: unknown
@@ -49,6 +52,11 @@ export class AppendQueue {
     return this.#waiting.length
   }
 
+  /** The order of the latest append. */
+  get latest(): number {
+    return this.#order
+  }
+
   add(append: PreparedAppend): Promise<Appended> {
     const { timeoutMs = APPEND_TIMEOUT_MS, signal } = append.patience
     if (signal?.aborted) return Promise.reject(appendAborted(append.stream))
@@ -57,6 +65,7 @@ export class AppendQueue {
         append,
         deadlineMs: performance.now() + timeoutMs,
         bytes: sizeOf(append),
+        order: ++this.#order,
         resolve: (appended) => {
           signal?.removeEventListener('abort', onAbort)
           resolve(appended)

@@ -25,6 +25,8 @@ import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
  *    picture caught up with the log after the question was asked.
  * W4 Whatever ends a transaction other than a commit ends the ownership. Its appends are answered by what the log says
  *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
+ * W5 An append that can be recognised (by its key or its ids) is refused only by an owner that proved itself after it was
+ *    asked: else a former attempt of it, by a process that died, could still be on its way, and come true after the no.
  */
 
 const FIRST_PAUSE_MS = 50
@@ -59,6 +61,10 @@ export class PartitionWriter {
   #closing = false
   /** After a batch was refused as a whole: how many appends to send one by one, to find out whose fault it was. */
   #singly = 0
+  /** The latest append that was asked before the last takeover (W5). */
+  #provenUpTo = 0
+  /** The takeover to come is one to prove ourselves: nobody fenced us, so no manners are needed. */
+  #proving = false
 
   constructor(options: PartitionWriterOptions) {
     this.#options = options
@@ -102,7 +108,7 @@ export class PartitionWriter {
       batch.map(({ append }) => append),
       this.#options,
     )
-    if (writesNothing(plan)) await this.#answerUnwritten(batch)
+    if (writesNothing(plan)) await this.#answerUnwritten(batch, plan)
     else await this.#write(batch, plan)
   }
 
@@ -113,21 +119,25 @@ export class PartitionWriter {
       this.#settleWithoutWriting()
       if (this.#queue.length === 0) return
     }
-    await this.#contention.beforeTakeOver()
+    if (!this.#proving) await this.#contention.beforeTakeOver()
+    const asked = this.#queue.latest
     await writer.init()
     reach('kafka.writer.taken-over')
     await log.catchUpToEnd()
     reach('kafka.writer.caught-up')
     this.#owner = true
+    this.#proving = false
+    this.#provenUpTo = asked
     this.#contention.tookOver()
   }
 
-  /** A repeat and a refusal need no ownership: both are true of the log as it was after the call. */
+  /** A repeat needs no ownership, nor does a refusal of what was asked once: both are true of the log after the call. */
   #settleWithoutWriting(): void {
     this.#queue.settle((waiting) => {
       const { append } = waiting
       const judgement = judgeAppend(append, this.#options.facts(append.stream))
       if (judgement.kind === 'repeat') waiting.resolve(judgement.appended)
+      if (judgement.kind === 'refused' && isRecognisable(append)) return false
       if (judgement.kind === 'refused') waiting.reject(judgement.error)
       return judgement.kind !== 'write'
     })
@@ -144,8 +154,15 @@ export class PartitionWriter {
   }
 
   /** Nothing will prove the ownership here, so the picture is refreshed before anybody is answered from it. */
-  async #answerUnwritten(batch: readonly Waiting[]): Promise<void> {
+  async #answerUnwritten(batch: readonly Waiting[], judged: BatchPlan): Promise<void> {
     const appends = batch.map(({ append }) => append)
+    const refused = batch.filter((_, index) => judged.planned[index]?.judgement.kind === 'refused')
+    if (refused.some(({ append, order }) => order > this.#provenUpTo && isRecognisable(append))) {
+      this.#queue.putBack(batch)
+      this.#owner = false
+      this.#proving = true
+      return
+    }
     try {
       await this.#options.log.catchUp()
     } catch (error) {
@@ -203,6 +220,7 @@ export class PartitionWriter {
   }
 
   #lose(error: unknown): void {
+    this.#proving = false
     const { logger, partition } = this.#options
     this.#owner = false
     this.#queue.blame(error)
@@ -241,6 +259,10 @@ export class PartitionWriter {
 /** Who was just answered may append again at once: those appends share the next transaction. */
 function turn(): Promise<void> {
   return new Promise((resolve) => void setImmediate(resolve))
+}
+
+function isRecognisable({ idempotencyKey, givenEventIds }: PreparedAppend): boolean {
+  return idempotencyKey !== undefined || givenEventIds > 0
 }
 
 function answerAll(batch: readonly Waiting[], { planned }: BatchPlan): void {
