@@ -63,16 +63,7 @@ export class PlatformaticCluster implements RequestCluster {
   }
 
   async refreshMetadata(): Promise<void> {
-    const failures: unknown[] = []
-    for (const address of this.#addresses()) {
-      try {
-        return await this.#learnFrom(this.#at(address))
-      } catch (error) {
-        if (error instanceof KafkaError && error.code !== 'UNAVAILABLE') throw error
-        failures.push(error)
-      }
-    }
-    throw failures[0] ?? unavailable('No broker is known.')
+    await this.#askAny((broker) => this.#learnFrom(broker))
   }
 
   async addMultipleTargetTopics(topics: readonly string[]): Promise<void> {
@@ -110,16 +101,21 @@ export class PlatformaticCluster implements RequestCluster {
   }
 
   async findGroupCoordinator(wanted: { groupId: string; coordinatorType: 0 | 1 }): Promise<PlatformaticBroker> {
-    const failures: unknown[] = []
+    return this.#at(await this.#askAny((broker) => broker.findCoordinator(wanted)))
+  }
+
+  /** One broker after the other, until one answers; what it refuses the others would refuse, too. */
+  async #askAny<T>(ask: (broker: PlatformaticBroker) => Promise<T>): Promise<T> {
+    let failure = unavailable('No broker is known.')
     for (const address of this.#addresses()) {
       try {
-        return this.#at(await this.#at(address).findCoordinator(wanted))
+        return await ask(this.#at(address))
       } catch (error) {
-        if (error instanceof KafkaError && error.type !== undefined) throw error
-        failures.push(error)
+        failure = this.#toKafkaError(error, address)
+        if (failure.code !== 'UNAVAILABLE') break
       }
     }
-    throw failures[0] ?? unavailable('No broker is known.')
+    throw failure
   }
 
   /** Living brokers first: those the configuration names may be gone for long. */
