@@ -79,7 +79,7 @@ export async function sendPlain(
   topic: string,
   messages: readonly {
     partition?: number
-    key: string | null
+    key: string | Buffer | null
     value: string | null
     headers?: Record<string, string>
   }[],

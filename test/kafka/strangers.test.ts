@@ -15,6 +15,8 @@ function envelope(sequence: string): Record<string, string> {
 
 const STRANGERS = [
   { reason: 'it has no key', key: null, value: '{}' },
+  { reason: 'its key is empty', key: '', value: '{}', headers: envelope('1') },
+  { reason: 'its key is not UTF-8', key: Buffer.from([0xc3, 0x28]), value: '{}', headers: envelope('1') },
   { reason: 'its value is null', key: STREAM, value: null, headers: envelope('2') },
   { reason: 'it has no header ce_id', key: STREAM, value: '{}' },
   { reason: 'its value is not JSON', key: STREAM, value: '{"half":', headers: envelope('2') },
@@ -93,5 +95,22 @@ describeKafka('records by strangers in the event topic', () => {
     const later = await open()
     expect(await later.appendToStream(STREAM, [{ type: 'Mine', data: 3 }])).toMatchObject({ currentStreamVersion: 3 })
     await later.close()
+  })
+
+  it('P3 in a partition their key does not belong to are skipped, and their stream is whole', async () => {
+    const own = uniquePrefix('misplaced')
+    const six = await openKafkaStore({ brokers, prefix: own }, { logger })
+    await six.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
+    const [first] = await readAll(six)
+    const partition = ((first?.partition ?? 0) + 1) % 6
+    reports.length = 0
+    const forged = { partition, key: STREAM, value: '{}', headers: envelope('2') }
+    await sendPlain(plainClient(kafkaBrokers), `${own}session.events`, [forged, { ...forged, headers: envelope('1') }])
+    const streams: string[] = []
+    for await (const { stream, currentStreamVersion } of six.listStreams())
+      streams.push(`${stream} ${currentStreamVersion}`)
+    expect(streams).toEqual([`${STREAM} 1`])
+    expect(new Set(reports)).toEqual(new Set(['its key belongs to another partition']))
+    await six.close()
   })
 })

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import type { RecordedMessage } from '../../core/event.ts'
 import type { DriverRecord, FetchedRecord } from '../../kafka/driver.ts'
 import { flawOfKey, flawOfName } from '../check-arguments.ts'
@@ -142,6 +143,9 @@ export function decodeRecord(
 ): Decoded {
   const { key, value } = record
   if (key === null) return { stranger: 'it has no key' }
+  if (key.length === 0) return { stranger: 'its key is empty' }
+  // As text two such keys could be one, and one of them a stream's name.
+  if (!isUtf8(key)) return { stranger: 'its key is not UTF-8' }
   if (value === null) return { stranger: 'its value is null' }
   const eventId = header(record, 'ce_id')
   const type = header(record, 'ce_type')
