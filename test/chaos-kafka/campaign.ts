@@ -5,8 +5,9 @@ import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { type NativeCluster, startNativeCluster } from '../support/broker-cluster.ts'
 import { check, type Evidence } from './check.ts'
 import { type FaultLog, Faults } from './faults.ts'
-import { foundEvent, readWithJava } from './java-reader.ts'
+import { foundEvent } from './java-reader.ts'
 import type { OpenNetwork } from './network.ts'
+import { readWhole } from './read-whole.ts'
 import { type Report, reportOf } from './report.ts'
 import { type FaultKind, type Schedule, scheduleOf } from './schedule.ts'
 import { TASK_TOPIC } from './writer-task.ts'
@@ -127,7 +128,7 @@ async function judge(
   const { address, classPath } = cluster
   await cluster.complete()
   const quietMs = run.brief ? BRIEF_QUIET_MS : QUIET_MS
-  const read = (topic: string) => readWithJava({ address, classPath, topic: PREFIX + topic, quietMs })
+  const read = (topic: string) => readWhole({ address, classPath, topic: PREFIX + topic, quietMs })
   const [events, messages] = await Promise.all([read('session.events'), read(TASK_TOPIC)])
   const evidence: Evidence = {
     journals: writers.map((writer) => writer.readJournals()),

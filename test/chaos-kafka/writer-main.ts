@@ -38,7 +38,8 @@ class Writer {
     await this.#journal.write(...open.map((ask) => ({ ...ask, atMs: Date.now() })))
     const again = Promise.all(open.map((ask) => this.#append(ask)))
     await Promise.all([again, ...Array.from({ length: concurrency }, () => this.#work())])
-    if (finisher) await Promise.all(streams.map((stream) => this.#ask({ ...this.#plain(stream), events: 1 })))
+    if (finisher)
+      await Promise.all(streams.map((stream) => this.#ask({ ...this.#plain(stream), events: 1, message: true })))
   }
 
   async #work(): Promise<void> {
