@@ -29,7 +29,11 @@ export async function readRawKafka(brokers: readonly string[], prefix: string): 
   const of = (topic: string) => taken.filter((one) => one.topic === prefix + topic).map(({ message }) => message)
   return {
     events: of(eventTopic).map(eventOf),
-    tasks: taskTopics.flatMap((topic) => of(topic).map((message) => taskOf(message, topic))),
+    tasks: taskTopics.flatMap((topic) =>
+      of(topic)
+        .filter(isTask)
+        .map((message) => taskOf(message, topic)),
+    ),
   }
 }
 
@@ -81,6 +85,11 @@ function eventOf(message: KafkaMessage): RawEvent {
     data: JSON.parse(message.value?.toString() ?? 'null'),
     timestamp: headerOf(headers, 'ce_time'),
   }
+}
+
+/** What gates said travels on their topic, too. */
+function isTask({ headers = {} }: KafkaMessage): boolean {
+  return headerOf(headers, 'ce_type') === 'AgentTask'
 }
 
 function taskOf(message: KafkaMessage, topic: string): RawTask {
