@@ -67,6 +67,7 @@ export type {
   PartitionBatch,
   PartitionPosition,
   Presence,
+  ReadConsistency,
   ReadStreamOptions,
   SnapshotOptions,
   SnapshotStore,

@@ -16,6 +16,7 @@ export type DuologErrorCode =
   | 'LOG_FULL'
   | 'LOG_BUSY'
   | 'LOG_UNAVAILABLE'
+  | 'REPLICA_UNAVAILABLE'
   | 'TOPIC_MISSING'
   | 'TOPIC_UNSUITABLE'
   | 'BROKER_UNREACHABLE'

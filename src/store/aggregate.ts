@@ -15,12 +15,12 @@ export function aggregate<State, E extends AnyEvent>(
 async function fold<State, E extends AnyEvent>(
   store: Pick<EventStore, 'readStream'>,
   stream: string,
-  { evolve, initialState, from, stateBefore }: AggregateOptions<State, E>,
+  { evolve, initialState, from, stateBefore, consistency = 'linearizable' }: AggregateOptions<State, E>,
 ): Promise<Aggregated<State>> {
   if (from !== undefined) checkInteger('from.version', from.version, 0)
   let state = from === undefined ? initialState() : from.state
   let version = from?.version ?? 0
-  for await (const event of store.readStream(stream, { from: version + 1 })) {
+  for await (const event of store.readStream(stream, { from: version + 1, consistency })) {
     if (event.streamPosition === 1 && stateBefore !== undefined) {
       state = await stateBefore(event as unknown as RecordedEvent<E>)
     }

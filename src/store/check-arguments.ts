@@ -59,6 +59,9 @@ export function checkReadOptions(stream: unknown, options: ReadStreamOptions): v
   if (options.from !== undefined) checkInteger('from', options.from, 1)
   if (options.to !== undefined) checkInteger('to', options.to, 0)
   if (options.maxCount !== undefined) checkInteger('maxCount', options.maxCount, 0)
+  const { consistency } = options
+  if (consistency === undefined || consistency === 'linearizable' || consistency === 'eventual') return
+  throw invalidArgument(`consistency must be 'linearizable' or 'eventual', got ${describe(consistency)}.`)
 }
 
 export function checkConsumeOptions(options: ConsumeOptions<never>): void {

@@ -25,8 +25,8 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
   readonly eventTopic: string
 
   /**
-   * The events of one stream in order. A stream that does not exist is empty. Linearizable: sees every append
-   * acknowledged before the call, to anyone.
+   * The events of one stream in order. A stream that does not exist is empty. Linearizable unless the options say
+   * otherwise: sees every append acknowledged before the call, to anyone.
    */
   readStream<T extends E = E>(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent<T>>
 
@@ -101,7 +101,16 @@ export interface ReadStreamOptions {
   /** Last stream position to return. Default: the end at the time of the call. */
   readonly to?: number
   readonly maxCount?: number
+  /** Default `linearizable`. */
+  readonly consistency?: ReadConsistency
 }
+
+/**
+ * What a read may miss. `linearizable`: nothing that was acknowledged before the call. `eventual`: the newest events, for
+ * a moment (on Kafka it does not ask the broker, which saves a round trip); always a beginning of the stream without
+ * gaps. In memory and in a file both read all there is.
+ */
+export type ReadConsistency = 'linearizable' | 'eventual'
 
 /** Conditions of an append, and what travels with it in one transaction. */
 export interface AppendOptions {
@@ -146,6 +155,8 @@ export interface AggregateOptions<State, E extends AnyEvent>
   readonly stateBefore?: (first: RecordedEvent<E>) => Promise<State>
   /** Begin at the last snapshot of this kind, and leave a new one behind when it is time. Not used with `from`. Default: none. */
   readonly snapshot?: SnapshotOptions<State>
+  /** As for a read. Default `linearizable`. */
+  readonly consistency?: ReadConsistency
 }
 
 /**

@@ -54,11 +54,16 @@ async function openBacking(parsed: StoreUrl, options: StoreOptions): Promise<Eve
     }
     case 'kafka': {
       const { openKafkaStore } = await import('./kafka/kafka-store.ts')
-      const { eventTopic, leaseMs, ...connection } = parsed.parameters
+      const { eventTopic, leaseMs, replica, ...connection } = parsed.parameters
       const { brokers, username, password } = parsed
       return openKafkaStore(
         { brokers, ...connection, ...(username !== undefined && { username, password }) },
-        { ...(eventTopic && { eventTopic }), ...(leaseMs && { leaseMs }), ...options },
+        {
+          ...(eventTopic && { eventTopic }),
+          ...(leaseMs && { leaseMs }),
+          ...(replica && { replica: { directory: replica } }),
+          ...options,
+        },
       )
     }
   }

@@ -17,6 +17,11 @@ export interface StoreOptions {
   readonly maxQueuedAppends?: number
   /** How many bytes they may have together, about. Default 64 MiB. Kafka only. */
   readonly maxQueuedBytes?: number
+  /**
+   * A folder on a local disk for what this process knows of the log, so that a restart reads only what is new and memory
+   * does not grow with the log. A cache: it may be deleted at any time. Default: in memory. Kafka only.
+   */
+  readonly replica?: { readonly directory: string }
   readonly clock?: Clock
   readonly random?: RandomBytes
   readonly logger?: Logger

@@ -58,6 +58,8 @@ const PARAMETERS = {
     leaseMs: positive,
     /** The library that talks to the cluster. Default: kafkajs. */
     driver: oneOf('kafkajs', 'platformatic'),
+    /** A folder for the replica's files. Default: in memory. */
+    replica: text,
     /** `create` (default): missing topics are made; `require`: a missing topic is an error. */
     topics: oneOf('create', 'require'),
     /** Replicas of the topics it makes. Default: the broker's own. */

@@ -3,9 +3,9 @@ import { isDuologError } from '../../src/core/errors.ts'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { Appended } from '../../src/store/event-store.ts'
 import { CheckpointGuard } from '../../src/store/kafka/checkpoint-guard.ts'
+import { MemoryReplica } from '../../src/store/kafka/memory-replica.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
 import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
-import { MemoryReplica } from '../../src/store/kafka/partition-replica.ts'
 import { PartitionWriter } from '../../src/store/kafka/partition-writer.ts'
 import { type PreparedAppend, prepareAppend } from '../../src/store/prepare-append.ts'
 import { type Line, type Network, SimulatedBroker } from './simulated-broker.ts'
@@ -114,7 +114,7 @@ class World {
       reader: reader(),
       writer: this.#broker.openWriter(names.transactionalId(0), line),
       logger: silentLogger,
-      facts: (stream) => replica.facts(stream),
+      facts: (stream) => log.facts(stream),
       partitionOf: () => 0,
       guard: new CheckpointGuard(),
       limits: { maxAppends: 5, maxBytes: 100_000 },
@@ -167,7 +167,7 @@ class World {
     const floor = this.#floor.get(stream) ?? 0
     await log.catchUp()
     if (line.cut) return
-    const version = log.replica.facts(stream).currentVersion()
+    const version = log.facts(stream).currentVersion()
     assert.ok(version >= floor, `a read of ${stream} sees what was heard before: ${version} of ${floor}`)
     this.#atLeast(stream, version)
   }

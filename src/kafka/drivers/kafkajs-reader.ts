@@ -1,13 +1,15 @@
-import type { FetchedPartition, FetchedRecord, FetchOptions, FetchPosition, PartitionReader } from '../driver.ts'
+import type {
+  FetchedPartition,
+  FetchedRecord,
+  FetchOptions,
+  FetchPosition,
+  PartitionReader,
+  WatchedPartition,
+} from '../driver.ts'
 import { groupBy } from '../group-by.ts'
-import {
-  type LowBroker,
-  type LowCluster,
-  type LowFetchedMessage,
-  type LowFetchedPartition,
-  leaderOf,
-  toKafkaError,
-} from './kafkajs-internals.ts'
+import type { RecordBatch } from '../record-batches.ts'
+import { type FetchedBatches, fetchBatches } from './kafkajs-fetch.ts'
+import { type LowBroker, type LowCluster, leaderOf, toKafkaError } from './kafkajs-internals.ts'
 
 /*
  * Reading partitions from given offsets.
@@ -17,6 +19,7 @@ import {
  * D2 Markers and whole aborted batches move `nextOffset` though they give no record.
  */
 
+const UNCOMMITTED = 0
 const MAX_BYTES = 16 * 1024 * 1024
 const MAX_PARTITION_BYTES = 4 * 1024 * 1024
 
@@ -41,6 +44,23 @@ export class KafkajsReader implements PartitionReader {
     }
   }
 
+  async watch(position: FetchPosition, options: FetchOptions): Promise<WatchedPartition> {
+    try {
+      await this.#know([position])
+      const broker = await this.#cluster.findBroker({
+        nodeId: leaderOf(this.#cluster, position.topic, position.partition),
+      })
+      const [seen] = await fetchBatches(broker, { ...toRequest([position], options), isolationLevel: UNCOMMITTED })
+      if (seen === undefined) return { records: 0, nextOffset: position.offset, stableOffset: -1 }
+      const { nextOffset, stableOffset } = toFetched(seen, position.offset)
+      const records = seen.batches.reduce((sum, batch) => sum + batch.records.length, 0)
+      return { records, nextOffset, stableOffset }
+    } catch (error) {
+      this.#stale = true
+      throw toKafkaError(error)
+    }
+  }
+
   close(): Promise<void> {
     return this.#cluster.disconnect()
   }
@@ -58,11 +78,9 @@ export class KafkajsReader implements PartitionReader {
 
   async #fetchFrom(nodeId: string, positions: readonly FetchPosition[], options: FetchOptions) {
     const broker = await this.#cluster.findBroker({ nodeId })
-    const { responses } = await broker.fetch(toRequest(positions, options))
+    const fetched = await fetchBatches(broker, toRequest(positions, options))
     const asked = new Map(positions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    return responses.flatMap(({ topicName, partitions }) =>
-      partitions.map((fetched) => toFetched(topicName, fetched, asked.get(`${topicName}/${fetched.partition}`) ?? 0)),
-    )
+    return fetched.map((each) => toFetched(each, asked.get(`${each.topic}/${each.partition}`) ?? 0))
   }
 }
 
@@ -81,41 +99,34 @@ function toRequest(
   return { isolationLevel: 1, maxWaitTime: maxWaitMs, minBytes: 1, maxBytes: MAX_BYTES, topics }
 }
 
-function toFetched(topic: string, fetched: LowFetchedPartition, fromOffset: number): FetchedPartition {
-  const records: FetchedRecord[] = []
-  let nextOffset = fromOffset
-  for (const message of committedOnly(fetched)) {
-    // The first batch may begin before the offset that was asked for.
-    if (Number(message.offset) >= fromOffset) records.push(toRecord(message))
-  }
-  for (const { batchContext } of fetched.messages) {
-    nextOffset = Math.max(nextOffset, Number(batchContext.firstOffset) + batchContext.lastOffsetDelta + 1)
-  }
+function toFetched(fetched: FetchedBatches, fromOffset: number): FetchedPartition {
+  const { topic, partition, batches } = fetched
+  const committed = [...committedOnly(fetched)].flatMap(({ records }) => records)
   return {
     topic,
-    partition: fetched.partition,
+    partition,
     fromOffset,
-    records,
-    nextOffset,
-    stableOffset: Number(fetched.lastStableOffset),
-    highWatermark: Number(fetched.highWatermark),
+    // The first batch may begin before the offset that was asked for.
+    records: committed[0] !== undefined && committed[0].offset < fromOffset ? from(committed, fromOffset) : committed,
+    nextOffset: Math.max(fromOffset, (batches.at(-1)?.lastOffset ?? -1) + 1),
+    stableOffset: fetched.lastStableOffset,
+    highWatermark: fetched.highWatermark,
   }
 }
 
-/** An aborted transaction runs from its first offset to its marker; records of its producer in between are void. */
-function* committedOnly({ messages, abortedTransactions }: LowFetchedPartition): Generator<LowFetchedMessage> {
-  const aborted = [...(abortedTransactions ?? [])].sort((a, b) => Number(a.firstOffset) - Number(b.firstOffset))
-  const void_ = new Set<string>()
-  for (const message of messages) {
-    while (aborted[0] !== undefined && Number(aborted[0].firstOffset) <= Number(message.offset)) {
-      void_.add(aborted.shift()?.producerId ?? '')
+function from(records: readonly FetchedRecord[], offset: number): readonly FetchedRecord[] {
+  return records.filter((record) => record.offset >= offset)
+}
+
+/** An aborted transaction runs from its first offset to its marker; batches of its producer in between are void. */
+function* committedOnly({ batches, abortedTransactions }: FetchedBatches): Generator<RecordBatch> {
+  const aborted = [...abortedTransactions].sort((a, b) => a.firstOffset - b.firstOffset)
+  const voided = new Set<bigint>()
+  for (const batch of batches) {
+    while (aborted[0] !== undefined && aborted[0].firstOffset <= batch.lastOffset) {
+      voided.add(aborted.shift()?.producerId ?? -1n)
     }
-    const { producerId, inTransaction } = message.batchContext
-    if (message.isControlRecord) void_.delete(producerId)
-    else if (!inTransaction || !void_.has(producerId)) yield message
+    if (batch.control) voided.delete(batch.producerId)
+    else if (!batch.transactional || !voided.has(batch.producerId)) yield batch
   }
-}
-
-function toRecord({ offset, timestamp, key, value, headers }: LowFetchedMessage): FetchedRecord {
-  return { offset: Number(offset), timestampMs: Number(timestamp), key, value, headers }
 }

@@ -2,8 +2,9 @@ import type { Logger } from '../../core/logger.ts'
 import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
 import type { QueueLimits } from './append-queue.ts'
 import type { CheckpointGuard } from './checkpoint-guard.ts'
+import { MemoryReplica } from './memory-replica.ts'
 import { PartitionLog } from './partition-log.ts'
-import { MemoryReplica } from './partition-replica.ts'
+import type { PartitionReplica } from './partition-replica.ts'
 import { PartitionWriter } from './partition-writer.ts'
 import type { StoreTopics } from './store-topics.ts'
 
@@ -14,6 +15,8 @@ export interface EventPartitionsOptions {
   readonly topics: StoreTopics
   readonly logger: Logger
   readonly onEvents: (stream: string, version: number) => void
+  /** Default: in memory. */
+  readonly openReplica?: ((partition: number) => PartitionReplica) | undefined
   readonly guard: CheckpointGuard
   readonly limits: QueueLimits
 }
@@ -51,21 +54,21 @@ export class EventPartitions {
   async close(): Promise<void> {
     await Promise.all([...this.#writers.values()].map((writer) => writer.close()))
     await this.#reader.close()
+    for (const log of this.#logs.values()) log.close()
   }
 
   #openLog(partition: number): PartitionLog {
-    const { topics, logger, onEvents } = this.#options
-    const replica = new MemoryReplica()
+    const { topics, logger, onEvents, openReplica = () => new MemoryReplica() } = this.#options
     return new PartitionLog({
       topic: topics.names.eventTopic,
       logicalTopic: topics.eventTopic,
       partition,
       partitionCount: topics.eventPartitions.length,
       reader: this.#reader,
-      replica,
+      replica: openReplica(partition),
       logger,
       onEvents: (streams) => {
-        for (const stream of streams) onEvents(stream, replica.facts(stream).currentVersion())
+        for (const [stream, version] of streams) onEvents(stream, version)
       },
     })
   }
@@ -84,7 +87,7 @@ export class EventPartitions {
         transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
       }),
       logger,
-      facts: (stream) => log.replica.facts(stream),
+      facts: (stream) => log.facts(stream),
       partitionOf: (topic, key) => topics.partitionOf(topic, key),
       guard,
       limits,

@@ -1,10 +1,11 @@
 import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
 import { pause, WakeUps } from '../wake-ups.ts'
-import type { PartitionLog } from './partition-log.ts'
+import { isOutOfRange, type PartitionLog } from './partition-log.ts'
 
 /*
- * Keeps the replicas of some partitions up to date without being asked, for whoever waits for a version. One long poll
- * for all of them, on connections of its own; silent while nobody waits.
+ * Keeps the replicas of some partitions up to date without being asked, for whoever waits for a version, and for those
+ * who read without asking the broker. One long poll for all of them, on connections of its own; silent while nobody
+ * needs it.
  */
 
 const POLL_MS = 200
@@ -15,6 +16,7 @@ export class EventTail {
   readonly #topic: string
   readonly #log: (partition: number) => PartitionLog
   readonly #followers = new Map<number, number>()
+  readonly #kept = new Set<number>()
   readonly #changed = new WakeUps()
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
@@ -26,9 +28,7 @@ export class EventTail {
   }
 
   async during<T>(partition: number, wait: () => Promise<T>): Promise<T> {
-    this.#followers.set(partition, (this.#followers.get(partition) ?? 0) + 1)
-    this.#running ??= this.#run()
-    this.#changed.wakeAll()
+    this.#follow(partition)
     try {
       return await wait()
     } finally {
@@ -38,9 +38,22 @@ export class EventTail {
     }
   }
 
+  /** From now on, until the tail is closed. */
+  keepFresh(partition: number): void {
+    if (this.#kept.has(partition)) return
+    this.#kept.add(partition)
+    this.#follow(partition)
+  }
+
   async close(): Promise<void> {
     this.#stop.abort()
     await this.#running
+  }
+
+  #follow(partition: number): void {
+    this.#followers.set(partition, (this.#followers.get(partition) ?? 0) + 1)
+    this.#running ??= this.#run()
+    this.#changed.wakeAll()
   }
 
   async #run(): Promise<void> {
@@ -58,13 +71,25 @@ export class EventTail {
     const positions = [...this.#followers.keys()].map((partition) => ({
       topic: this.#topic,
       partition,
-      offset: this.#log(partition).replica.position,
+      offset: this.#log(partition).position,
     }))
     try {
       const fetched = await reader.fetch(positions, { maxWaitMs: POLL_MS })
       for (const each of fetched) this.#log(each.partition).take(each)
-    } catch {
+    } catch (error) {
       await pause(RETRY_PAUSE_MS, this.#stop.signal)
+      if (isOutOfRange(error)) await this.#findEach(positions.map(({ partition }) => partition))
     }
+  }
+
+  /** One of them lies beyond its log's end: each finds out by itself. */
+  async #findEach(partitions: readonly number[]): Promise<void> {
+    await Promise.all(
+      partitions.map((partition) =>
+        this.#log(partition)
+          .catchUp()
+          .catch(() => {}),
+      ),
+    )
   }
 }

@@ -24,6 +24,7 @@ import type {
   PartitionBatch,
   PartitionPosition,
   Presence,
+  ReadConsistency,
   ReadStreamOptions,
   SnapshotStore,
   StreamInfo,
@@ -31,6 +32,7 @@ import type {
 import { checkFollowOptions, type FollowSource, followSources } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots } from '../snapshots.ts'
+import { eventsOf, FIRST_PAGE_EVENTS, pageSize } from '../sqlite/stream-reader.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { VersionWaiters } from '../wake-ups.ts'
@@ -48,7 +50,11 @@ import { KafkaPresence } from './kafka-presence.ts'
 import { KafkaSnapshots } from './kafka-snapshots.ts'
 import type { Names } from './names.ts'
 import { PartitionFeed } from './partition-feed.ts'
+import type { PartitionLog } from './partition-log.ts'
+import type { PartitionReplica } from './partition-replica.ts'
 import { readRaw } from './read-raw.ts'
+import { checkedReplica } from './replica-file.ts'
+import { sqliteReplicas } from './sqlite-replicas.ts'
 import { toStoreError } from './store-errors.ts'
 import { StoreTopics } from './store-topics.ts'
 
@@ -68,7 +74,8 @@ const MAX_QUEUED_BYTES = 64 * 1024 * 1024
 /**
  * Opens the log on a cluster. Missing topics are made with their default partition counts, unless `topics: 'require'`.
  *
- * @throws BROKER_UNREACHABLE within 10 s, TOPIC_MISSING, TOPIC_UNSUITABLE, DEPENDENCY_MISSING, BROKER_REFUSED.
+ * @throws BROKER_UNREACHABLE within 10 s, TOPIC_MISSING, TOPIC_UNSUITABLE, DEPENDENCY_MISSING, BROKER_REFUSED,
+ *   REPLICA_UNAVAILABLE.
  */
 export async function openKafkaStore(connection: KafkaConnection, options: StoreOptions = {}): Promise<EventStore> {
   const { logger = warningLogger } = options
@@ -84,7 +91,9 @@ export async function openKafkaStoreOn(
   const { logger = warningLogger } = options
   try {
     const topics = await StoreTopics.open({ driver, connection, options, logger })
-    return new KafkaStore({ driver, topics, options, logger })
+    const directory = checkedReplica(options.replica)
+    const openReplica = directory === undefined ? undefined : await sqliteReplicas({ directory, topics, logger })
+    return new KafkaStore({ driver, topics, options, logger, openReplica })
   } catch (error) {
     await driver.close()
     throw toStoreError(error)
@@ -96,6 +105,7 @@ interface StoreParts {
   readonly topics: StoreTopics
   readonly options: StoreOptions
   readonly logger: Logger
+  readonly openReplica: ((partition: number) => PartitionReplica) | undefined
 }
 
 class KafkaStore implements EventStore {
@@ -121,7 +131,7 @@ class KafkaStore implements EventStore {
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
-  constructor({ driver, topics, options, logger }: StoreParts) {
+  constructor({ driver, topics, options, logger, openReplica }: StoreParts) {
     const { clock = systemClock, random = systemRandom, leaseMs = DEFAULT_LEASE_MS } = options
     const { maxQueuedAppends = MAX_QUEUED_APPENDS, maxQueuedBytes = MAX_QUEUED_BYTES } = options
     this.eventTopic = topics.eventTopic
@@ -135,6 +145,7 @@ class KafkaStore implements EventStore {
       topics,
       logger,
       onEvents: (stream, version) => this.#waiters.reached(stream, version),
+      openReplica,
       guard: this.#guard,
       limits: { maxAppends: maxQueuedAppends, maxBytes: maxQueuedBytes },
     })
@@ -151,17 +162,38 @@ class KafkaStore implements EventStore {
     }
   }
 
-  async *readStream<T extends AnyEvent>(
+  readStream<T extends AnyEvent>(stream: string, options: ReadStreamOptions = {}): AsyncIterable<RecordedEvent<T>> {
+    return { [Symbol.asyncIterator]: () => eventsOf(this.#pages<T>(stream, options)) }
+  }
+
+  /** Page by page, so that no stream is ever in memory as a whole. */
+  async *#pages<T extends AnyEvent>(
     stream: string,
-    options: ReadStreamOptions = {},
-  ): AsyncGenerator<RecordedEvent<T>> {
+    options: ReadStreamOptions,
+  ): AsyncGenerator<readonly RecordedEvent<T>[]> {
     this.#checkOpen()
     checkReadOptions(stream, options)
     const { from = 1, to = Number.MAX_SAFE_INTEGER, maxCount = Number.MAX_SAFE_INTEGER } = options
-    const log = this.#partitions.log(this.#partitionOf(stream))
-    await this.#whileOpen(() => log.catchUp())
-    const events = log.replica.read(stream, from, Math.min(to, from - 1 + maxCount))
-    for (const event of events) yield event as RecordedEvent<T>
+    const log = await this.#whileOpen(() => this.#logToRead(stream, options.consistency))
+    const last = Math.min(to, from - 1 + maxCount, await this.#whileOpen(() => log.versionOf(stream)))
+    for (let next = from, size = FIRST_PAGE_EVENTS; next <= last; ) {
+      const rows = await this.#whileOpen(() => log.rows(stream, next, Math.min(last, next + size - 1)))
+      if (rows.length === 0) return
+      yield rows.map((row) => log.toEvent(row, stream) as RecordedEvent<T>)
+      next += rows.length
+      size = pageSize(rows)
+    }
+  }
+
+  async #logToRead(stream: string, consistency: ReadConsistency | undefined): Promise<PartitionLog> {
+    const partition = this.#partitionOf(stream)
+    const log = this.#partitions.log(partition)
+    if (consistency !== 'eventual') await log.catchUp()
+    else {
+      await log.catchUpOnce()
+      this.#tail.keepFresh(partition)
+    }
+    return log
   }
 
   async appendToStream(stream: string, events: readonly NewEvent[], options: AppendOptions = {}): Promise<Appended> {
@@ -185,7 +217,7 @@ class KafkaStore implements EventStore {
     this.#checkOpen()
     const logs = this.#topics.eventPartitions.map((partition) => this.#partitions.log(partition))
     await this.#whileOpen(() => Promise.all(logs.map((log) => log.catchUp())))
-    for (const log of logs) yield* [...log.replica.streams()]
+    for (const log of logs) yield* log.streams()
   }
 
   async waitForVersion(
@@ -201,7 +233,7 @@ class KafkaStore implements EventStore {
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
     return this.#whileOpen(async () => {
       await log.catchUp()
-      const current = log.replica.facts(stream).currentVersion()
+      const current = await log.versionOf(stream)
       if (current >= version) return current
       return this.#tail.during(partition, () => this.#waiters.wait(stream, version, signal))
     })
@@ -276,7 +308,8 @@ class KafkaStore implements EventStore {
     await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
     await this.snapshots.idle()
     await this.#snapshotTable.close()
-    await Promise.all([this.#partitions.close(), this.#tail.close(), this.#heartbeats.close()])
+    await this.#tail.close()
+    await Promise.all([this.#partitions.close(), this.#heartbeats.close()])
     await this.#driver.close()
   }
 

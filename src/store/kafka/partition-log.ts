@@ -2,9 +2,12 @@ import type { RecordedEvent } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
 import { partitionOf } from '../../core/murmur2.ts'
 import { type FetchedPartition, type FetchedRecord, KafkaError, type PartitionReader } from '../../kafka/driver.ts'
+import type { StreamInfo } from '../event-store.ts'
+import type { StreamFacts } from '../judge-append.ts'
+import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
-import type { PartitionReplica } from './partition-replica.ts'
-import { type DecodedRecord, decodeRecord } from './record-codec.ts'
+import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
+import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
 
 /*
  * One partition of the event topic and this process's replica of it.
@@ -15,6 +18,10 @@ import { type DecodedRecord, decodeRecord } from './record-codec.ts'
  *    acknowledged when its writer has read it back, that is, when it lies below the last stable offset).
  * L3 `catchUpToEnd` waits for the high watermark, which nothing committed can lie behind, not for the last stable
  *    offset, which a stranger's open transaction can hold back.
+ * L4 A replica from an earlier run counts only when the log has the replica's last event where the replica has it: else
+ *    the topic is another one, and the replica begins anew. So it does when the log ends before the replica's position.
+ * L5 While a lost replica is filled again, and before L4 is settled, nobody is answered from it: `facts` and `eventAt`
+ *    throw, readers wait.
  */
 
 const END_WAIT_MS = 20
@@ -29,18 +36,35 @@ export interface PartitionLogOptions {
   readonly reader: PartitionReader
   readonly replica: PartitionReplica
   readonly logger: Logger
-  readonly onEvents: (streams: ReadonlySet<string>) => void
+  /** The streams that have grown, with their versions. */
+  readonly onEvents: (streams: ReadonlyMap<string, number>) => void
 }
 
 export class PartitionLog {
-  readonly replica: PartitionReplica
+  readonly #replica: PartitionReplica
   readonly #options: PartitionLogOptions
   #running: Promise<void> = Promise.resolve()
   #next: Promise<void> | undefined
+  /** What the log must have for the replica to be its own (L4). */
+  #mark: EventMark | undefined
+  /** How far the replica has been: short of it, it is being filled again (L5). */
+  #reached = 0
+  #caughtUp = false
+  /** How often it had to begin anew. */
+  #beginnings = 0
 
   constructor(options: PartitionLogOptions) {
     this.#options = options
-    this.replica = options.replica
+    this.#replica = options.replica
+    this.#reached = this.#replica.position
+    this.#mark = this.#replica.lastEvent()
+    // Without an event there is nothing to know the log by, and nothing to lose.
+    if (this.#reached > 0 && this.#mark === undefined) this.#forget()
+  }
+
+  /** The next offset to read. */
+  get position(): number {
+    return this.#replica.position
   }
 
   /** Resolves when the replica has all that was stable when this was called (L2). Callers share requests. */
@@ -54,6 +78,11 @@ export class PartitionLog {
     return this.#next
   }
 
+  /** Resolves at once when the replica was caught up before; how old its picture is depends on who keeps it fresh. */
+  async catchUpOnce(): Promise<void> {
+    if (!this.#caughtUp || this.#isFilling()) await this.catchUp()
+  }
+
   /** Resolves when the replica has all that any earlier writer committed (L3). */
   catchUpToEnd(): Promise<void> {
     return this.#readUntil(({ highWatermark }) => highWatermark, END_WAIT_MS)
@@ -61,73 +90,230 @@ export class PartitionLog {
 
   /** Resolves when the record at `offset` and its transaction's end have been read. */
   async catchUpPast(offset: number): Promise<void> {
-    if (this.replica.position <= offset) await this.#readUntil(() => offset + 1, END_WAIT_MS)
+    if (this.position <= offset || this.#isFilling()) await this.#readUntil(() => offset + 1, END_WAIT_MS)
+  }
+
+  /** What the replica knows of a stream. @throws ReplicaLost while it is being filled again. */
+  facts(stream: string): StreamFacts {
+    this.#mustBeWhole()
+    return this.#replica.facts(stream)
   }
 
   /** True for an event every reader of the log counts as one: the replica has it at this very offset. */
   isFact(stream: string, sequence: number | undefined, offset: number): boolean {
     if (sequence === undefined) return false
-    return this.replica.read(stream, sequence, sequence)[0]?.offset === offset
+    this.#mustBeWhole()
+    return this.#replica.offsetOf(stream, sequence) === offset
   }
 
   eventAt(stream: string, position: number): RecordedEvent | undefined {
-    return this.replica.read(stream, position, position)[0]
+    this.#mustBeWhole()
+    const [row] = this.#replica.rows(stream, position, position)
+    return row && this.toEvent(row, stream)
+  }
+
+  /** At most `to - from + 1` events; a lost replica is waited for. */
+  rows(stream: string, from: number, to: number): Promise<readonly EventRow[]> {
+    return this.#whenWhole(() => this.#replica.rows(stream, from, to))
+  }
+
+  versionOf(stream: string): Promise<number> {
+    return this.#whenWhole(() => this.#replica.facts(stream).currentVersion())
+  }
+
+  streams(): Iterable<StreamInfo> {
+    this.#mustBeWhole()
+    return this.#replica.streams()
+  }
+
+  toEvent(row: EventRow, stream: string): RecordedEvent {
+    const { logicalTopic: topic, partition } = this.#options
+    return toEvent(row, stream, { topic, partition })
   }
 
   /** Takes in what somebody fetched, from here or from before; never leaves a hole. */
   take(fetched: FetchedPartition): void {
-    if (fetched.fromOffset > this.replica.position) return
-    const changed = new Set<string>()
-    for (const record of fetched.records) {
-      if (record.offset >= this.replica.position) this.#takeRecord(record, changed)
+    if (this.#mark === undefined && fetched.fromOffset <= this.position) this.#take(fetched)
+  }
+
+  /** The log has nothing at the replica's position: it is another log, or lost what it had. */
+  startOver(reason: string): void {
+    const { topic, partition, logger } = this.#options
+    const fields = { topic, partition, position: this.position, reason }
+    logger.error(fields, `What was known of a partition is not in its log any more (${reason}); reading it anew`)
+    this.#forget()
+  }
+
+  close(): void {
+    this.#replica.close()
+  }
+
+  #forget(): void {
+    this.#replica.clear()
+    this.#mark = undefined
+    this.#reached = 0
+    this.#caughtUp = false
+    this.#beginnings++
+  }
+
+  #take({ records, nextOffset }: FetchedPartition): void {
+    const events: IndexedEvent[] = []
+    const flaws = new Map<FetchedRecord, string>()
+    const { position } = this
+    for (const record of records) {
+      if (record.offset < position) continue
+      const event = this.#toIndexed(record)
+      if (typeof event === 'string') flaws.set(record, event)
+      else events.push(event)
     }
-    this.replica.advance(fetched.nextOffset)
-    if (changed.size > 0) this.#options.onEvents(changed)
+    const refused = this.#replica.take(events, nextOffset)
+    this.#reached = Math.max(this.#reached, this.position)
+    this.#report(records, flaws, refused)
+    this.#announce(events, refused)
   }
 
-  #takeRecord(record: FetchedRecord, changed: Set<string>): void {
-    const { logicalTopic, partition } = this.#options
-    const decoded = decodeRecord(record, { topic: logicalTopic, partition })
-    const flaw = 'stranger' in decoded ? decoded.stranger : this.#flawOfPlace(record, decoded.record)
-    if (flaw !== undefined) this.#report(record, flaw)
-    else changed.add(record.key?.toString() ?? '')
+  #announce(events: readonly IndexedEvent[], refused: ReadonlyMap<number, string>): void {
+    const grown = new Map<string, number>()
+    for (const { stream, row } of events) if (!refused.has(row[0])) grown.set(stream, row[9])
+    if (grown.size > 0) this.#options.onEvents(grown)
   }
 
-  #flawOfPlace(record: FetchedRecord, decoded: DecodedRecord): string | undefined {
-    return this.#belongsHere(record) ? this.replica.add(decoded) : 'its key belongs to another partition'
+  #toIndexed(record: FetchedRecord): IndexedEvent | string {
+    const decoded = decodeFields(record)
+    if ('stranger' in decoded) return decoded.stranger
+    if (!this.#belongsHere(record)) return 'its key belongs to another partition'
+    const { sequence } = decoded.record
+    if (sequence === undefined) return 'it has no header ce_sequence with a stream position'
+    return indexed(decoded.record, record.offset, sequence)
   }
 
   #belongsHere({ key }: FetchedRecord): boolean {
     return key !== null && partitionOf(key, this.#options.partitionCount) === this.#options.partition
   }
 
-  #report({ offset, key }: FetchedRecord, reason: string): void {
+  /** In the order of the log. */
+  #report(
+    records: readonly FetchedRecord[],
+    flaws: ReadonlyMap<FetchedRecord, string>,
+    refused: ReadonlyMap<number, string>,
+  ): void {
+    if (flaws.size === 0 && refused.size === 0) return
     const { topic, partition, logger } = this.#options
-    logger.warn(
-      { topic, partition, offset, key: key?.toString(), reason },
-      `Skipped a record that is no event: ${reason}`,
-    )
+    for (const record of records) {
+      const { offset, key } = record
+      const reason = flaws.get(record) ?? refused.get(offset)
+      if (reason === undefined) continue
+      const fields = { topic, partition, offset, key: key?.toString(), reason }
+      logger.warn(fields, `Skipped a record that is no event: ${reason}`)
+    }
   }
 
+  async #whenWhole<T>(ask: () => T): Promise<T> {
+    for (;;) {
+      try {
+        this.#mustBeWhole()
+        return ask()
+      } catch (error) {
+        if (!(error instanceof ReplicaLost)) throw error
+        await this.catchUp()
+      }
+    }
+  }
+
+  #mustBeWhole(): void {
+    if (this.#isFilling()) throw new ReplicaLost('The replica is being filled again from the log')
+  }
+
+  #isFilling(): boolean {
+    return this.#mark !== undefined || this.position < this.#reached
+  }
+
+  /** While one part is taken in, the next one is on its way. */
   async #readUntil(target: (first: FetchedPartition) => number, maxWaitMs: number): Promise<void> {
-    const first = await this.#fetch(0) // who is at the end already must not wait for more
-    const until = target(first)
-    this.take(first)
-    while (this.replica.position < until) this.take(await this.#fetch(maxWaitMs))
+    if (this.#mark !== undefined) await this.#prove(this.#mark)
+    let begun = this.#beginnings
+    let fetched = await this.#fetch(0) // who is at the end already must not wait for more
+    let until = target(fetched)
+    while (this.position < until) {
+      const ahead = this.#follows(fetched, until) ? this.#fetch(maxWaitMs, fetched.nextOffset) : undefined
+      ahead?.catch(() => {})
+      this.#takeUnlessLost(fetched)
+      if (this.position >= until) break
+      fetched = await (ahead ?? this.#fetch(maxWaitMs))
+      if (begun === this.#beginnings) continue
+      begun = this.#beginnings
+      until = fetched.stableOffset // the end of a log that is there no more cannot be reached
+    }
+    this.#caughtUp = true
   }
 
-  async #fetch(maxWaitMs: number): Promise<FetchedPartition> {
+  /** There is more, and this will be taken in. */
+  #follows({ fromOffset, nextOffset }: FetchedPartition, until: number): boolean {
+    return fromOffset <= this.position && nextOffset > this.position && nextOffset < until
+  }
+
+  #takeUnlessLost(fetched: FetchedPartition): void {
+    try {
+      this.take(fetched)
+    } catch (error) {
+      if (!(error instanceof ReplicaLost)) throw error
+    }
+  }
+
+  /** L4 */
+  async #prove(mark: EventMark): Promise<void> {
+    const fetched = await this.#fetch(0, mark.offset)
+    if (this.#mark !== mark) return
+    const [record] = fetched.records
+    const same = record?.offset === mark.offset && headerText(record, 'ce_id') === mark.eventId
+    if (!same) return this.startOver('another record stands where its last event was')
+    this.#mark = undefined
+    this.#takeUnlessLost(fetched)
+  }
+
+  async #fetch(maxWaitMs: number, from?: number): Promise<FetchedPartition> {
     const { topic, partition, reader } = this.#options
     const deadline = performance.now() + READ_PATIENCE_MS
     for (;;) {
+      const offset = from ?? this.position
       try {
-        const [fetched] = await reader.fetch([{ topic, partition, offset: this.replica.position }], { maxWaitMs })
+        const [fetched] = await reader.fetch([{ topic, partition, offset }], { maxWaitMs })
         if (fetched !== undefined) return fetched
       } catch (error) {
+        if (isOutOfRange(error) && offset > 0) {
+          this.startOver('the log ends before it')
+          from = undefined
+          continue
+        }
         const passing = error instanceof KafkaError && error.code === 'UNAVAILABLE'
         if (!passing || performance.now() > deadline) throw error
       }
       await pause(RETRY_PAUSE_MS)
     }
+  }
+}
+
+export function isOutOfRange(error: unknown): boolean {
+  return error instanceof KafkaError && error.code === 'OFFSET_OUT_OF_RANGE'
+}
+
+function indexed(fields: RecordFields, offset: number, sequence: number): IndexedEvent {
+  const { key, correlationId, causationId, headers } = fields
+  return {
+    stream: key,
+    row: [
+      offset,
+      fields.eventId,
+      fields.type,
+      fields.version,
+      fields.timestamp,
+      correlationId ?? null,
+      causationId ?? null,
+      headers === undefined ? null : JSON.stringify(headers),
+      fields.dataJson,
+      sequence,
+      offset,
+    ],
+    idempotencyKey: fields.idempotencyKey,
   }
 }

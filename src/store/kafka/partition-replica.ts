@@ -1,88 +1,55 @@
-import type { RecordedEvent } from '../../core/event.ts'
 import type { StreamInfo } from '../event-store.ts'
-import type { PositionRange, StreamFacts } from '../judge-append.ts'
-import type { DecodedRecord } from './record-codec.ts'
+import type { StreamFacts } from '../judge-append.ts'
+import type { EventRow } from '../sqlite/rows.ts'
 
 /*
  * What this process knows of one partition of the event topic: a cache of the log with a position, never truth.
  *
  * P3 An event enters only as the next one of its stream. What claims another place is no fact, to nobody: every replica
  *    reads the same log in the same order and so refuses the same records.
+ * R1 What a replica holds is what lies in the log below its position, all of it: events and position change together.
+ * R2 A replica can be lost at any moment. It then says so (`ReplicaLost`), is empty, and is filled again from the log.
  */
 
-/** The port of a replica; the one in memory is below. */
+/** An event by its form; whether it is the next of its stream is the replica's to say. */
+export interface IndexedEvent {
+  readonly stream: string
+  readonly row: EventRow
+  readonly idempotencyKey: string | undefined
+}
+
+/** An event to know the log by: no other log has this id at this offset. */
+export interface EventMark {
+  readonly offset: number
+  readonly eventId: string
+}
+
+/** The port of a replica: in memory (memory-replica.ts) or in a file (sqlite-replica.ts). */
 export interface PartitionReplica {
   /** The next offset to read. */
   readonly position: number
-  advance(position: number): void
-  /** Takes in the next event of its stream; says why not, else. */
-  add(record: DecodedRecord): string | undefined
+  /** The last event that was taken in. */
+  lastEvent(): EventMark | undefined
+  /**
+   * Takes in what lies in the log from the position up to `nextOffset`, all or nothing. Gives back the reasons of those
+   * that are not the next of their stream, by offset.
+   */
+  take(events: readonly IndexedEvent[], nextOffset: number): ReadonlyMap<number, string>
   facts(stream: string): StreamFacts
-  read(stream: string, from: number, to: number): readonly RecordedEvent[]
+  offsetOf(stream: string, streamPosition: number): number | undefined
+  /** Without gaps from `from` to `to` or to the stream's end. */
+  rows(stream: string, from: number, to: number): readonly EventRow[]
   streams(): Iterable<StreamInfo>
+  /** Forgets everything. */
+  clear(): void
+  close(): void
 }
 
-class StreamIndex implements StreamFacts {
-  readonly events: RecordedEvent[] = []
-  readonly #keys = new Map<string, PositionRange>()
-  /** Built when first asked for: most streams are never asked for an id. */
-  #ids: Map<string, number> | undefined
-
-  add(event: RecordedEvent, idempotencyKey: string | undefined): void {
-    this.events.push(event)
-    this.#ids?.set(event.eventId, event.streamPosition)
-    if (idempotencyKey === undefined) return
-    const first = this.#keys.get(idempotencyKey)?.first ?? event.streamPosition
-    this.#keys.set(idempotencyKey, { first, last: event.streamPosition })
-  }
-
-  currentVersion(): number {
-    return this.events.length
-  }
-
-  positionsOfKey(idempotencyKey: string): PositionRange | undefined {
-    return this.#keys.get(idempotencyKey)
-  }
-
-  positionOfEvent(eventId: string): number | undefined {
-    this.#ids ??= new Map(this.events.map((event) => [event.eventId, event.streamPosition]))
-    return this.#ids.get(eventId)
-  }
+/** The replica was damaged or does not belong to this log. It is empty now; what was asked can be asked again. */
+export class ReplicaLost extends Error {
+  override readonly name = 'ReplicaLost'
 }
 
-const NO_STREAM: StreamFacts = new StreamIndex()
-
-export class MemoryReplica implements PartitionReplica {
-  position = 0
-  readonly #streams = new Map<string, StreamIndex>()
-
-  advance(position: number): void {
-    this.position = Math.max(this.position, position)
-  }
-
-  add({ message, sequence, idempotencyKey }: DecodedRecord): string | undefined {
-    if (sequence === undefined) return 'it has no header ce_sequence with a stream position'
-    const index = this.#streams.get(message.key) ?? new StreamIndex()
-    const next = index.currentVersion() + 1
-    if (sequence !== next) return `it claims to be event ${sequence} of its stream, where event ${next} is due`
-    const place = { stream: message.key, streamPosition: sequence, globalPosition: message.offset }
-    index.add({ ...message, ...place }, idempotencyKey)
-    this.#streams.set(message.key, index)
-    return undefined
-  }
-
-  facts(stream: string): StreamFacts {
-    return this.#streams.get(stream) ?? NO_STREAM
-  }
-
-  read(stream: string, from: number, to: number): readonly RecordedEvent[] {
-    return this.#streams.get(stream)?.events.slice(from - 1, to) ?? []
-  }
-
-  *streams(): Generator<StreamInfo> {
-    for (const [stream, { events }] of this.#streams) {
-      const last = events[events.length - 1]
-      if (last !== undefined) yield { stream, currentStreamVersion: events.length, lastEventAt: last.timestamp }
-    }
-  }
+export function flawOfVersion(version: number, due: number): string | undefined {
+  return version === due ? undefined : `it claims to be event ${version} of its stream, where event ${due} is due`
 }

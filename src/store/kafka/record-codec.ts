@@ -10,6 +10,7 @@ import type { PreparedRecord } from '../prepare-append.ts'
  *
  * C1 The value is never null: to Kafka that would be a deletion.
  * C2 Decoding never throws: a record that says too little or the wrong thing is a stranger, with a reason.
+ * C3 A record counts or does not count by its bytes alone, so all readers agree.
  */
 
 export interface EncodePlace {
@@ -20,6 +21,25 @@ export interface EncodePlace {
   readonly idempotencyKey?: string | undefined
 }
 
+/** What a record says, its data parsed and as text. */
+export interface RecordFields {
+  readonly key: string
+  readonly eventId: string
+  readonly type: string
+  readonly version: number
+  readonly timestamp: string
+  /** Absent where it is as by default: the key. */
+  readonly correlationId: string | undefined
+  readonly causationId: string | undefined
+  /** Those that are not ours; absent when there is none. */
+  readonly headers: Readonly<Record<string, string>> | undefined
+  readonly data: unknown
+  readonly dataJson: string
+  /** The stream position it claims; absent in a message that is no event. */
+  readonly sequence: number | undefined
+  readonly idempotencyKey: string | undefined
+}
+
 export interface DecodedRecord {
   readonly message: RecordedMessage
   /** The stream position it claims; absent in a message that is no event. */
@@ -27,7 +47,7 @@ export interface DecodedRecord {
   readonly idempotencyKey: string | undefined
 }
 
-export type Decoded = { readonly record: DecodedRecord } | { readonly stranger: string }
+export type Decoded<T> = { readonly record: T } | { readonly stranger: string }
 
 const JSON_TYPE = 'application/json'
 const IDEMPOTENCY_KEY = 'duolog-idempotency-key'
@@ -88,13 +108,13 @@ export function strangerMessage(
 ): RecordedMessage {
   const key = nameFrom(record.key?.toString(), MAX_STRANGER_KEY_CHARACTERS) ?? `${place.topic}/${place.partition}`
   return {
-    type: nameFrom(header(record, 'ce_type')) ?? nameFrom(header(record, 'event-type')) ?? 'unknown',
+    type: nameFrom(headerText(record, 'ce_type')) ?? nameFrom(headerText(record, 'event-type')) ?? 'unknown',
     data: null,
     eventId: `${place.topic}/${place.partition}/${record.offset}`,
     version: 1,
     timestamp: new Date(Math.max(0, record.timestampMs)).toISOString(),
     correlationId: key,
-    headers: foreignHeaders(record),
+    headers: foreignHeaders(record.headers) ?? {},
     topic: place.topic,
     partition: place.partition,
     offset: record.offset,
@@ -137,40 +157,53 @@ function sameBytes(ours: DriverRecord, theirs: FetchedRecord): boolean {
   )
 }
 
+/** A message as consumers see it. */
 export function decodeRecord(
   record: FetchedRecord,
   place: { readonly topic: string; readonly partition: number },
-): Decoded {
-  const { key, value } = record
-  if (key === null) return { stranger: 'it has no key' }
-  if (key.length === 0) return { stranger: 'its key is empty' }
+): Decoded<DecodedRecord> {
+  const decoded = decodeFields(record)
+  if ('stranger' in decoded) return decoded
+  const { key, data, correlationId = key, causationId, headers = {}, ...fields } = decoded.record
+  const { eventId, type, version, timestamp, sequence, idempotencyKey } = fields
+  const envelope = { type, data, eventId, version, timestamp, correlationId, headers }
+  const cause = causationId === undefined ? {} : { causationId }
+  const message: RecordedMessage = { ...envelope, ...cause, ...place, offset: record.offset, key }
+  return { record: { message, sequence, idempotencyKey } }
+}
+
+export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
+  const { key: keyBytes, value, headers } = record
+  if (keyBytes === null) return { stranger: 'it has no key' }
+  if (keyBytes.length === 0) return { stranger: 'its key is empty' }
   // As text two such keys could be one, and one of them a stream's name.
-  if (!isUtf8(key)) return { stranger: 'its key is not UTF-8' }
+  if (!isUtf8(keyBytes)) return { stranger: 'its key is not UTF-8' }
   if (value === null) return { stranger: 'its value is null' }
-  const eventId = header(record, 'ce_id')
-  const type = header(record, 'ce_type')
+  const key = keyBytes.toString()
+  const eventId = text(headers.ce_id)
+  const type = text(headers.ce_type)
   if (!eventId || !type) return { stranger: `it has no header ${eventId ? 'ce_type' : 'ce_id'}` }
-  const version = versionOf(header(record, 'ce_dataschema'))
+  const version = versionOf(text(headers.ce_dataschema))
   if (version === undefined) return { stranger: 'its header ce_dataschema does not end in a version' }
-  const parsed = parse(value)
+  const dataJson = value.toString()
+  const parsed = parse(dataJson)
   if (parsed === undefined) return { stranger: 'its value is not JSON' }
-  const keyText = key.toString()
-  const causationId = header(record, 'ce_causationid')
-  const message: RecordedMessage = {
-    type,
-    data: parsed.data,
+  const correlationId = text(headers.ce_correlationid)
+  const fields: RecordFields = {
+    key,
     eventId,
+    type,
     version,
-    timestamp: header(record, 'ce_time') ?? new Date(record.timestampMs).toISOString(),
-    correlationId: header(record, 'ce_correlationid') ?? keyText,
-    ...(causationId !== undefined && { causationId }),
-    headers: foreignHeaders(record),
-    topic: place.topic,
-    partition: place.partition,
-    offset: record.offset,
-    key: keyText,
+    timestamp: text(headers.ce_time) ?? new Date(record.timestampMs).toISOString(),
+    correlationId: correlationId === key ? undefined : correlationId,
+    causationId: text(headers.ce_causationid),
+    headers: foreignHeaders(headers),
+    data: parsed.data,
+    dataJson,
+    sequence: sequenceOf(text(headers.ce_sequence)),
+    idempotencyKey: text(headers[IDEMPOTENCY_KEY]),
   }
-  return { record: { message, sequence: sequenceOf(record), idempotencyKey: header(record, IDEMPOTENCY_KEY) } }
+  return { record: fields }
 }
 
 /** `duolog:TaskAssigned:2`: the type's name percent-encoded, so that the version is what follows the last colon. */
@@ -185,32 +218,50 @@ function versionOf(schema: string | undefined): number | undefined {
   return Number.isSafeInteger(version) && version >= 1 ? version : undefined
 }
 
-function sequenceOf(record: FetchedRecord): number | undefined {
-  const text = header(record, 'ce_sequence')
-  const sequence = Number(text)
-  return text !== undefined && /^\d+$/.test(text) && sequence >= 1 ? sequence : undefined
+function sequenceOf(digits: string | undefined): number | undefined {
+  const sequence = Number(digits)
+  return digits !== undefined && /^\d+$/.test(digits) && sequence >= 1 ? sequence : undefined
 }
 
-function parse(value: Buffer): { readonly data: unknown } | undefined {
+function parse(json: string): { readonly data: unknown } | undefined {
   try {
-    return { data: JSON.parse(value.toString()) }
+    return { data: JSON.parse(json) }
   } catch {
     return undefined
   }
 }
 
+type Headers = FetchedRecord['headers']
+
+export function headerText({ headers }: FetchedRecord, name: string): string | undefined {
+  return text(headers[name])
+}
+
 /** The last one counts where a header repeats. */
-function header({ headers }: FetchedRecord, name: string): string | undefined {
-  const value = headers[name]
+function text(value: Headers[string]): string | undefined {
   const last = Array.isArray(value) ? value[value.length - 1] : value
   return last === undefined || last === null ? undefined : last.toString()
 }
 
-function foreignHeaders(record: FetchedRecord): Readonly<Record<string, string>> {
-  const foreign: Record<string, string> = {}
-  for (const name of Object.keys(record.headers)) {
-    const value = OWN.test(name) ? undefined : header(record, name)
-    if (value !== undefined) foreign[name] = value
+function foreignHeaders(headers: Headers): Readonly<Record<string, string>> | undefined {
+  let foreign: [string, string][] | undefined
+  for (const name of Object.keys(headers)) {
+    const value = isOwn(name) ? undefined : text(headers[name])
+    if (value === undefined) continue
+    foreign ??= []
+    foreign.push([name, value])
   }
-  return foreign
+  return foreign && Object.fromEntries(foreign)
+}
+
+/** The same few names come with every record. */
+const judged = new Map<string, boolean>()
+const MAX_JUDGED = 1000
+
+function isOwn(name: string): boolean {
+  const known = judged.get(name)
+  if (known !== undefined) return known
+  const own = OWN.test(name)
+  if (judged.size < MAX_JUDGED) judged.set(name, own)
+  return own
 }

@@ -4,6 +4,7 @@ import { DuologError } from '../../core/errors.ts'
  * From SQLite's result codes to what a caller can act on. https://www.sqlite.org/rescode.html
  */
 
+const ERROR = 1
 const BUSY = 5
 const LOCKED = 6
 const READONLY = 8
@@ -12,7 +13,10 @@ const CORRUPT = 11
 const FULL = 13
 const CANTOPEN = 14
 const TOOBIG = 18
+const CONSTRAINT = 19
+const MISMATCH = 20
 const NOTADB = 26
+const DAMAGED = new Set([ERROR, CORRUPT, CONSTRAINT, MISMATCH, NOTADB])
 
 /** SQLite's primary result code, or nothing when the error is not SQLite's. */
 function resultCode(error: unknown): number | undefined {
@@ -29,6 +33,15 @@ export function isBusy(error: unknown): boolean {
 /** The file is no SQLite database, or not a whole one. */
 export function isNotADatabase(error: unknown): boolean {
   return resultCode(error) === NOTADB
+}
+
+export function isSqliteError(error: unknown): boolean {
+  return resultCode(error) !== undefined
+}
+
+/** The file is no whole database of the schema we expect: SQLite says so, or it denies what our statements rest on. */
+export function isDamaged(error: unknown): boolean {
+  return DAMAGED.has(resultCode(error) ?? 0)
 }
 
 /** The error a caller gets; what is not SQLite's passes unchanged. */

@@ -109,12 +109,12 @@ class SqliteStore implements EventStore {
 
   async #fold<State, T extends AnyEvent>(
     stream: string,
-    { evolve, initialState, from, stateBefore }: AggregateOptions<State, T>,
+    { evolve, initialState, from, stateBefore, consistency = 'linearizable' }: AggregateOptions<State, T>,
   ): Promise<Aggregated<State>> {
     if (from !== undefined) checkInteger('from.version', from.version, 0)
     let state = from === undefined ? initialState() : from.state
     let version = from?.version ?? 0
-    for await (const page of this.#pages<T>(stream, { from: version + 1 })) {
+    for await (const page of this.#pages<T>(stream, { from: version + 1, consistency })) {
       const [first] = page
       if (first?.streamPosition === 1 && stateBefore !== undefined) state = await stateBefore(first)
       for (const event of page) state = evolve(state, event)

@@ -9,7 +9,7 @@ import { arrayRows, EVENT_COLUMNS, type EventRow, toEvent } from './rows.ts'
  * tidied, and no stream is ever in memory as a whole. Appends never change what is behind them, so pages fit together.
  */
 
-const FIRST_PAGE_EVENTS = 128
+export const FIRST_PAGE_EVENTS = 128
 const MAX_PAGE_EVENTS = 512
 const PAGE_CHARACTERS = 1024 * 1024
 
@@ -101,7 +101,7 @@ export function streamReader({ db, places, eventTopic, attempt }: StreamReaderOp
 }
 
 /** How many events of this size a page should hold. */
-function pageSize(rows: readonly EventRow[]): number {
+export function pageSize(rows: readonly EventRow[]): number {
   let characters = 0
   for (const row of rows) characters += row[8].length
   const fitting = Math.floor((PAGE_CHARACTERS * rows.length) / Math.max(characters, 1))
