@@ -4,7 +4,13 @@ import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../driver.ts'
 import { connectWithin } from './connect-within.ts'
 import { driverOn } from './driver-on.ts'
-import type { LowCluster, LowConnection, RequestQueue } from './kafkajs-internals.ts'
+import {
+  type LowCluster,
+  type LowConnection,
+  type RequestBroker,
+  type RequestQueue,
+  typeOf,
+} from './kafkajs-internals.ts'
 import { withFastProduce } from './kafkajs-produce.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
 
@@ -65,7 +71,10 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout
   if (typeof create !== 'function') {
     throw new DuologError('DEPENDENCY_MISSING', 'duolog needs kafkajs 2.2.4 exactly: npm install kafkajs@2.2.4')
   }
-  return () => withFastProduce(watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 })))
+  return () =>
+    tellWhyNoCoordinator(
+      withFastProduce(watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))),
+    )
 }
 
 /** kafkajs's errors are what its callers handle already, so they are no more than warnings here. */
@@ -76,6 +85,32 @@ function bridgeTo(logger: Logger, levels: typeof logLevel): LogCreator {
       if (level === levels.ERROR || level === levels.WARN) logger.debug({ ...entry, level }, message)
       else logger.debug(entry, message)
     }
+}
+
+interface CoordinatorSought {
+  groupId: string
+  coordinatorType: 0 | 1
+}
+
+type BrokerThatFinds = RequestBroker & { findGroupCoordinator(sought: CoordinatorSought): Promise<unknown> }
+
+/**
+ * Where no coordinator is found kafkajs keeps the reason to itself, also when it is that access is denied, which no
+ * waiting cures. So the reason is asked for.
+ */
+function tellWhyNoCoordinator(cluster: LowCluster): LowCluster {
+  const find = cluster.findGroupCoordinator.bind(cluster)
+  cluster.findGroupCoordinator = async (sought) => {
+    try {
+      return await find(sought)
+    } catch (error) {
+      if (typeOf(error) !== undefined) throw error
+      const broker = (await cluster.findControllerBroker()) as BrokerThatFinds
+      await broker.findGroupCoordinator(sought)
+      throw error
+    }
+  }
+  return cluster
 }
 
 /** Two faults of kafkajs's connections, cured on the prototypes as soon as one is at hand. */
