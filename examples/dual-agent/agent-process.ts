@@ -1,31 +1,30 @@
 /*
  * One process of the system: `node agent-process.ts coordinator|manager|worker LOG`. Start as many of each as you like,
  * on as many machines as can reach the log; they share the work. They know nothing of each other but the log.
+ * Or, by itself: `node agent-process.ts orchestrator LOG SESSION` drives one session and makes all its calls.
  */
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { openEventStore } from 'duolog'
-import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions, scriptedExecutor } from 'duolog/agents'
+import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions } from 'duolog/agents'
+import { executor } from './executor.ts'
 
-export type Role = 'coordinator' | 'manager' | 'worker'
+export type Role = 'coordinator' | 'manager' | 'worker' | 'orchestrator'
 
 /** On Kafka a process counts as dead after this much silence. On a file its lock tells at once. */
 const LEASE_MS = 3_000
 
-const [role, log] = process.argv.slice(2) as [Role, string]
-
-// With real agents this line is all that changes: processExecutor({ … }), or an executor of your own.
-const executor = scriptedExecutor(fileURLToPath(new URL('./dual-agent.script.json', import.meta.url)))
+const [role, log, sessionId] = process.argv.slice(2) as [Role, string, string | undefined]
 
 /** What each role can do. A gate judges the worker's result, so it does not run where the worker runs. */
 const duties: Record<Role, Partial<KafkaAgentCoordinatorOptions>> = {
   coordinator: {},
   manager: { executors: { manager: executor }, gates: false },
   worker: { executors: { worker: executor }, gates: false },
+  orchestrator: { executor },
 }
 
 if (!(role in duties) || log === undefined) {
-  console.error('Usage: node agent-process.ts coordinator|manager|worker LOG')
+  console.error('Usage: node agent-process.ts coordinator|manager|worker LOG, or orchestrator LOG SESSION')
   process.exit(2)
 }
 
@@ -37,7 +36,7 @@ const service = new KafkaAgentCoordinator({
   concurrency: 2,
   ...duties[role],
 })
-await service.start()
+if (role !== 'orchestrator') await service.start()
 process.send?.('ready')
 
 // An orderly end hands running calls back. A kill -9 cannot; that is what the log and the coordinator are for.
@@ -49,3 +48,6 @@ async function stop(): Promise<void> {
   await store.close()
   process.exit()
 }
+
+// Takes the session over from whoever drove it before, as soon as that one is known to be gone.
+if (role === 'orchestrator') await service.resume(sessionId)

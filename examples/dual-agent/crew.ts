@@ -9,6 +9,7 @@ const STOP_GRACE_MS = 5_000
 
 export interface CrewOptions {
   readonly log: string
+  readonly sessionId: string
   /** A process ended that was not asked to. */
   readonly onLost: (problem: string) => void
   /** What a process writes to its stderr. */
@@ -26,7 +27,9 @@ export class Crew {
 
   /** Resolves with its pid once it serves. */
   async start(role: Role): Promise<number> {
-    const child = fork(PROGRAM, [role, this.#options.log], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    const child = fork(PROGRAM, [role, this.#options.log, this.#options.sessionId], {
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+    })
     this.#members.set(role, child)
     const ended = (how: unknown) => this.#ended(role, child, how)
     child.once('exit', (code, signal) => ended(signal ?? code)).once('error', ended)

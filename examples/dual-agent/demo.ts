@@ -7,9 +7,11 @@ import { cp, mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type EventStore, openEventStore } from 'duolog'
 import { followSession, KafkaAgentCoordinator, readSession, type SessionEvent } from 'duolog/agents'
+import type { Role } from './agent-process.ts'
 import { Crew } from './crew.ts'
+import { executor } from './executor.ts'
 import { line } from './narrate.ts'
-import type { Options } from './options.ts'
+import type { Options, Style } from './options.ts'
 import { gateCommand, runProjectTests } from './project-tests.ts'
 import type { Screen } from './screen.ts'
 import { type Kill, type Summary, summarize } from './summary.ts'
@@ -19,6 +21,12 @@ const TASK = 'Bring the project to green: finish the functions whose tests fail'
 const TIME_LIMIT_MS = 120_000
 /** The work item in whose first attempt the worker is killed. */
 const FATAL_ITEM = 'settle'
+
+/** The processes of each style. */
+const CAST: Record<Style, readonly Role[]> = {
+  choreography: ['coordinator', 'manager', 'worker'],
+  orchestration: ['orchestrator'],
+}
 
 /** The demo ended early, for a reason its message gives. */
 export class DemoStopped extends Error {}
@@ -32,6 +40,7 @@ export async function demo(options: Options, screen: Screen): Promise<Summary> {
   const store = await openEventStore(options.log)
   const crew = new Crew({
     log: options.log,
+    sessionId: options.sessionId,
     onLost: (problem) => stop.abort(new DemoStopped(problem)),
     onNoise: (line) => screen.say(line),
   })
@@ -80,19 +89,25 @@ class Demo {
     return summarize({ options: this.#options, view, tests, kill: this.#kill, durationMs })
   }
 
+  /** Who executes the Worker's calls. */
+  get #workingRole(): Role {
+    return this.#options.style === 'choreography' ? 'worker' : 'orchestrator'
+  }
+
   async #createSession(): Promise<void> {
     const { store, screen } = this.#parts
     const { sessionId, workDir } = this.#options
     await mkdir(workDir, { recursive: true })
     await cp(PROJECT, workDir, { recursive: true })
     screen.begin(await runProjectTests(workDir))
-    const coordinator = new KafkaAgentCoordinator({ store, gates: false })
+    // It makes no call itself. A session that is driven by one process is only created where that could be done.
+    const coordinator = new KafkaAgentCoordinator({ store, gates: false, executor })
     await coordinator.create(TASK, {
       sessionId,
       workDir,
       settings: {
-        // Whoever reads the task topics does the work, not the process that creates the session.
-        dispatch: 'topics',
+        // Choreography: whoever reads the task topics does the work, not the process that creates the session.
+        dispatch: this.#options.style === 'choreography' ? 'topics' : 'local',
         maxConcurrentTasks: 2,
         gates: [{ gateId: 'tests', command: gateCommand }],
       },
@@ -102,7 +117,7 @@ class Demo {
 
   async #startCrew(): Promise<void> {
     const { crew, screen, signal } = this.#parts
-    const roles = ['coordinator', 'manager', 'worker'] as const
+    const roles = CAST[this.#options.style]
     const started = await Promise.all(roles.map(async (role) => `${role} (pid ${await crew.start(role)})`))
     signal.throwIfAborted()
     screen.tell(line('started', `${started.join(', ')}; each a process of its own`))
@@ -129,7 +144,7 @@ class Demo {
 
   async #killWorker(callId: string): Promise<void> {
     const { crew, screen } = this.#parts
-    const pid = await crew.killHard('worker')
+    const pid = await crew.killHard(this.#workingRole)
     this.#kill = { pid, callId }
     screen.tellKill(this.#kill)
     this.#replacement = this.#replaceWorker()
@@ -138,7 +153,8 @@ class Demo {
   /** What a supervisor does (systemd, Kubernetes): it starts another one, and knows nothing of calls. */
   async #replaceWorker(): Promise<void> {
     const { crew, screen } = this.#parts
-    screen.tell(line('worker', `another one, pid ${await crew.start('worker')}, serves in its place`))
+    const role = this.#workingRole
+    screen.tell(line(role, `another one, pid ${await crew.start(role)}, serves in its place`))
   }
 }
 

@@ -14,7 +14,7 @@ export function narrate({ type, data }: SessionEvent): string | undefined {
       return line(data.workItemId, 'work done; the gate runs its tests')
     case 'QualityGateResult':
       return line(
-        data.workItemId,
+        data.workItemId ?? 'session',
         `gate ${data.passed ? 'passed' : 'FAILED'}: ${gist(data.evidence ?? data.explanation)}`,
       )
     case 'TaskReviewed':

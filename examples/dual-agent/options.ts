@@ -9,6 +9,8 @@ Usage
   npm run demo -- --log kafka                         on a Kafka broker it starts for the demo (Docker, or Java and Maven)
 
 Options
+  --style STYLE      choreography (default): a coordinator, a manager and a worker, each a process, react to the log;
+                     orchestration: one process drives the session. The same events, the same outcome
   --log URL          where the events go: file:PATH or kafka://HOST:PORT. Default: a new file in the run's folder
   --dir FOLDER       where the run's folder is made. Default: .duolog
   --resume SESSION   goes on with a run that was interrupted; needs its --log
@@ -17,11 +19,16 @@ Options
 
 Exit codes: 0 everything was as promised, 1 something was not, 2 usage, 130 interrupted (Ctrl-C).`
 
+export const STYLES = ['choreography', 'orchestration'] as const
+/** Who drives the session; see --help. */
+export type Style = (typeof STYLES)[number]
+
 export interface Options {
   /** Where the events go; every process of the run opens it. */
   readonly log: string
   /** Start a broker for this run first; its address completes \`log\`. */
   readonly ownBroker: boolean
+  readonly style: Style
   readonly sessionId: string
   readonly resume: boolean
   /** Where the project is copied to. */
@@ -41,6 +48,7 @@ export function readOptions(args: readonly string[]): Read {
       args: [...args],
       options: {
         log: { type: 'string' },
+        style: { type: 'string', default: 'choreography' },
         dir: { type: 'string', default: '.duolog' },
         resume: { type: 'string' },
         json: { type: 'boolean', default: false },
@@ -55,12 +63,15 @@ export function readOptions(args: readonly string[]): Read {
 
 interface Values {
   readonly log?: string
+  readonly style: string
   readonly dir: string
   readonly resume?: string
   readonly json: boolean
 }
 
-function complete({ log, dir, resume, json }: Values): Read {
+function complete({ log, dir, resume, json, style: wanted }: Values): Read {
+  const style = STYLES.find((candidate) => candidate === wanted)
+  if (style === undefined) return problem(`--style must be ${STYLES.join(' or ')}, not ${wanted}`)
   if (resume !== undefined && log === undefined) return problem('--resume needs the --log of the run')
   if (log?.startsWith('memory:')) {
     return problem('A memory: log lives in one process, and the demo has four. Use file: or kafka:')
@@ -70,6 +81,7 @@ function complete({ log, dir, resume, json }: Values): Read {
   const options = {
     log: log === undefined ? fileUrl(join(folder, 'log.db')) : logUrl(log),
     ownBroker: log === 'kafka',
+    style,
     sessionId,
     resume: resume !== undefined,
     workDir: join(folder, 'project'),

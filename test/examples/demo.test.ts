@@ -21,6 +21,11 @@ describe('npm run demo', () => {
     await expectAsPromised(folder, npmRunDemo(folder, '--json'))
   })
 
+  it('keeps the same promises when one process drives the session (--style orchestration)', async () => {
+    const folder = freshFolder()
+    await expectAsPromised(folder, npmRunDemo(folder, '--json', '--style', 'orchestration'))
+  })
+
   it('is interrupted by Ctrl-C without losing anything, and says how to go on', async () => {
     const folder = freshFolder()
     const demo = spawnDemo(folder)
@@ -46,6 +51,7 @@ describe('npm run demo', () => {
   it.each([
     ['an option it does not have', ['--bogus'], /--bogus/],
     ['a log that only one process has', ['--log', 'memory:'], /memory: log lives in one process/],
+    ['a style it does not know', ['--style', 'jazz'], /--style must be choreography or orchestration/],
     ['to resume without a log', ['--resume', 'demo-1'], /needs the --log/],
   ])('refuses %s, with exit code 2 and its usage', (_, args, message) => {
     const run = npmRunDemo(freshFolder(), ...args)
