@@ -7,7 +7,7 @@ import type { PreparedRecord } from '../../src/store/prepare-append.ts'
 
 describe('Contention', () => {
   function doors() {
-    const state = { now: 1000, random: 0 }
+    const state = { now: 0, random: 0 }
     return { state, contention: new Contention({ now: () => state.now, random: () => state.random }) }
   }
 

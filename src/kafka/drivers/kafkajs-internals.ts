@@ -238,6 +238,7 @@ const FENCING = new Set([
   'UNKNOWN_PRODUCER_ID',
   'OUT_OF_ORDER_SEQUENCE_NUMBER',
   'INVALID_TXN_STATE',
+  'TRANSACTION_ABORTABLE',
 ])
 
 export function toKafkaError(error: unknown): KafkaError {
