@@ -12,6 +12,8 @@ export interface JournalEntry {
   /** At the end only. */
   readonly outcome?: 'done' | 'failed'
   readonly pid: number
+  /** When the line was written, milliseconds since the epoch. */
+  readonly atMs: number
 }
 
 /**
@@ -45,6 +47,7 @@ function entryOf(request: AgentRequest, phase: JournalEntry['phase']): JournalEn
     attempt,
     phase,
     pid: process.pid,
+    atMs: Date.now(),
   }
 }
 

@@ -1,0 +1,45 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describe, expect, it, onTestFinished } from 'vitest'
+import type { JournalEntry } from '../../src/agents/executors/journal.ts'
+import { runDistributed, WORK_ITEMS } from './distributed.ts'
+import { overlaps } from './distributed-check.ts'
+
+/* P7, P8 over many processes. The long form is `npm run distributed`. */
+
+describe('three workers, a manager and a coordinator, killed, added and removed', () => {
+  it('complete 40 sessions on a file; no call runs twice at one time, what was done again is shown', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'duolog-distributed-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
+    const seed = process.env.DISTRIBUTED_SEED ?? 'short'
+    const logUrl = `file:${join(dir, 'log.db')}`
+    const report = await runDistributed({ logUrl, sessions: 40, seed, rounds: 1, dir, patienceMs: 60_000 })
+    expect(report).toMatchObject({
+      violations: [],
+      completed: 40,
+      items: 40 * WORK_ITEMS.length,
+      kills: { worker: 2, manager: 1, coordinator: 1 },
+      workersAdded: 1,
+      workersRemoved: 1,
+      doubtsOfLiving: 0,
+    })
+    expect(report.workerCalls).toBe(report.items + report.workerInDoubt + report.workerGivenBack)
+    expect(report.workersThatWorked).toBeGreaterThan(3)
+  })
+})
+
+describe('the judge', () => {
+  const line = (phase: 'start' | 'end', pid: number, callId: string, atMs: number): JournalEntry => ({
+    ...{ phase, pid, callId, atMs },
+    ...{ sessionId: 's', purpose: 'work', workItemId: 'a', attempt: 1 },
+  })
+
+  it('sees two executions of one piece of work at one time, unless the first was killed before', () => {
+    const journal = [line('start', 1, 'c1', 10), line('start', 2, 'c2', 20), line('end', 2, 'c2', 30)]
+    expect(overlaps({ journal, deaths: [] })).toHaveLength(1)
+    expect(overlaps({ journal, deaths: [{ pid: 1, kind: 'worker', atMs: 25 }] })).toHaveLength(1)
+    expect(overlaps({ journal, deaths: [{ pid: 1, kind: 'worker', atMs: 15 }] })).toEqual([])
+    expect(overlaps({ journal: [journal[0]!, line('end', 1, 'c1', 15), journal[1]!], deaths: [] })).toEqual([])
+  })
+})
