@@ -27,6 +27,8 @@ import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
 const END_WAIT_MS = 20
 const RETRY_PAUSE_MS = 100
 const READ_PATIENCE_MS = 15_000
+/** Records decoded at a time. */
+const PORTION = 1000
 
 export interface PartitionLogOptions {
   readonly topic: string
@@ -131,9 +133,9 @@ export class PartitionLog {
     return toEvent(row, stream, { topic, partition })
   }
 
-  /** Takes in what somebody fetched, from here or from before; never leaves a hole. */
-  take(fetched: FetchedPartition): void {
-    if (this.#mark === undefined && fetched.fromOffset <= this.position) this.#take(fetched)
+  /** Takes in what somebody fetched, from here or from before; never leaves a hole. `until`: how far it will go on at once. */
+  take(fetched: FetchedPartition, until = 0): void {
+    if (this.#mark === undefined && fetched.fromOffset <= this.position) this.#take(fetched, until)
   }
 
   /** The log has nothing at the replica's position: it is another log, or lost what it had. */
@@ -156,17 +158,26 @@ export class PartitionLog {
     this.#beginnings++
   }
 
-  #take({ records, nextOffset }: FetchedPartition): void {
+  /** In portions, so that little of it is in memory in its decoded form at a time. */
+  #take({ records, nextOffset }: FetchedPartition, until: number): void {
+    const { position } = this
+    const fresh = records.filter(({ offset }) => offset >= position)
+    for (let start = 0; start < fresh.length || start === 0; start += PORTION) {
+      const portion = fresh.slice(start, start + PORTION)
+      const after = fresh[start + PORTION]?.offset ?? nextOffset
+      this.#takePortion(portion, after, after < until)
+    }
+  }
+
+  #takePortion(records: readonly FetchedRecord[], nextOffset: number, more: boolean): void {
     const events: IndexedEvent[] = []
     const flaws = new Map<FetchedRecord, string>()
-    const { position } = this
     for (const record of records) {
-      if (record.offset < position) continue
       const event = this.#toIndexed(record)
       if (typeof event === 'string') flaws.set(record, event)
       else events.push(event)
     }
-    const refused = this.#replica.take(events, nextOffset)
+    const refused = this.#replica.take(events, nextOffset, more)
     this.#reached = Math.max(this.#reached, this.position)
     this.#report(records, flaws, refused)
     this.#announce(events, refused)
@@ -237,7 +248,7 @@ export class PartitionLog {
     while (this.position < until) {
       const ahead = this.#follows(fetched, until) ? this.#fetch(maxWaitMs, fetched.nextOffset) : undefined
       ahead?.catch(() => {})
-      this.#takeUnlessLost(fetched)
+      this.#takeUnlessLost(fetched, until)
       if (this.position >= until) break
       fetched = await (ahead ?? this.#fetch(maxWaitMs))
       if (begun === this.#beginnings) continue
@@ -252,9 +263,9 @@ export class PartitionLog {
     return fromOffset <= this.position && nextOffset > this.position && nextOffset < until
   }
 
-  #takeUnlessLost(fetched: FetchedPartition): void {
+  #takeUnlessLost(fetched: FetchedPartition, until = 0): void {
     try {
-      this.take(fetched)
+      this.take(fetched, until)
     } catch (error) {
       if (!(error instanceof ReplicaLost)) throw error
     }

@@ -32,9 +32,9 @@ export interface PartitionReplica {
   lastEvent(): EventMark | undefined
   /**
    * Takes in what lies in the log from the position up to `nextOffset`, all or nothing. Gives back the reasons of those
-   * that are not the next of their stream, by offset.
+   * that are not the next of their stream, by offset. With `more` to come at once it may be made to last with that.
    */
-  take(events: readonly IndexedEvent[], nextOffset: number): ReadonlyMap<number, string>
+  take(events: readonly IndexedEvent[], nextOffset: number, more?: boolean): ReadonlyMap<number, string>
   facts(stream: string): StreamFacts
   offsetOf(stream: string, streamPosition: number): number | undefined
   /** Without gaps from `from` to `to` or to the stream's end. */

@@ -33,6 +33,8 @@ import {
 const COLUMNS =
   'position, event_id, type, version, timestamp, correlation_id, causation_id, headers, data, stream_version, position'
 const STREAMS_PER_PAGE = 500
+/** In one transaction while a log is read: events of many streams touch nearly every page of the index, each time. */
+const MAX_PENDING_EVENTS = 50_000
 
 export class SqliteReplica implements PartitionReplica {
   readonly #tools: ReplicaFileTools
@@ -53,8 +55,8 @@ export class SqliteReplica implements PartitionReplica {
     return this.#ask((open) => open.lastEvent())
   }
 
-  take(events: readonly IndexedEvent[], nextOffset: number): ReadonlyMap<number, string> {
-    return this.#ask((open) => open.take(events, nextOffset))
+  take(events: readonly IndexedEvent[], nextOffset: number, more = false): ReadonlyMap<number, string> {
+    return this.#ask((open) => open.take(events, { nextOffset, more }))
   }
 
   facts(stream: string): StreamFacts {
@@ -91,7 +93,12 @@ export class SqliteReplica implements PartitionReplica {
   }
 
   close(): void {
-    if (!this.#gone) this.#unlessUnavailable(() => closeReplicaFile(this.#open.file))
+    if (!this.#gone) {
+      this.#unlessUnavailable(() => {
+        this.#open.commit()
+        closeReplicaFile(this.#open.file)
+      })
+    }
     this.#gone = true
   }
 
@@ -137,6 +144,11 @@ function openUsable(tools: ReplicaFileTools): OpenReplica {
 
 class GapInReplica extends Error {}
 
+interface Advance {
+  readonly nextOffset: number
+  readonly more: boolean
+}
+
 class OpenReplica {
   readonly file: ReplicaFile
   readonly hot: HotStreams
@@ -149,6 +161,9 @@ class OpenReplica {
   readonly #findLast: StatementSync
   readonly #findStreams: StatementSync
   #nextStreamId: number
+  /** While a transaction is open: what there was before it. */
+  #committed: { readonly position: number; readonly nextStreamId: number } | undefined
+  #pendingEvents = 0
 
   constructor(file: ReplicaFile) {
     const { db } = file
@@ -177,29 +192,51 @@ class OpenReplica {
     return row && { offset: Number(row.position), eventId: String(row.event_id) }
   }
 
-  take(events: readonly IndexedEvent[], nextOffset: number): ReadonlyMap<number, string> {
+  take(events: readonly IndexedEvent[], { nextOffset, more }: Advance): ReadonlyMap<number, string> {
     const refused = new Map<number, string>()
-    if (nextOffset <= this.position) return refused
-    const { db } = this.file
-    const nextStreamId = this.#nextStreamId
-    db.exec('BEGIN')
     try {
-      for (const event of events) {
-        const flaw = this.#add(event)
-        if (flaw !== undefined) refused.set(event.row[0], flaw)
-      }
-      this.#moveTo.run(nextOffset)
-      reach('kafka.replica.filled')
-      db.exec('COMMIT')
+      if (nextOffset > this.position) this.#takeAll(events, nextOffset, refused)
+      if (!more || this.#pendingEvents >= MAX_PENDING_EVENTS) this.commit()
     } catch (error) {
-      this.hot.clear()
-      this.#nextStreamId = nextStreamId
-      rollBack(db)
+      this.#rollBack()
       throw error
     }
-    this.position = nextOffset
-    reach('kafka.replica.taken')
     return refused
+  }
+
+  #takeAll(events: readonly IndexedEvent[], nextOffset: number, refused: Map<number, string>): void {
+    if (this.#committed === undefined) {
+      this.file.db.exec('BEGIN')
+      this.#committed = { position: this.position, nextStreamId: this.#nextStreamId }
+    }
+    for (const event of events) {
+      const flaw = this.#add(event)
+      if (flaw !== undefined) refused.set(event.row[0], flaw)
+    }
+    this.#pendingEvents += events.length
+    this.#moveTo.run(nextOffset)
+    this.position = nextOffset
+  }
+
+  /** Makes last what was taken in. */
+  commit(): void {
+    if (this.#committed === undefined) return
+    reach('kafka.replica.filled')
+    this.file.db.exec('COMMIT')
+    this.#committed = undefined
+    this.#pendingEvents = 0
+    reach('kafka.replica.taken')
+  }
+
+  /** Back to what lasts; the log has the rest. */
+  #rollBack(): void {
+    this.hot.clear()
+    if (this.#committed === undefined) return
+    this.position = this.#committed.position
+    this.#nextStreamId = this.#committed.nextStreamId
+    this.#committed = undefined
+    this.#pendingEvents = 0
+    rollBack(this.file.db)
   }
 
   #add({ stream, row, idempotencyKey }: IndexedEvent): string | undefined {

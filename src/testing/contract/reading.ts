@@ -207,6 +207,26 @@ export const readingTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'an eventual read is a beginning of the stream, and gets to its end without being told to',
+    needs: ['second-store'],
+    async run(t) {
+      const other = await t.open()
+      const stream = t.name()
+      const count = async () => {
+        const seen = positions(await collect(other.readStream(stream, { consistency: 'eventual' })))
+        assert.deepEqual(seen, upTo(seen.length))
+        return seen.length
+      }
+      await t.store.appendToStream(stream, events(3))
+      assert.equal(await count(), 3, 'the first read of all knows what was there')
+      for (let n = 4; n <= 6; n++) await t.store.appendToStream(stream, [event(n)])
+      await t.eventually('an eventual read saw all', async () => (await count()) === 6)
+      const counter = { initialState: () => 0, evolve: (n: number) => n + 1, consistency: 'eventual' } as const
+      assert.equal((await other.aggregateStream(stream, counter)).state, 6)
+      assert.deepEqual(positions(await t.read(stream, other)), upTo(6))
+    },
+  },
+  {
     name: 'P4 an acknowledged append is seen at once by another store on the same log',
     needs: ['second-store'],
     async run(t) {

@@ -91,6 +91,10 @@ export const refusingTests: readonly ContractTest[] = [
       await refused(read('s', { from: 1.5 }), 'INVALID_ARGUMENT')
       await refused(read('s', { to: -1 }), 'INVALID_ARGUMENT')
       await refused(read('s', { maxCount: Number.NaN }), 'INVALID_ARGUMENT')
+      const consistency = await refused(read('s', { consistency: 'eventualy' }), 'INVALID_ARGUMENT')
+      assert.match(consistency.message, /consistency must be 'linearizable' or 'eventual'/)
+      const fold = { initialState: () => 0, evolve: (n: number) => n, consistency: 'strong' as 'eventual' }
+      await refused(t.store.aggregateStream('s', fold), 'INVALID_ARGUMENT')
       await refused(t.store.waitForVersion('s', -1), 'INVALID_ARGUMENT')
       await refused(t.store.presence.announce(''), 'INVALID_ARGUMENT')
     },

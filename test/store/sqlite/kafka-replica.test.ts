@@ -143,6 +143,19 @@ describe('the file of a replica', () => {
     expect(second.rows('a', 1, 9)).toHaveLength(3)
   })
 
+  it('R2 is made anew when a stream in it has a gap', async () => {
+    const first = open()
+    first.take(FIVE, 5)
+    close(first)
+    const [name = ''] = (await readdir(directory)).filter((each) => each.endsWith('.replica'))
+    const db = new sqlite.DatabaseSync(join(directory, name))
+    db.exec('DELETE FROM events WHERE position = 1')
+    db.close()
+    const second = open()
+    expect(() => second.rows('a', 1, 3)).toThrow(/was damaged/)
+    expect([second.position, second.rows('a', 1, 3)]).toEqual([0, []])
+  })
+
   it('R4 is not trusted when its journal is gone and it was not closed in order', async () => {
     const first = open()
     first.take(FIVE, 5)
