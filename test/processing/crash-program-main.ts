@@ -19,6 +19,7 @@ export interface CrashProgram {
   readonly views: string
   readonly orders: readonly string[]
   readonly jobs: number
+  /** A named point, or `any`. */
   readonly dieAt?: string
   readonly dieAtCount?: number
 }
@@ -28,7 +29,8 @@ const say = (line: string) => void writeSync(1, `${line}\n`)
 
 let reached = 0
 onReach((point) => {
-  if (point === config.dieAt && ++reached === config.dieAtCount) process.kill(process.pid, 'SIGKILL')
+  if (config.dieAt !== 'any' && point !== config.dieAt) return
+  if (++reached === config.dieAtCount) process.kill(process.pid, 'SIGKILL')
 })
 
 const ANSWERS: Readonly<Record<string, string>> = {
@@ -41,7 +43,7 @@ const store = await openEventStore<ShopEvent>(config.url)
 const views = await sqliteViews(config.views)
 const projection = startProjection({ store: store as never, projection: counts(), views })
 const manager = startProcessManager({ store, manager: fulfilment })
-store.consume({
+const shop = store.consume({
   group: 'shop',
   topics: [COMMANDS],
   handler: async ({ type, key, eventId }, { checkpoint }) => {
@@ -64,16 +66,18 @@ const processor = startProcessor({
   },
 })
 say('running')
+await Promise.all([projection.ready, manager.ready, shop.ready, processor.ready])
+say('ready')
 
 for (const order of config.orders) {
-  while ((await manager.load(order)).status !== 'compensated') await new Promise((resolve) => setTimeout(resolve, 20))
+  while ((await manager.load(order)).status !== 'compensated') await new Promise((resolve) => setTimeout(resolve, 50))
 }
 const poisoned = Math.floor(config.jobs / 5)
 const jobsLeft = async () => {
   const { currentStreamVersion } = await store.aggregateStream('done', { evolve: (n) => n, initialState: () => 0 })
   return config.jobs - currentStreamVersion - (await listDeadLetters(store as never, 'jobs')).length
 }
-while ((await jobsLeft()) > 0) await new Promise((resolve) => setTimeout(resolve, 20))
+while ((await jobsLeft()) > 0) await new Promise((resolve) => setTimeout(resolve, 50))
 await projection.waitFor({
   stream: 'adds',
   currentStreamVersion: (await store.aggregateStream('adds', { evolve: (n) => n, initialState: () => 0 }))
