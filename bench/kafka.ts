@@ -1,41 +1,44 @@
 import { randomUUID } from 'node:crypto'
 import { silentLogger } from '../src/core/logger.ts'
-import { connectKafkajs } from '../src/kafka/drivers/kafkajs.ts'
+import { connectDriver, type KafkaDriverName } from '../src/kafka/connect-driver.ts'
 import type { EventStore } from '../src/store/event-store.ts'
 import { startBroker } from '../test/support/broker.ts'
 import { appendLoad, type Measured } from './kafka/load.ts'
 import { openWith } from './kafka/open.ts'
+import { kafkaBenchOptions } from './kafka/options.ts'
 import { plainBatches, type RawTarget, transactionPerAppend } from './kafka/raw.ts'
-import { measureReads } from './kafka/reads.ts'
 import { median, progress, type Result, round } from './report.ts'
 
 /*
- * The kafka: store against the same driver without it, on one broker in one run: rounds take turns, medians count.
- * Not measured here: several brokers, other machines' networks, several processes on one partition.
+ * npm run bench -- kafka [--driver platformatic] [--bytes 300]: appends to the kafka: store against the same driver without
+ * it, on one broker in one run: rounds take turns, medians count. Its other parts: kafka-sharing, kafka-java, kafka-reads,
+ * kafka-snapshots. Not measured: several brokers, other machines' networks.
  */
 
 const ROUNDS = 3
-const DATA_BYTES = 1000
 const CALLERS = [1, 50, 500, 2000] as const
-const APPENDS = { 1: 300, 50: 5_000, 500: 20_000, 2000: 40_000 } as const
+const APPENDS = { 1: 300, 50: 5_000, 500: 15_000, 2000: 20_000 } as const
 
 export async function run(): Promise<readonly Result[]> {
+  const { driver, dataBytes } = kafkaBenchOptions()
   const broker = await startBroker()
   try {
-    return await measureOn(broker.address.split(','))
+    return await measureOn(broker.address.split(','), driver, dataBytes)
   } finally {
     await broker.stop()
   }
 }
 
-async function measureOn(brokers: readonly string[]): Promise<readonly Result[]> {
-  const driver = await connectKafkajs({ brokers, clientId: 'bench', logger: silentLogger, connectTimeoutMs: 10_000 })
-  const raw: RawTarget = { driver, topic: `raw-${randomUUID()}`, dataBytes: DATA_BYTES }
+async function measureOn(brokers: readonly string[], name: KafkaDriverName, dataBytes: number) {
+  const options = { brokers, clientId: 'bench', logger: silentLogger, connectTimeoutMs: 10_000 }
+  const driver = await connectDriver(name, options)
+  const raw: RawTarget = { driver, topic: `raw-${randomUUID()}`, dataBytes }
   await driver.createTopics([{ topic: raw.topic, partitions: 1 }])
-  const stores = { 1: await openWith(brokers, 1), 6: await openWith(brokers, 6) }
-  const results = [...(await measureAppends(stores, raw)), ...(await measureReads(brokers))]
+  const stores = { 1: await openWith(brokers, 1, { driver: name }), 6: await openWith(brokers, 6, { driver: name }) }
+  const results = await measureAppends(stores, raw)
   await Promise.all([stores[1].close(), stores[6].close(), driver.close()])
-  return results
+  const label = `${name}, ${dataBytes} bytes`
+  return results.map((result) => ({ ...result, name: `${label}, ${result.name}` }))
 }
 
 /** What was measured, per name one value a round. */
@@ -66,7 +69,7 @@ async function measureRound(stores: Record<1 | 6, EventStore>, raw: RawTarget, {
   plain.push(await plainBatches(raw, { batches: 40, size: 500 }))
   for (const partitions of [1, 6] as const) {
     for (const callers of CALLERS) {
-      const load = { callers, appends: APPENDS[callers], dataBytes: DATA_BYTES }
+      const load = { callers, appends: APPENDS[callers], dataBytes: raw.dataBytes }
       const key = `${callers} callers, ${partitions} partition${partitions > 1 ? 's' : ''}`
       ours.set(key, [...(ours.get(key) ?? []), await appendLoad(stores[partitions], load)])
     }

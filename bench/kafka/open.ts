@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 
@@ -6,7 +7,7 @@ import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 export function openWith(
   brokers: readonly string[],
   partitions: number,
-  prefix = `bench-${randomUUID()}.`,
+  { prefix = `bench-${randomUUID()}.`, driver }: { prefix?: string; driver?: KafkaDriverName } = {},
 ): Promise<EventStore> {
-  return openKafkaStore({ brokers, prefix }, { topics: { 'session.events': { partitions } } })
+  return openKafkaStore({ brokers, prefix, driver }, { topics: { 'session.events': { partitions } } })
 }

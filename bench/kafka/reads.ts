@@ -88,7 +88,7 @@ function resultsOf(measured: ReadsMeasured, size: number, where: string): readon
 async function writeLog(brokers: readonly string[], size: number): Promise<string> {
   progress(`reads: writing ${size} events`)
   const prefix = `bench-${randomUUID()}.`
-  await (await openWith(brokers, 1, prefix)).close()
+  await (await openWith(brokers, 1, { prefix })).close()
   const driver = await connectKafkajs({ brokers, clientId: 'bench', logger: silentLogger, connectTimeoutMs: 10_000 })
   const transactionalId = `duolog.writer.${prefix}session.events.0`
   const writer = driver.openWriter({ transactionalId, transactionTimeoutMs: 60_000 })

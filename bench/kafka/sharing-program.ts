@@ -12,7 +12,7 @@ export interface SharingTask {
 }
 
 async function main({ brokers, prefix, forMs, callers }: SharingTask): Promise<void> {
-  const store = await openWith(brokers.split(','), 1, prefix)
+  const store = await openWith(brokers.split(','), 1, { prefix })
   const name = randomUUID()
   await store.appendToStream(name, [eventOf(300)])
   process.send?.('ready')

@@ -76,7 +76,7 @@ async function contend(brokers: string, processes: number): Promise<readonly num
 async function measureTakeover(brokers: readonly string[]): Promise<Result[]> {
   progress('sharing: takeovers')
   const prefix = `bench-${randomUUID()}.`
-  const stores = [await openWith(brokers, 1, prefix), await openWith(brokers, 1, prefix)]
+  const stores = [await openWith(brokers, 1, { prefix }), await openWith(brokers, 1, { prefix })]
   const latencies: number[] = []
   for (let i = 0; i < TAKEOVERS; i++) {
     const store = stores[i % 2] as EventStore

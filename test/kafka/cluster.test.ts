@@ -15,10 +15,13 @@ import { plainClient, readTopic } from './log-check.ts'
  * when brokers die under load.
  */
 
-/** `npm run test:cluster`: the whole contract. Else what its tests say of the invariants, to keep the time short. */
+/**
+ * `npm run test:cluster`: the whole contract, and every broker dies. Else what the contract says of appends (P2 to P5), and one
+ * broker dies, to keep the time short.
+ */
 const WHOLE = process.env.DUOLOG_LONG === '1'
 const contractIt = (name: string, body: () => Promise<void>) => {
-  if (WHOLE || /^P\d/.test(name)) it(name, body)
+  if (WHOLE || /^P[2-5]\b/.test(name)) it(name, body)
 }
 /** A section of which no test is left would be an error, so there is one level only. */
 const contractDescribe = (name: string, body: () => void) => {
@@ -58,7 +61,7 @@ describeNative('three brokers', () => {
 
   it('P3 P4 P5: leaders and coordinators die one after the other; what was acknowledged is there once', async () => {
     const works = await Promise.all(DRIVERS.map((driver) => startWork(driver, cluster.address)))
-    for (const node of cluster.nodes) {
+    for (const node of WHOLE ? cluster.nodes : cluster.nodes.slice(0, 1)) {
       const roles = await rolesOf(node.nodeId, cluster.address, works)
       expect(roles.leads, `broker ${node.nodeId} leads event partitions`).toBeGreaterThan(0)
       await progress(works)

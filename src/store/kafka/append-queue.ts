@@ -107,13 +107,15 @@ export class AppendQueue {
     return all
   }
 
-  /** Back to the front, in their order: they were first. */
+  /** Back to the front, in their order: they were first. Whose signal fired meanwhile need not be begun again. */
   putBack(batch: readonly Waiting[]): void {
-    this.#waiting = [...batch, ...this.#waiting]
-    for (const { bytes, deadlineMs } of batch) {
+    const wanted = batch.filter((waiting) => !isGivenUp(waiting))
+    this.#waiting = [...wanted, ...this.#waiting]
+    for (const { bytes, deadlineMs } of wanted) {
       this.#bytes += bytes
       this.#wakeAt(deadlineMs)
     }
+    for (const { append, reject } of batch.filter(isGivenUp)) reject(appendAborted(append.stream))
   }
 
   /** Takes out those that `settle` answers; asks about the first of each stream that is left, for order's sake. */
@@ -186,6 +188,10 @@ export class AppendQueue {
     const left = [...this.#waiting, ...this.#line]
     if (left.length > 0) this.#wakeAt(left.reduce((first, { deadlineMs }) => Math.min(first, deadlineMs), Infinity))
   }
+}
+
+function isGivenUp({ append }: Waiting): boolean {
+  return append.patience.signal?.aborted === true
 }
 
 function sizeOf({ events, outgoing }: PreparedAppend): number {
