@@ -18,6 +18,8 @@ export interface CallRunnerOptions extends CallMakerOptions {
 }
 
 const MAX_BEGUN = 10_000
+/** A reason of our own: the platform's is an exception with a stack, made at every call. */
+const MADE = 'made'
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
 
@@ -104,7 +106,7 @@ export class CallRunner {
     const watching = new AbortController()
     const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
-    watching.abort()
+    watching.abort(MADE)
     await watch
     reach('call.executed')
     const durationMs = Math.max(0, clock.now() - startedAt)

@@ -23,6 +23,8 @@ export interface SessionRunnerOptions {
 }
 
 const LONGEST_WAIT_MS = 60_000
+/** A reason of our own: the platform's is an exception with a stack, made at every step. */
+const LOOKED = 'looked'
 
 export class SessionRunner {
   readonly #options: SessionRunnerOptions
@@ -55,7 +57,7 @@ export class SessionRunner {
   async #nextChange(sessionId: string, version: number, state: SessionState, signal: AbortSignal): Promise<void> {
     const foreign = openCalls(state, (call) => isClaimed(call) && call.owner !== this.#options.runner.owner).length > 0
     const look = new AbortController()
-    const end = () => look.abort()
+    const end = () => look.abort(LOOKED)
     const { clock, reapEveryMs } = this.#options
     const dueMs = nextTimerMs(state)
     if (dueMs !== undefined) void pauseBy(clock, Math.min(dueMs - clock.now(), LONGEST_WAIT_MS), look.signal).then(end)
@@ -67,7 +69,7 @@ export class SessionRunner {
     } catch (error) {
       if (!isDuologError(error, 'ABORTED')) throw error
     } finally {
-      look.abort()
+      look.abort(LOOKED)
     }
   }
 }

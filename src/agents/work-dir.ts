@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { realpath, stat } from 'node:fs/promises'
-import { relative, resolve, sep } from 'node:path'
+import { dirname, join, relative, resolve, sep } from 'node:path'
 import { DuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 
@@ -42,8 +42,18 @@ async function refuseOutside(folder: string, workRoot: string): Promise<void> {
   throw new DuologError('WORKDIR_INVALID', `workDir: ${folder} is outside the allowed folder ${root}; name one in it`)
 }
 
-/** 0 where there is no repository, or no git. */
-function localChanges(folder: string): Promise<number> {
+/** 0 where there is no repository, or no git. Looking for one first is a hundred times cheaper than to ask git. */
+async function localChanges(folder: string): Promise<number> {
+  return (await isInRepository(folder)) ? askGit(folder) : 0
+}
+
+async function isInRepository(folder: string): Promise<boolean> {
+  if (await stat(join(folder, '.git')).catch(() => undefined)) return true
+  const parent = dirname(folder)
+  return parent !== folder && isInRepository(parent)
+}
+
+function askGit(folder: string): Promise<number> {
   const args = ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '-z', '--', '.', ':(exclude).duolog']
   const options = { cwd: folder, maxBuffer: MAX_STATUS_BYTES, timeout: GIT_TIMEOUT_MS }
   return new Promise((done) => {

@@ -3,6 +3,7 @@ import { withApprovals } from './approvals.ts'
 import { withinBudget } from './budget.ts'
 import { fateOf, whyFailed } from './call-fate.ts'
 import { failedGates, nextForGates, unsettledGates } from './next-gates.ts'
+import { firstReady, outlinesOf } from './outline.ts'
 import { reject, rejectResult } from './rejection.ts'
 import {
   callById,
@@ -27,13 +28,18 @@ export function nextActions(state: SessionState): readonly SessionAction[] {
 
 function wanted(state: SessionState): readonly SessionAction[] {
   if (!state.planned) return nextForPlan(state)
-  const items = [...state.workItems.values()]
-  const inFlight = items.flatMap((item) => nextForItem(state, item))
+  const outlines = outlinesOf(state)
+  const active = outlines.flatMap((outline) => outline.active)
+  const inFlight = active.flatMap((item) => nextForItem(state, item))
   if (inFlight.length > 0) return inFlight
-  const blocked = items.flatMap((item) => nextForBlocked(state, item))
+  const planned = outlines.filter((outline) => outline.planned.length > 0)
+  const hasFallen = outlines.some(({ fallen }) => fallen > 0)
+  const blocked = hasFallen ? [...state.workItems.values()].flatMap((item) => nextForBlocked(state, item)) : []
   if (blocked.length > 0) return blocked
-  if (items.every(isSettled)) return conclude(state, items)
-  return assignReady(state, items)
+  if (active.length === 0 && planned.length === 0) return conclude(state, [...state.workItems.values()])
+  const free = state.settings.maxConcurrentTasks - active.length
+  if (free <= 0) return []
+  return firstReady(state, planned, free).map((item) => ({ kind: 'assign', workItemId: item.id, attempt: 1 }))
 }
 
 function nextForPlan(state: SessionState): readonly SessionAction[] {
@@ -127,10 +133,6 @@ function nextForBlocked(state: SessionState, item: WorkItemState): readonly Sess
   return blockedBy.length > 0 ? [{ kind: 'block-item', workItemId: item.id, blockedBy }] : []
 }
 
-function isSettled(item: WorkItemState): boolean {
-  return item.status === 'accepted' || item.status === 'failed' || item.status === 'blocked'
-}
-
 function conclude(state: SessionState, items: readonly WorkItemState[]): readonly SessionAction[] {
   const missing = items.filter((item) => item.status !== 'accepted')
   if (missing.length > 0) {
@@ -140,17 +142,4 @@ function conclude(state: SessionState, items: readonly WorkItemState[]): readonl
   if (unsettledGates(state, state.sessionGates, 'session').length > 0) return nextForGates(state, state.sessionGates)
   const failed = failedGates(state.sessionGates)
   return failed.length > 0 ? rejectResult(state, failed) : [{ kind: 'complete' }]
-}
-
-/** Ready items by priority (1 first), then as planned, into the free slots. */
-function assignReady(state: SessionState, items: readonly WorkItemState[]): readonly SessionAction[] {
-  const active = items.filter((item) => item.status !== 'planned' && !isSettled(item)).length
-  const free = state.settings.maxConcurrentTasks - active
-  if (free <= 0) return []
-  const accepted = (id: string) => state.workItems.get(id)?.status === 'accepted'
-  return items
-    .filter((item) => item.status === 'planned' && item.dependencies.every(accepted))
-    .sort((a, b) => a.priority - b.priority)
-    .slice(0, free)
-    .map((item) => ({ kind: 'assign', workItemId: item.id, attempt: 1 }))
 }

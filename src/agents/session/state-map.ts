@@ -1,53 +1,95 @@
+type Entry<K, V> = readonly [K, V]
+/** Up to 64 entries that follow each other. Never changed, so what is computed from one may be kept (a WeakMap). */
+export type Chunk<K, V> = readonly Entry<K, V>[]
+
+const CHUNK_ENTRIES = 64
+
 /**
- * A map that is never changed, only replaced, and shares what it can with the one before: a change copies about the root
- * of its size, not all of it, so that folding a long history is not quadratic. Keys stay in the order they came in.
+ * A map that is never changed, only replaced, and shares what it can with the one before: a change copies one chunk and
+ * the list of chunks, so that folding a long history is not quadratic. Keys stay in the order they came in.
  */
 export class StateMap<K, V> implements ReadonlyMap<K, V> {
-  readonly #base: ReadonlyMap<K, V>
-  readonly #changed: ReadonlyMap<K, V>
+  readonly #chunks: readonly Chunk<K, V>[]
+  /** Where keys stand. Shared with the maps that grew out of this one; a place beyond `size` is not of this one. */
+  readonly #places: Map<K, number>
   readonly size: number
 
-  constructor(base: ReadonlyMap<K, V> = new Map(), changed: ReadonlyMap<K, V> = new Map()) {
-    this.#base = base
-    this.#changed = changed
-    let added = 0
-    for (const key of changed.keys()) if (!base.has(key)) added += 1
-    this.size = base.size + added
+  constructor(entries: ReadonlyMap<K, V> = new Map(), grown?: Grown<K, V>) {
+    this.#chunks = grown?.chunks ?? chunked([...entries])
+    this.#places = grown?.places ?? new Map([...entries.keys()].map((key, place) => [key, place]))
+    this.size = grown?.size ?? entries.size
+  }
+
+  /** All entries, in order. */
+  get chunks(): readonly Chunk<K, V>[] {
+    return this.#chunks
   }
 
   /** The map with this entry; this one stays as it is. */
   with(key: K, value: V): StateMap<K, V> {
-    const changed = new Map(this.#changed).set(key, value)
-    if (changed.size * changed.size <= this.#base.size + 64) return new StateMap(this.#base, changed)
-    return new StateMap(new Map(this).set(key, value))
+    const known = this.#placeOf(key)
+    const place = known ?? this.size
+    const places = known === undefined ? this.#placesWith(key) : this.#places
+    const chunks = [...this.#chunks]
+    const number = Math.floor(place / CHUNK_ENTRIES)
+    const chunk = [...(chunks[number] ?? [])]
+    chunk[place % CHUNK_ENTRIES] = [key, value]
+    chunks[number] = chunk
+    return new StateMap<K, V>(undefined, { chunks, places, size: Math.max(this.size, place + 1) })
   }
 
   get(key: K): V | undefined {
-    return this.#changed.get(key) ?? this.#base.get(key)
+    const place = this.#placeOf(key)
+    if (place === undefined) return undefined
+    return this.#chunks[Math.floor(place / CHUNK_ENTRIES)]?.[place % CHUNK_ENTRIES]?.[1]
   }
 
   has(key: K): boolean {
-    return this.#changed.has(key) || this.#base.has(key)
+    return this.#placeOf(key) !== undefined
   }
 
-  *entries(): MapIterator<[K, V]> {
-    for (const [key, value] of this.#base) yield [key, this.#changed.get(key) ?? value]
-    for (const entry of this.#changed) if (!this.#base.has(entry[0])) yield entry
+  #placeOf(key: K): number | undefined {
+    const place = this.#places.get(key)
+    return place !== undefined && place < this.size ? place : undefined
   }
 
-  *keys(): MapIterator<K> {
+  /** A state is often folded twice with the same events: then the place is taken by this very key. */
+  #placesWith(key: K): Map<K, number> {
+    const taken = this.#places.get(key)
+    const free = taken === undefined && this.#places.size === this.size
+    if (free) this.#places.set(key, this.size)
+    if (free || taken === this.size) return this.#places
+    return new Map([...this.keys(), key].map((each, place) => [each, place]))
+  }
+
+  *entries(): Generator<[K, V], undefined> {
+    for (const chunk of this.#chunks) for (const [key, value] of chunk) yield [key, value]
+  }
+
+  *keys(): Generator<K, undefined> {
     for (const [key] of this.entries()) yield key
   }
 
-  *values(): MapIterator<V> {
+  *values(): Generator<V, undefined> {
     for (const [, value] of this.entries()) yield value
   }
 
-  [Symbol.iterator](): MapIterator<[K, V]> {
+  [Symbol.iterator](): Generator<[K, V], undefined> {
     return this.entries()
   }
 
   forEach(each: (value: V, key: K, map: ReadonlyMap<K, V>) => void): void {
     for (const [key, value] of this.entries()) each(value, key, this)
   }
+}
+
+interface Grown<K, V> {
+  readonly chunks: readonly Chunk<K, V>[]
+  readonly places: Map<K, number>
+  readonly size: number
+}
+
+function chunked<K, V>(entries: readonly Entry<K, V>[]): Chunk<K, V>[] {
+  const count = Math.ceil(entries.length / CHUNK_ENTRIES)
+  return Array.from({ length: count }, (_, n) => entries.slice(n * CHUNK_ENTRIES, (n + 1) * CHUNK_ENTRIES))
 }
