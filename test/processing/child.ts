@@ -19,7 +19,7 @@ export interface Child {
 export function startProgram(program: string, config: object): Child {
   const file = fileURLToPath(new URL(program, import.meta.url))
   const flags = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
-  const child = spawn(process.execPath, [...flags, file, JSON.stringify(config)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...flags, file, JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'] })
   const lines: string[] = []
   const listeners = new Set<() => void>()
   let rest = ''
