@@ -15,7 +15,7 @@ import { median, progress, type Result, round } from './report.ts'
  * kafka-snapshots. Not measured: several brokers, other machines' networks.
  */
 
-const ROUNDS = 3
+const ROUNDS = 2
 const CALLERS = [1, 50, 500, 2000] as const
 const APPENDS = { 1: 300, 50: 5_000, 500: 15_000, 2000: 20_000 } as const
 

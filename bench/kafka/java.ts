@@ -16,10 +16,10 @@ import { openWith } from './open.ts'
  * 500 bytes of them.
  */
 
-const ROUNDS = 3
+const ROUNDS = 2
 const CALLERS = 2000
-const APPENDS = 40_000
-const JAVA_RECORDS = 200_000
+const APPENDS = 20_000
+const JAVA_RECORDS = 100_000
 const SIZES = [1000, 300] as const
 const execute = promisify(execFile)
 

@@ -1,0 +1,48 @@
+import { silentLogger } from '../../src/core/logger.ts'
+import type { KafkaDriver, PartitionReader, TransactionalWriter } from '../../src/kafka/driver.ts'
+import { connectKafkajs } from '../../src/kafka/drivers/kafkajs.ts'
+import { kafkaBrokers } from '../support/kafka.ts'
+
+/** What stands between the store and a real driver. */
+export interface Between {
+  /** Awaited before a transaction is sent; what it throws, the writer hears as aborted. */
+  beforeTransaction?(): Promise<void> | void
+  /** What it throws, the reader hears. */
+  beforeFetch?(): void
+}
+
+/** A real driver with something in between; change `between` while it runs. */
+export async function interposedDriver(between: Between): Promise<KafkaDriver> {
+  const options = { brokers: kafkaBrokers.split(','), clientId: 'interposed', logger: silentLogger }
+  const real = await connectKafkajs({ ...options, connectTimeoutMs: 8000 })
+  return {
+    ...real,
+    openWriter: (writerOptions) => interposedWriter(real.openWriter(writerOptions), between),
+    openReader: () => interposedReader(real.openReader(), between),
+  }
+}
+
+function interposedWriter(writer: TransactionalWriter, between: Between): TransactionalWriter {
+  return {
+    init: () => writer.init(),
+    close: () => writer.close(),
+    async transact(transaction) {
+      try {
+        await between.beforeTransaction?.()
+      } catch (error) {
+        return { kind: 'aborted', error }
+      }
+      return writer.transact(transaction)
+    },
+  }
+}
+
+function interposedReader(reader: PartitionReader, between: Between): PartitionReader {
+  return {
+    async fetch(positions, options) {
+      between.beforeFetch?.()
+      return reader.fetch(positions, options)
+    },
+    close: () => reader.close(),
+  }
+}
