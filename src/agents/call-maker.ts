@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { pauseBy } from '../store/wake-ups.ts'
-import { type AgentExecutor, type AgentRequest, type AgentRole, paidForOf } from './executor.ts'
+import { type AgentExecutor, type AgentRequest, type AgentResult, type AgentRole, paidForOf } from './executor.ts'
 import { keyOf, recordedRequestOf } from './executors/cassette.ts'
 import type { GateContext } from './gates/command-gate.ts'
 import type { GateRunner } from './gates/gate-runner.ts'
@@ -14,6 +14,7 @@ import type { SessionCommand } from './session/commands.ts'
 import { requestFor } from './session/requests.ts'
 import type { CallState, SessionState } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
+import { watchSilence } from './silence.ts'
 import { observeWork } from './work-dir-changes.ts'
 
 /*
@@ -99,13 +100,37 @@ export class CallMaker {
     call: CallState,
     { request, role, signal }: { request: AgentRequest; role: AgentRole; signal: AbortSignal },
   ): Promise<Extract<Outcome, { kind: 'complete' }>> {
-    const { logger, onProgress, executors, workDirChanges = true } = this.#options
-    const progress = ({ message }: { message: string }) => onProgress?.({ sessionId, callId: call.callId, message })
-    const execute = () => executors[role]!.execute(request, { signal, progress })
+    const { logger, workDirChanges = true } = this.#options
+    const execute = () => this.#listen(sessionId, state, call, { request, role, signal })
     if (call.purpose !== 'work' || !workDirChanges) return { kind: 'complete', result: await execute() }
     const base = state.workItems.get(call.workItemId ?? '')?.workBase
     const result = await observeWork(execute, { workDir: state.workDir, ...(base !== undefined && { base }), logger })
     return { kind: 'complete', result }
+  }
+
+  /** Executes, and has it recorded when nothing is heard of the agent for too long. */
+  async #listen(
+    sessionId: string,
+    { settings }: SessionState,
+    { callId, epoch }: CallState,
+    { request, role, signal }: { request: AgentRequest; role: AgentRole; signal: AbortSignal },
+  ): Promise<AgentResult> {
+    const { sessions, logger, onProgress, executors } = this.#options
+    const silence = watchSilence(settings, async (silentMs) => {
+      await sessions
+        .handle(sessionId, { kind: 'report-stalled', callId, epoch, silentMs })
+        .catch((error: unknown) => logger.warn({ error, sessionId, callId }, 'A stalled call could not be recorded'))
+    })
+    const progress = ({ message }: { message: string }) => {
+      silence.heard()
+      onProgress?.({ sessionId, callId, message })
+    }
+    const stop = AbortSignal.any([signal, silence.signal])
+    try {
+      return await executors[role]!.execute(request, { signal: stop, progress })
+    } finally {
+      await silence.end()
+    }
   }
 
   #runGate(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal) {

@@ -1,6 +1,6 @@
 import type { SessionEventData, SessionEventName } from '../agents/session/schemas.ts'
 import type { RecordedEvent } from '../core/event.ts'
-import { plural } from './render/format.ts'
+import { formatDuration, plural } from './render/format.ts'
 import { plainLine, truncate } from './render/width.ts'
 
 /*
@@ -30,6 +30,7 @@ const describe: Describe = {
   WorkItemFailed: ({ workItemId, reason }) => `${workItemId}: failed: ${reason}`,
   WorkItemBlocked: ({ workItemId, blockedBy }) => `${workItemId}: blocked by ${blockedBy.join(', ')}`,
   AgentCallFailed: ({ callId, error }) => `call ${callId} failed: ${error.message}`,
+  AgentCallStalled: ({ callId, silentMs }) => `call ${callId} stalled: no sign of life for ${formatDuration(silentMs)}`,
   AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
   AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,

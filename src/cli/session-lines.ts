@@ -63,7 +63,8 @@ const callColumns: readonly Column<CallView>[] = [
   { header: 'note', value: callNote, maxWidth: 60 },
 ]
 
-function callStatus({ status, resolution }: CallView): string {
+function callStatus({ status, resolution, stalledMs }: CallView): string {
+  if (stalledMs !== undefined) return `stalled (silent for ${formatDuration(stalledMs)})`
   return resolution === undefined ? status : `${status} → ${resolution}`
 }
 

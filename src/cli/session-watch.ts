@@ -20,6 +20,7 @@ export interface SessionWatchOptions {
 const ABOVE_THE_TREE: ReadonlySet<SessionEventName> = new Set([
   'PlanRejected',
   'AgentCallFailed',
+  'AgentCallStalled',
   'AgentCallInDoubt',
   'AgentCallReportRefused',
 ] as const)

@@ -10,6 +10,8 @@ export interface SettingsFlags {
   readonly maxConcurrent?: number
   readonly maxRevisions?: number
   readonly callTimeout?: number
+  readonly stalledAfter?: number
+  readonly onStalled?: 'wait' | 'abort'
   readonly inDoubt?: 'retry' | 'resume' | 'ask'
   readonly dispatch?: 'local' | 'topics'
   readonly whenRejected?: 'fail' | 'ask'
@@ -32,6 +34,7 @@ const MINUTE_MS = 60 * SECOND_MS
 
 export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
   const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, whenRejected, allowTool } = flags
+  const { stalledAfter, onStalled } = flags
   const budget = budgetOf(flags)
   const approvals = approvalsOf(flags)
   return {
@@ -39,6 +42,8 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
     ...(maxConcurrent !== undefined && { maxConcurrentTasks: maxConcurrent }),
     ...(maxRevisions !== undefined && { maxRevisions }),
     ...(callTimeout !== undefined && { timeoutsMs: sameTimeout(callTimeout * SECOND_MS) }),
+    ...(stalledAfter !== undefined && { stalledAfterMs: stalledAfter * SECOND_MS }),
+    ...(onStalled && { onStalled }),
     ...(inDoubt && { inDoubt }),
     ...(dispatch && { dispatch }),
     ...(whenRejected && { whenRejected }),

@@ -129,7 +129,7 @@ function stopReason(timeoutMs: number, signal: AbortSignal): { reason: Promise<D
   const reason = new Promise<DuologError>((settle) => {
     resolve = settle
   })
-  const onAbort = () => resolve(new DuologError('ABORTED', 'The call was stopped.', { cause: signal.reason }))
+  const onAbort = () => resolve(stopped(signal.reason))
   const timer = setTimeout(() => resolve(timedOut(timeoutMs)), Math.min(timeoutMs, MAX_TIMER_MS))
   signal.addEventListener('abort', onAbort, { once: true })
   const release = () => {
@@ -137,6 +137,12 @@ function stopReason(timeoutMs: number, signal: AbortSignal): { reason: Promise<D
     signal.removeEventListener('abort', onAbort)
   }
   return { reason, release }
+}
+
+/** A caller that stops a call because it failed says so in the signal's reason. */
+function stopped(reason: unknown): DuologError {
+  if (isDuologError(reason, 'EXECUTOR_FAILED')) return reason
+  return new DuologError('ABORTED', 'The call was stopped.', { cause: reason })
 }
 
 function timedOut(timeoutMs: number): DuologError {

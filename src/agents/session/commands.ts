@@ -73,6 +73,8 @@ export type SessionRequest =
   | (Report & Observed & { readonly kind: 'report-cancelled'; readonly reason: string })
   /** The pool has not the means for it: the executor was never started, the session waits. */
   | (Report & { readonly kind: 'report-unaffordable'; readonly exceeded: SessionEventData['BudgetExceeded'] })
+  /** Whoever runs the call hears nothing of its agent. */
+  | { readonly kind: 'report-stalled'; readonly callId: string; readonly epoch: number; readonly silentMs: number }
   /** The owner is dead: nobody knows what became of the call. */
   | { readonly kind: 'doubt'; readonly callId: string; readonly epoch: number; readonly reason: string }
   /** A person's answer to a call in doubt. */

@@ -62,6 +62,8 @@ function decideDirectly(command: SessionCommand, state: SessionState): readonly 
     case 'report-cancelled':
     case 'report-unaffordable':
       return report(command, knownCall(state, command.callId), state)
+    case 'report-stalled':
+      return stalled(command, state)
     case 'doubt':
       return doubt(command, state)
     case 'resolve':
@@ -109,6 +111,12 @@ function knownCall(state: SessionState, callId: string): CallState {
   if (call === undefined)
     throw new DuologError('CALL_NOT_FOUND', `This session has no call "${callId}". See: duolog show SESSION`)
   return call
+}
+
+function stalled({ callId, epoch, silentMs }: Command<'report-stalled'>, state: SessionState): readonly SessionEvent[] {
+  const call = knownCall(state, callId)
+  if (call.status !== 'claimed' || call.epoch !== epoch || call.stalledMs !== undefined) return []
+  return [{ type: 'AgentCallStalled', data: { callId, epoch, silentMs } }]
 }
 
 function doubt({ callId, epoch, reason }: Command<'doubt'>, state: SessionState): readonly SessionEvent[] {

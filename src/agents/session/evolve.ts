@@ -66,6 +66,7 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     ...changeCall(state, callId, { status: 'claimed', epoch, owner }),
     lastEpoch: epoch,
   }),
+  AgentCallStalled: (state, { callId, silentMs }) => changeCall(state, callId, { stalledMs: silentMs }),
   AgentCallCompleted: (state, { callId, epoch: _, requestDigest, ...result }) =>
     changeCall(state, callId, {
       status: 'completed',

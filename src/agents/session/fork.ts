@@ -55,6 +55,7 @@ export function isKeptBesideNewPlan({ status }: WorkItemState): boolean {
 /** With these an append begins, or can be cut without parting what belongs together; everything else follows in the same append. */
 const openers: ReadonlySet<SessionEventName> = new Set<SessionEventName>([
   'AgentCallClaimed',
+  'AgentCallStalled',
   'AgentCallCompleted',
   'AgentCallFailed',
   'AgentCallCancelled',

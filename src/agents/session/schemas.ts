@@ -105,6 +105,8 @@ export const sessionEventData = {
     resume: z.string().optional(),
   }),
   AgentCallClaimed: z.object({ callId, epoch, owner: z.string() }),
+  /** Its agent has given no sign of life for so long (the session's `stalledAfterMs`); once for each claim. */
+  AgentCallStalled: z.object({ callId, epoch, silentMs: z.int().positive() }),
   AgentCallCompleted: z.object({
     callId,
     epoch,

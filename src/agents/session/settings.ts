@@ -3,6 +3,7 @@ import { approvalsSchema } from './approval-settings.ts'
 import { budgetSchema } from './budget-settings.ts'
 import { gateSchema } from './gate-settings.ts'
 
+const MAX_TIMER_MS = 2_147_483_647
 const promptVersion = z.string().min(1).max(100).optional()
 
 /** The rules of a session and their defaults. */
@@ -42,6 +43,10 @@ export const settingsSchema = z.strictObject({
       review: z.int().positive().default(120_000),
     })
     .default({ plan: 180_000, work: 180_000, review: 120_000 }),
+  /** A call whose agent gives no sign of life for so long is recorded, and shown, as stalled. Default: none is. */
+  stalledAfterMs: z.int().positive().max(MAX_TIMER_MS).optional(),
+  /** What becomes of a stalled call: it goes on until its time limit (default), or is stopped, which is a failure like any other. */
+  onStalled: z.enum(['wait', 'abort']).optional(),
   /** Versions of prompts that are not the package's own; a coordinator with `prompts` sets them. */
   promptVersions: z
     .strictObject({ plan: promptVersion, work: promptVersion, review: promptVersion, gate: promptVersion })

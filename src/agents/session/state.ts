@@ -41,6 +41,8 @@ export interface CallState {
   readonly retryable: boolean
   /** How many of its predecessors failed or answered unusably; crashes and cancellations do not count. */
   readonly failures: number
+  /** Its agent gave no sign of life for so long. */
+  readonly stalledMs?: number
   /** Its owner reported after losing the claim. */
   readonly lateReport?: true
   readonly costUsd: number

@@ -69,6 +69,8 @@ export interface CallView {
   readonly attempt: number
   readonly try: number
   readonly status: string
+  /** Of a running call: its agent has given no sign of life for so long, milliseconds. */
+  readonly stalledMs?: number
   /** Made, and paid, by the session this one was forked from. */
   readonly inherited?: true
   readonly costUsd: number
@@ -168,6 +170,7 @@ function callView(call: CallState): CallView {
     attempt,
     try: call.try,
     status,
+    ...(status === 'claimed' && call.stalledMs !== undefined && { stalledMs: call.stalledMs }),
     ...(call.inherited === undefined ? {} : { inherited: call.inherited }),
     costUsd,
     ...(predecessor === undefined ? {} : { predecessor }),

@@ -47,6 +47,8 @@ function addSettingsFlags(command: Command): Command {
     )
     .option('--max-concurrent <n>', 'work items at one time (default: 2)', wholeNumber(1))
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
+    .option('--stalled-after <seconds>', 'a call that is silent for so long is shown as stalled', wholeNumber(1))
+    .addOption(new Option('--on-stalled <do>', 'with a stalled call (default: wait)').choices(['wait', 'abort']))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
     .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
     .option('--budget-calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
