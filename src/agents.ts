@@ -5,6 +5,7 @@ export {
   type ComparedOutcome,
   type ComparedSession,
   compareSessions,
+  type ModelDifference,
   type SessionComparison,
 } from './agents/compare-sessions.ts'
 export type {
@@ -52,7 +53,9 @@ export {
   type AgentRole,
   type AgentUsage,
   ExecutorFailedError,
+  type ModelUsage,
   type PaidFor,
+  type ToolCall,
   type WorkDirChanges,
 } from './agents/executor.ts'
 export {
@@ -132,7 +135,7 @@ export type {
   WorkItemState,
   WorkItemStatus,
 } from './agents/session/state.ts'
-export type { BudgetView, CallView, SessionTotals, SessionView, WorkItemView } from './agents/session/view.ts'
+export type { BudgetView, CallView, SessionTotals, SessionView, UsageView, WorkItemView } from './agents/session/view.ts'
 export { sessionDecider } from './agents/session-log.ts'
 export {
   EventSourcedSessionManager,

@@ -1,7 +1,7 @@
 import type { EventStore } from '../store/event-store.ts'
 import { descendsFrom } from './fork-session.ts'
 import { readSession } from './read-sessions.ts'
-import type { SessionView, WorkItemView } from './session/view.ts'
+import type { SessionView, UsageView, WorkItemView } from './session/view.ts'
 
 /** One session's side of a comparison. */
 export interface ComparedSession
@@ -17,6 +17,14 @@ export interface ComparedItem {
   readonly b?: ComparedOutcome
 }
 
+/** What differs in the use of a model, b minus a. */
+export interface ModelDifference {
+  readonly calls: number
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly costUsd: number
+}
+
 /** Two sessions beside each other: outcome, calls, cost. Totals of a fork count only what it did itself. */
 export interface SessionComparison {
   readonly a: ComparedSession
@@ -30,6 +38,8 @@ export interface SessionComparison {
     readonly managerCalls: number
     readonly revisions: number
     readonly accepted: number
+    /** Of the models that calls reported in either session. */
+    readonly models?: { readonly [model: string]: ModelDifference }
   }
   readonly workItems: readonly ComparedItem[]
 }
@@ -61,11 +71,35 @@ function compared({ sessionId, status, version, totals, forkedFrom, reason }: Se
 
 function differenceOf({ totals: a }: SessionView, { totals: b }: SessionView): SessionComparison['difference'] {
   return {
-    costUsd: (Math.round(b.costUsd * 1e6) - Math.round(a.costUsd * 1e6)) / 1e6,
+    costUsd: usdBetween(a.costUsd, b.costUsd),
     workerCalls: b.workerCalls - a.workerCalls,
     managerCalls: b.managerCalls - a.managerCalls,
     revisions: b.revisions - a.revisions,
     accepted: b.accepted - a.accepted,
+    ...modelDifferences(a.usage?.models, b.usage?.models),
+  }
+}
+
+function usdBetween(a: number, b: number): number {
+  return (Math.round(b * 1e6) - Math.round(a * 1e6)) / 1e6
+}
+
+const UNUSED = { calls: 0, inputTokens: 0, outputTokens: 0 }
+
+function modelDifferences(a: UsageView['models'] = {}, b: UsageView['models'] = {}) {
+  const names = [...new Set([...Object.keys(a), ...Object.keys(b)])]
+  const entries = names.map((name): [string, ModelDifference] => [name, betweenModels(a[name], b[name])])
+  return entries.length === 0 ? {} : { models: Object.fromEntries(entries) }
+}
+
+type OfModel = NonNullable<UsageView['models']>[string]
+
+function betweenModels(a: OfModel = UNUSED, b: OfModel = UNUSED): ModelDifference {
+  return {
+    calls: b.calls - a.calls,
+    inputTokens: b.inputTokens - a.inputTokens,
+    outputTokens: b.outputTokens - a.outputTokens,
+    costUsd: usdBetween(a.costUsd ?? 0, b.costUsd ?? 0),
   }
 }
 

@@ -36,12 +36,37 @@ export interface AgentRequest {
   readonly resume?: string
 }
 
+/** What a call used of one model. */
+export interface ModelUsage {
+  /** Those read from a cache among them. */
+  readonly inputTokens: number
+  readonly outputTokens: number
+  readonly cacheReadTokens?: number
+  readonly costUsd?: number
+}
+
 /** Tokens and turns used, where the executor knows. */
 export interface AgentUsage {
   readonly inputTokens?: number
   readonly outputTokens?: number
   /** Rounds of the model. */
   readonly turns?: number
+  /** By the name of the model; one call may use several. */
+  readonly models?: Readonly<Record<string, ModelUsage>>
+}
+
+/** A tool that an agent used within a call, for people who ask later what was done. */
+export interface ToolCall {
+  /** `Bash`, `Write`. */
+  readonly tool: string
+  /** What it was used on: `npm test`, `src/a.ts`. The log keeps 200 characters, secrets redacted. */
+  readonly input?: string
+  /** How often in a row. Default 1. */
+  readonly count?: number
+  /** ISO time of the first of them. */
+  readonly firstAt?: string
+  /** All that came after the first 100. */
+  readonly summary?: true
 }
 
 /** What a call came to. */
@@ -58,6 +83,8 @@ export interface AgentResult {
   readonly artifacts?: readonly string[]
   /** What the call did to the work directory, where the executor knows better than a look at it would tell. */
   readonly changes?: WorkDirChanges
+  /** In order. Each becomes an event beside the call's outcome: one for equal ones in a row, at most 100, then a summary. */
+  readonly toolCalls?: readonly ToolCall[]
 }
 
 /** What a call did to its work directory, as the reviewer is shown it and the log keeps it. */
@@ -86,8 +113,8 @@ export interface AgentContext {
   progress(event: AgentProgress): void
 }
 
-/** What a call that failed had already cost. Errors of an executor may carry it. */
-export type PaidFor = Pick<AgentResult, 'costUsd' | 'usage' | 'executorSessionId'>
+/** What a call that failed had already cost and done. Errors of an executor may carry it. */
+export type PaidFor = Pick<AgentResult, 'costUsd' | 'usage' | 'executorSessionId' | 'toolCalls'>
 
 /**
  * Executes one call: `guardedExecutor` around it adds the time-out, the check of the result, the redaction of secrets.

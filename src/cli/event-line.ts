@@ -30,6 +30,8 @@ const describe: Describe = {
   WorkItemFailed: ({ workItemId, reason }) => `${workItemId}: failed: ${reason}`,
   WorkItemBlocked: ({ workItemId, blockedBy }) => `${workItemId}: blocked by ${blockedBy.join(', ')}`,
   AgentCallFailed: ({ callId, error }) => `call ${callId} failed: ${error.message}`,
+  AgentToolCalled: ({ callId, tool, input, count }) =>
+    `${callId}: used ${tool}${count > 1 ? ` ×${count}` : ''}${input === undefined ? '' : `: ${input}`}`,
   AgentCallStalled: ({ callId, silentMs }) => `call ${callId} stalled: no sign of life for ${formatDuration(silentMs)}`,
   AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,

@@ -1,5 +1,6 @@
-import type { CallView, SessionView, WorkItemView } from '../agents/session/view.ts'
-import { formatDuration, formatUsd } from './render/format.ts'
+import type { ModelUsage } from '../agents/executor.ts'
+import type { CallView, SessionView, UsageView, WorkItemView } from '../agents/session/view.ts'
+import { formatDuration, formatUsd, plural } from './render/format.ts'
 import { paint, wantsColor } from './render/paint.ts'
 import { type Column, table } from './render/table.ts'
 import { plainLine } from './render/width.ts'
@@ -16,6 +17,7 @@ export function sessionLines(view: SessionView): string[] {
     ...section(table(view.calls, callColumns, { color }), view.calls),
     '',
     totalsLine(view.totals),
+    ...usageLines(view.totals.usage),
   ]
 }
 
@@ -28,6 +30,23 @@ function headerLines({ sessionId, status, reason, version, phase, workDir, owner
     ['run by', owner],
   ]
   return rows.map(([name = '', value]) => `${name.padEnd(9)}${value}`)
+}
+
+/** `turns 12 · 8,210 tokens in, 930 out`, then a line per model. */
+function usageLines(usage: UsageView | undefined): string[] {
+  if (usage === undefined) return []
+  const { turns, models = {} } = usage
+  const all = [...(turns === undefined ? [] : [plural(turns, 'turn')]), tokens(usage)]
+  const lines = Object.entries(models).map(([model, of]) => {
+    const cost = of.costUsd === undefined ? [] : [formatUsd(of.costUsd)]
+    return `  ${plainLine(model)}: ${[plural(of.calls, 'call'), tokens(of), ...cost].join(' · ')}`
+  })
+  return [all.join(' · '), ...lines]
+}
+
+function tokens({ inputTokens = 0, outputTokens = 0, cacheReadTokens = 0 }: Partial<ModelUsage>): string {
+  const cached = cacheReadTokens === 0 ? '' : ` (${cacheReadTokens} from the cache)`
+  return `${inputTokens} tokens in${cached}, ${outputTokens} out`
 }
 
 function section(lines: readonly string[], rows: readonly unknown[]): readonly string[] {
@@ -68,8 +87,10 @@ function callStatus({ status, resolution, stalledMs }: CallView): string {
   return resolution === undefined ? status : `${status} → ${resolution}`
 }
 
-function callNote({ predecessor, error }: CallView): string {
-  return [...(predecessor === undefined ? [] : [`after ${predecessor}`]), ...(error === undefined ? [] : [error])].join(
-    ': ',
-  )
+function callNote({ predecessor, error, toolCalls }: CallView): string {
+  return [
+    ...(predecessor === undefined ? [] : [`after ${predecessor}`]),
+    ...(toolCalls === undefined ? [] : [plural(toolCalls, 'tool call')]),
+    ...(error === undefined ? [] : [error]),
+  ].join(': ')
 }

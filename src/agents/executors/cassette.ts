@@ -9,6 +9,7 @@ import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { z } from 'zod'
 import { DuologError } from '../../core/errors.ts'
+import { usageSchema } from '../call-facts.ts'
 import type { AgentRequest } from '../executor.ts'
 import { check } from '../explain-issues.ts'
 import { type Redact, redactJson } from '../redact.ts'
@@ -28,11 +29,7 @@ const requestSchema = z.strictObject({
   allowedTools: z.array(z.string()).optional(),
 })
 
-const usage = z.strictObject({
-  inputTokens: z.number().optional(),
-  outputTokens: z.number().optional(),
-  turns: z.number().optional(),
-})
+const usage = usageSchema.strict()
 
 const resultSchema = z.strictObject({
   output: z.string(),

@@ -117,8 +117,11 @@ async function readAll(stream: ReturnType<ClaudeQuery>, messages: ClaudeMessages
 function outcomeOf({ request, context }: Call, { messages, claude, problem }: Ended): AgentResult {
   if (messages.result !== undefined) return resultOf(request, messages, systemClock.now())
   if (context.signal.aborted) throw abortedError(context)
-  const { error, sessionId } = messages
-  const paidFor = sessionId === undefined ? {} : { executorSessionId: sessionId }
+  const { error, sessionId, toolCalls } = messages
+  const paidFor = {
+    ...(sessionId === undefined ? {} : { executorSessionId: sessionId }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
+  }
   if (error !== undefined) throw errorOf(error, messages.errorText, { paidFor, retry: SOON })
   const said = problem instanceof Error ? ` (${problem.message})` : ''
   if (claude.started) throw failed(`Claude's process gave no result: it ${claude.describe()}${said}`, SOON, paidFor)

@@ -1,7 +1,8 @@
 /* Reads what the SDK streams: what people may see of it meanwhile, and what the outcome needs. */
 import { isAbsolute, relative, resolve } from 'node:path'
-import type { AgentContext } from '../executor.ts'
-import { CoalescedProgress, describeToolCall } from './claude-progress.ts'
+import { systemClock } from '../../store/system.ts'
+import type { AgentContext, ToolCall } from '../executor.ts'
+import { CoalescedProgress, describeToolCall, toolDetail } from './claude-progress.ts'
 import type { SDKMessage } from './claude-sdk.ts'
 
 type Message<Type extends SDKMessage['type']> = Extract<SDKMessage, { type: Type }>
@@ -23,6 +24,7 @@ export class ClaudeMessages {
   readonly #stop: () => void
   readonly #changing = new Map<string, string>()
   readonly #changed = new Set<string>()
+  readonly #toolCalls: ToolCall[] = []
   result: ClaudeResult | undefined
   error: ClaudeErrorKind | undefined
   errorText = ''
@@ -40,6 +42,11 @@ export class ClaudeMessages {
   /** Files changed inside the work directory, relative to it. */
   get artifacts(): string[] {
     return [...this.#changed]
+  }
+
+  /** In order, each as often as it was made: the guard joins and limits them. */
+  get toolCalls(): readonly ToolCall[] {
+    return this.#toolCalls
   }
 
   read(message: SDKMessage): void {
@@ -60,10 +67,17 @@ export class ClaudeMessages {
   }
 
   #toolCall({ id, name, input }: { id: string; name: string; input: unknown }): void {
-    if (name !== 'StructuredOutput') this.progress.add(describeToolCall(name, input))
+    if (name !== 'StructuredOutput') this.#noteToolCall(name, input)
     const { file_path, notebook_path } = input as Record<string, unknown>
     const path = file_path ?? notebook_path
     if (CHANGING.has(name) && typeof path === 'string') this.#changing.set(id, path)
+  }
+
+  #noteToolCall(tool: string, input: unknown): void {
+    this.progress.add(describeToolCall(tool, input))
+    const detail = toolDetail(input)
+    const firstAt = new Date(systemClock.now()).toISOString()
+    this.#toolCalls.push({ tool, ...(detail === undefined ? {} : { input: detail }), firstAt })
   }
 
   /** Only a change that succeeded is one. */

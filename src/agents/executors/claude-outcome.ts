@@ -1,6 +1,13 @@
 /* Claude's last word on a call, as a result or as the error that says what to do. */
 import { DuologError, type RetryAdvice } from '../../core/errors.ts'
-import { type AgentRequest, type AgentResult, ExecutorFailedError, type PaidFor } from '../executor.ts'
+import {
+  type AgentRequest,
+  type AgentResult,
+  ExecutorFailedError,
+  type ModelUsage,
+  type PaidFor,
+  type ToolCall,
+} from '../executor.ts'
 import type { ClaudeErrorKind, ClaudeMessages, ClaudeResult } from './claude-messages.ts'
 
 const SOON = { afterMs: 1_000 }
@@ -11,7 +18,7 @@ const WHEN_LIMITED = { afterMs: 60_000 }
 /** @throws EXECUTOR_FAILED with what it cost · EXECUTOR_INVALID when a person has to set something right */
 export function resultOf(request: AgentRequest, messages: ClaudeMessages, nowMs: number): AgentResult {
   const result = messages.result!
-  const paidFor = paidForOf(result)
+  const paidFor = paidForOf(result, messages.toolCalls)
   if (result.subtype !== 'success') throw refusedBy(request, result, paidFor)
   if (result.is_error) throw apiError(messages, paidFor, nowMs)
   const { structured_output: structured } = result
@@ -25,18 +32,40 @@ export function resultOf(request: AgentRequest, messages: ClaudeMessages, nowMs:
 }
 
 /** Of this call alone: the totals of a resumed session go on from where it was left. */
-function paidForOf(result: ClaudeResult): PaidFor {
+function paidForOf(result: ClaudeResult, toolCalls: readonly ToolCall[]): PaidFor {
   const models = result.model_usage_since_last_result ?? result.modelUsage
   const used = Object.values(models)
   const sum = (of: (model: (typeof used)[number]) => number) => used.reduce((total, model) => total + of(model), 0)
   return {
     costUsd: sum(({ costUSD }) => costUSD),
     usage: {
-      inputTokens: sum((model) => model.inputTokens + model.cacheReadInputTokens + model.cacheCreationInputTokens),
+      inputTokens: sum(inputTokensOf),
       outputTokens: sum(({ outputTokens }) => outputTokens),
+      turns: result.num_turns,
+      ...(used.length === 0 ? {} : { models: mapModels(models) }),
     },
     executorSessionId: result.session_id,
+    ...(toolCalls.length === 0 ? {} : { toolCalls }),
   }
+}
+
+type ClaudeUsage = ClaudeResult['modelUsage']
+
+function mapModels(models: ClaudeUsage): Record<string, ModelUsage> {
+  return Object.fromEntries(Object.entries(models).map(([name, used]) => [name, usageOf(used)]))
+}
+
+function usageOf(used: ClaudeUsage[string]): ModelUsage {
+  return {
+    inputTokens: inputTokensOf(used),
+    outputTokens: used.outputTokens,
+    cacheReadTokens: used.cacheReadInputTokens,
+    costUsd: used.costUSD,
+  }
+}
+
+function inputTokensOf(used: ClaudeUsage[string]): number {
+  return used.inputTokens + used.cacheReadInputTokens + used.cacheCreationInputTokens
 }
 
 function refusedBy(

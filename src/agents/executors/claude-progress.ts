@@ -34,13 +34,14 @@ export class CoalescedProgress {
 
 /** `Bash: npm test`, `Write: src/a.ts`. */
 export function describeToolCall(name: string, input: unknown): string {
-  const detail = detailOf(input)
+  const detail = toolDetail(input)
   return detail === undefined ? name : `${name}: ${detail}`
 }
 
 const TELLING = ['command', 'file_path', 'notebook_path', 'path', 'pattern', 'url', 'query', 'description']
 
-function detailOf(input: unknown): string | undefined {
+/** What a tool was used on, in a line. */
+export function toolDetail(input: unknown): string | undefined {
   if (typeof input !== 'object' || input === null) return undefined
   const values = input as Record<string, unknown>
   const found = TELLING.map((key) => values[key]).find((value) => typeof value === 'string' && value !== '')

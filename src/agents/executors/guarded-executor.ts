@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import { z } from 'zod'
 import { DuologError, isDuologError } from '../../core/errors.ts'
+import { recordedToolCalls, toolCallSchema, usageSchema } from '../call-facts.ts'
 import {
   type AgentContext,
   type AgentExecutor,
@@ -39,18 +40,13 @@ const MAX_PROGRESS_CHARS = 2_000
 const resultSchema = z.object({
   output: z.string(),
   structured: z.unknown().optional(),
-  usage: z
-    .object({
-      inputTokens: z.number().min(0).optional(),
-      outputTokens: z.number().min(0).optional(),
-      turns: z.number().min(0).optional(),
-    })
-    .optional(),
+  usage: usageSchema.optional(),
   costUsd: z.number().min(0, 'must not be negative').optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
   fullOutputChars: z.int().min(0).optional(),
   changes: changesSchema.optional(),
+  toolCalls: z.array(toolCallSchema).optional(),
 })
 
 /**
@@ -183,11 +179,12 @@ function costOf(end: unknown): PaidFor {
   return ok && value ? paid(value) : {}
 }
 
-function paid({ costUsd, usage, executorSessionId }: AgentResult): PaidFor {
+function paid({ costUsd, usage, executorSessionId, toolCalls }: AgentResult): PaidFor {
   return {
     ...(costUsd === undefined ? {} : { costUsd }),
     ...(usage === undefined ? {} : { usage }),
     ...(executorSessionId === undefined ? {} : { executorSessionId }),
+    ...(toolCalls === undefined ? {} : { toolCalls }),
   }
 }
 
@@ -201,6 +198,7 @@ function accept(guard: Guard, request: AgentRequest, raw: unknown): AgentResult 
     ...result,
     output: guard.redact(output),
     ...(structured === undefined ? {} : { structured: redactJson(structured, guard.redact) }),
+    ...(result.toolCalls === undefined ? {} : { toolCalls: recordedToolCalls(result.toolCalls, guard.redact) }),
     ...(output === result.output ? {} : { fullOutputChars: result.fullOutputChars ?? result.output.length }),
   }
 }
@@ -251,12 +249,16 @@ function asDuologError(error: unknown): DuologError {
 function redacted(error: DuologError, redact: Redact): DuologError {
   const message = redact(error.message)
   const cause = redactedCause(error.cause, redact)
-  return message === error.message && cause === error.cause ? error : copyOf(error, message, cause)
+  const { toolCalls, ...paidFor } = paidForOf(error)
+  const isClean = message === error.message && cause === error.cause && toolCalls === undefined
+  if (isClean) return error
+  if (toolCalls === undefined) return copyOf(error, message, cause)
+  return copyOf(error, message, cause, { ...paidFor, toolCalls: recordedToolCalls(toolCalls, redact) })
 }
 
-function copyOf(error: DuologError, message: string, cause: unknown): DuologError {
+function copyOf(error: DuologError, message: string, cause: unknown, paidFor = paidForOf(error)): DuologError {
   const { code, retry } = error
-  if (code === 'EXECUTOR_FAILED') return new ExecutorFailedError(message, { retry, cause, paidFor: paidForOf(error) })
+  if (code === 'EXECUTOR_FAILED') return new ExecutorFailedError(message, { retry, cause, paidFor })
   return new DuologError(code, message, { retry, cause })
 }
 

@@ -6,7 +6,7 @@
  *
  *   {"type":"progress","message":"reading src/a.ts"}
  *   {"type":"result","output":"…","structured":{…},"usage":{"inputTokens":1,"outputTokens":2},"costUsd":0.01,
- *    "executorSessionId":"…","artifacts":["src/a.ts"]}
+ *    "executorSessionId":"…","artifacts":["src/a.ts"],"toolCalls":[{"tool":"Bash","input":"npm test"}]}
  *   {"type":"error","message":"no credit","retry":"never","costUsd":0.01}
  *
  * The last result counts, and only with exit code 0. Lines that are not JSON or of another type are passed over.
@@ -14,6 +14,7 @@
 import { isAbsolute, resolve } from 'node:path'
 import { z } from 'zod'
 import { DuologError } from '../../core/errors.ts'
+import { toolCallSchema, usageSchema } from '../call-facts.ts'
 import {
   type AgentContext,
   type AgentExecutor,
@@ -58,10 +59,11 @@ const QUOTED_CHARS = 2_000
 const resultLine = z.object({
   output: z.string().optional(),
   structured: z.unknown().optional(),
-  usage: z.object({ inputTokens: z.number().optional(), outputTokens: z.number().optional() }).optional(),
+  usage: usageSchema.optional(),
   costUsd: z.number().min(0, 'must not be negative').optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
+  toolCalls: z.array(toolCallSchema).optional(),
 })
 
 const errorLine = z.object({

@@ -1,5 +1,5 @@
 import { isDuologError } from '../../core/errors.ts'
-import { type AgentExecutor, paidForOf } from '../executor.ts'
+import { type AgentExecutor, type PaidFor, paidForOf } from '../executor.ts'
 import { createRedactor, type Redact } from '../redact.ts'
 import { type Recording, recordingOf } from './cassette.ts'
 
@@ -23,7 +23,7 @@ export function recordingExecutor(
     async execute(request, context) {
       try {
         const result = await executor.execute(request, context)
-        await sink(recordingOf(request, { result: result as RecordedResult }, redact))
+        await sink(recordingOf(request, { result: withoutToolCalls(result) as RecordedResult }, redact))
         return result
       } catch (error) {
         const failure = context.signal.aborted ? undefined : failureOf(error)
@@ -38,8 +38,13 @@ export function recordingExecutor(
 type RecordedResult = Extract<Recording['outcome'], { result: unknown }>['result']
 type RecordedError = Extract<Recording['outcome'], { error: unknown }>['error']
 
+/** Answers are replayed, not deeds. */
+function withoutToolCalls<T extends PaidFor>({ toolCalls: _, ...rest }: T): Omit<T, 'toolCalls'> {
+  return rest
+}
+
 function failureOf(error: unknown): RecordedError | undefined {
   if (!isDuologError(error)) return { code: 'EXECUTOR_FAILED', message: String(error), retry: { afterMs: 1_000 } }
   const { code, message, retry } = error
-  return code === 'ABORTED' ? undefined : { code, message, retry, paidFor: paidForOf(error) }
+  return code === 'ABORTED' ? undefined : { code, message, retry, paidFor: withoutToolCalls(paidForOf(error)) }
 }

@@ -5,12 +5,12 @@ import {
   createCircuitBreaker,
 } from '../../processing/circuit-breaker.ts'
 import { isRetryable, type RetryPolicy, tryAgain } from '../../processing/retry-policy.ts'
+import { sumOfUsage } from '../call-facts.ts'
 import {
   type AgentContext,
   type AgentExecutor,
   type AgentRequest,
   type AgentResult,
-  type AgentUsage,
   ExecutorFailedError,
   type PaidFor,
   paidForOf,
@@ -109,18 +109,14 @@ function withCost(error: unknown, paidFor: PaidFor): unknown {
 function sumOf(before: PaidFor, now: PaidFor): PaidFor {
   const costUsd = sum(before.costUsd, now.costUsd)
   const usage = sumOfUsage(before.usage, now.usage)
+  const toolCalls = [...(before.toolCalls ?? []), ...(now.toolCalls ?? [])]
   const executorSessionId = now.executorSessionId ?? before.executorSessionId
   return {
     ...(costUsd !== undefined && { costUsd }),
     ...(usage !== undefined && { usage }),
     ...(executorSessionId !== undefined && { executorSessionId }),
+    ...(toolCalls.length > 0 && { toolCalls }),
   }
-}
-
-function sumOfUsage(a: AgentUsage | undefined, b: AgentUsage | undefined): AgentUsage | undefined {
-  if (a === undefined || b === undefined) return a ?? b
-  const names = new Set([...Object.keys(a), ...Object.keys(b)] as (keyof AgentUsage)[])
-  return Object.fromEntries([...names].map((name) => [name, sum(a[name], b[name])]))
 }
 
 function sum(a: number | undefined, b: number | undefined): number | undefined {

@@ -77,6 +77,8 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     }),
   AgentCallFailed: (state, { callId, epoch: _, executorSessionId: __, ...outcome }) =>
     changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>),
+  AgentToolCalled: (state, { callId, count }) =>
+    changeCall(state, callId, { toolCalls: (state.calls.get(callId)?.toolCalls ?? 0) + count }),
   AgentCallCancelled: (state, { callId, unbegun, requestDigest }) =>
     changeCall(state, callId, {
       status: 'cancelled',

@@ -1,3 +1,4 @@
+import type { ToolCall } from '../executor.ts'
 import { type GateVerdictResult, type Plan, parseGateVerdict, parsePlan, parseReview } from '../structured-output.ts'
 import type { GateReport, SessionCommand } from './commands.ts'
 import { planEvents } from './plan-events.ts'
@@ -42,11 +43,15 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
   const { callId, epoch } = command
   switch (command.kind) {
     case 'complete':
-      return [completed(command), ...(isEnded(state) ? [] : consequences(command, call, state))]
+      return [
+        completed(command),
+        ...toolCalls(callId, command.result),
+        ...(isEnded(state) ? [] : consequences(command, call, state)),
+      ]
     case 'complete-gate':
       return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command.gate, call, state)])]
     case 'report-failure':
-      return [failed(command)]
+      return [failed(command), ...toolCalls(callId, command.paidFor ?? {})]
     case 'report-cancelled':
       return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason, ...digestOf(command) } }]
     case 'report-unaffordable':
@@ -55,6 +60,11 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
         ...(isEnded(state) ? [] : [{ type: 'BudgetExceeded', data: command.exceeded } as const]),
       ]
   }
+}
+
+/** The outcome stands first, because with it an append may be parted (F3). */
+function toolCalls(callId: string, { toolCalls = [] }: { readonly toolCalls?: readonly ToolCall[] }): SessionEvent[] {
+  return toolCalls.map((call) => ({ type: 'AgentToolCalled', data: { ...call, callId, count: call.count ?? 1 } }))
 }
 
 function digestOf({ requestDigest }: { readonly requestDigest?: string }) {

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { toolCallSchema, usageSchema } from '../call-facts.ts'
 import { limitsSchema } from './budget-settings.ts'
 import { settingsSchema } from './settings.ts'
 
@@ -13,12 +14,6 @@ const callId = z.string().min(1)
 const workItemId = z.string().min(1).max(128)
 const attempt = z.int().positive()
 const epoch = z.int().positive()
-const usage = z.object({
-  inputTokens: z.number().optional(),
-  outputTokens: z.number().optional(),
-  turns: z.number().optional(),
-})
-
 const changes = z.object({
   /** From git, or by comparing files. */
   by: z.enum(['git', 'files']),
@@ -117,7 +112,7 @@ export const sessionEventData = {
     /** What a Worker's call did to the work directory. */
     changes: changes.optional(),
     requestDigest: requestDigest.optional(),
-    usage: usage.optional(),
+    usage: usageSchema.optional(),
     costUsd: z.number().nonnegative(),
     executorSessionId: z.string().optional(),
     artifacts: z.array(z.string()).optional(),
@@ -130,12 +125,17 @@ export const sessionEventData = {
     retryable: z.boolean(),
     /** Another try makes no sense before (a rate limit's reset, say). */
     retryAt: z.iso.datetime().optional(),
-    usage: usage.optional(),
+    usage: usageSchema.optional(),
     requestDigest: requestDigest.optional(),
     executorSessionId: z.string().optional(),
     costUsd: z.number().nonnegative(),
     durationMs: z.number().nonnegative(),
   }),
+  /**
+   * A tool was used within a call; in the same append as the call's outcome, which stands before it. Equal ones in a row
+   * are one event with their count; after 100 events one more sums up the rest.
+   */
+  AgentToolCalled: toolCallSchema.extend({ callId, count: z.int().positive() }),
   AgentCallCancelled: z.object({
     callId,
     epoch: epoch.optional(),

@@ -50,6 +50,8 @@ export interface CallState {
   /** Of calls whose answer has been used, only the beginning of the output is kept; all of it is in the log. */
   readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch' | 'requestDigest'>
   readonly requestDigest?: string
+  /** How often tools were used within it. */
+  readonly toolCalls?: number
   /** Claimed, but its executor was never started. */
   readonly unbegun?: true
   readonly error?: { readonly code: string; readonly message: string }

@@ -1,3 +1,5 @@
+import { sumOfUsage } from '../call-facts.ts'
+import type { AgentUsage, ModelUsage } from '../executor.ts'
 import { type Spending, spendingOf } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
 import type { SessionEventData } from './schemas.ts'
@@ -84,6 +86,8 @@ export interface CallView {
   /** sha256 over the canonical JSON of what the agent was asked. */
   readonly requestDigest?: string
   readonly usage?: CallState['usage']
+  /** How often it used tools; which ones stands in its `AgentToolCalled` events. */
+  readonly toolCalls?: number
 }
 
 /** Sums over a session. */
@@ -98,6 +102,13 @@ export interface SessionTotals {
   readonly inDoubtCalls: number
   readonly refusedReports: number
   readonly costUsd: number
+  /** What calls reported: tokens, turns, and all of it per model. Nothing when none did. */
+  readonly usage?: UsageView
+}
+
+/** What calls used together. */
+export interface UsageView extends Omit<AgentUsage, 'models'> {
+  readonly models?: { readonly [model: string]: ModelUsage & { readonly calls: number } }
 }
 
 export function sessionView(sessionId: string, state: SessionState, version: number): SessionView {
@@ -179,7 +190,7 @@ function callView(call: CallState): CallView {
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(call.error === undefined ? {} : { error: call.error.message }),
     ...optional({ promptVersion: call.promptVersion, requestDigest: call.requestDigest }),
-    ...optional({ usage: call.result?.usage ?? call.usage }),
+    ...optional({ usage: usageOf(call), toolCalls: call.toolCalls }),
   }
 }
 
@@ -202,7 +213,21 @@ function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTota
     inDoubtCalls: calls.filter((call) => call.status === 'in-doubt').length,
     refusedReports: state.refusedReports,
     costUsd: costOf(calls),
+    ...optional({ usage: totalUsage(calls) }),
   }
+}
+
+function usageOf(call: CallState): CallState['usage'] {
+  return call.result?.usage ?? call.usage
+}
+
+function totalUsage(calls: readonly CallState[]): UsageView | undefined {
+  const used = calls.flatMap((call) => (usageOf(call) as AgentUsage | undefined) ?? [])
+  const total = used.reduce<AgentUsage | undefined>(sumOfUsage, undefined)
+  if (total?.models === undefined) return total as UsageView | undefined
+  const callsOf = (model: string) => used.filter(({ models }) => models?.[model] !== undefined).length
+  const models = Object.entries(total.models).map(([model, of]) => [model, { calls: callsOf(model), ...of }])
+  return { ...total, models: Object.fromEntries(models) }
 }
 
 /** Micro-dollars while adding, so that ten calls of 0.1 cost 1. */

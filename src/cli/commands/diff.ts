@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { type ComparedOutcome, compareSessions, type SessionComparison } from '../../agents/compare-sessions.ts'
+import type { UsageView } from '../../agents/session/view.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { table } from '../render/table.ts'
@@ -53,6 +54,10 @@ function rowsOf({ a, b, difference, workItems }: SessionComparison): Row[] {
     b: b.totals[name],
     difference: difference[name],
   })
+  const modelRow = (model: string, { what, value, difference }: ModelRow): Row => {
+    const of = ({ totals }: typeof a) => value(totals.usage?.models?.[model] ?? UNUSED)
+    return { what: `${model}, ${what}`, a: of(a), b: of(b), difference }
+  }
   return [
     { what: 'status', a: a.status, b: b.status },
     { what: 'accepted', a: accepted(a), b: accepted(b), difference: difference.accepted },
@@ -60,8 +65,25 @@ function rowsOf({ a, b, difference, workItems }: SessionComparison): Row[] {
     count('manager calls', 'managerCalls'),
     count('revisions', 'revisions'),
     count('cost, USD', 'costUsd'),
+    ...Object.entries(difference.models ?? {}).flatMap(([model, differs]) => [
+      modelRow(model, { what: 'USD', value: ({ costUsd = 0 }) => costUsd, difference: differs.costUsd }),
+      modelRow(model, { what: 'tokens', value: tokensOf, difference: tokensOf(differs) }),
+    ]),
     ...workItems.map((item) => ({ what: `item ${item.id}`, a: outcome(item.a), b: outcome(item.b) })),
   ]
+}
+
+interface ModelRow {
+  readonly what: string
+  readonly value: (of: OfModel) => number
+  readonly difference: number
+}
+
+type OfModel = NonNullable<UsageView['models']>[string]
+const UNUSED: OfModel = { calls: 0, inputTokens: 0, outputTokens: 0 }
+
+function tokensOf({ inputTokens, outputTokens }: Pick<OfModel, 'inputTokens' | 'outputTokens'>): number {
+  return inputTokens + outputTokens
 }
 
 function signed(value: number): string {

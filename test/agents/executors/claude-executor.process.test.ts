@@ -74,7 +74,19 @@ describe('a call', () => {
     const result = await guardedExecutor(executor()).execute(asking, contextOf())
     expect(parsePlan(result)).toMatchObject({ ok: true, plan: { workItems: [{ id: 'a' }] } })
     expect(result).toMatchObject({
-      usage: { inputTokens: 100, outputTokens: 20 },
+      usage: {
+        inputTokens: 100,
+        outputTokens: 20,
+        turns: expect.any(Number),
+        models: {
+          [PRICED_MODEL]: {
+            inputTokens: 100,
+            outputTokens: 20,
+            cacheReadTokens: 0,
+            costUsd: expect.closeTo(0.0006, 6),
+          },
+        },
+      },
       executorSessionId: claudeSessionId('session-1', 'plan:1'),
     })
     expect(result.costUsd).toBeCloseTo(0.0006, 6)
@@ -95,6 +107,10 @@ describe('a call', () => {
     expect(readFileSync(join(workDir, 'src/a.txt'), 'utf8')).toBe('hello')
     expect(result).toMatchObject({ output: 'It is written.', artifacts: ['src/a.txt'] })
     expect(result.costUsd).toBeCloseTo(0.0012, 6)
+    expect(result.usage).toMatchObject({ inputTokens: 200, outputTokens: 40, turns: 2 })
+    expect(result.toolCalls).toEqual([
+      { tool: 'Write', input: join(workDir, 'src/a.txt'), firstAt: expect.stringMatching(/^\d{4}-.*Z$/) },
+    ])
     expect(context.messages.join('\n')).toContain(`Write: ${join(workDir, 'src/a.txt')}`)
   })
 
@@ -175,6 +191,12 @@ describe('a session', () => {
     expect(made).toMatchObject({ status: 'completed', workItems: [{ id: 'a', status: 'accepted', qualityScore: 0.9 }] })
     expect(readFileSync(join(workDir, 'a.txt'), 'utf8')).toBe('a')
     expect(made.totals.costUsd).toBeCloseTo(4 * 0.0006, 6)
+    expect(made.totals.usage?.models).toEqual({
+      [PRICED_MODEL]: { calls: 3, inputTokens: 400, outputTokens: 80, cacheReadTokens: 0, costUsd: 0.0024 },
+    })
+    expect(made.calls.flatMap(({ purpose, toolCalls }) => (toolCalls ? [[purpose, toolCalls]] : []))).toEqual([
+      ['work', 1],
+    ])
     expect(requests).toHaveLength(4)
     const replayed = await run(replayExecutor(await cassetteFromSession(store, made.sessionId)))
     expect([replayed.status, replayed.totals]).toEqual([made.status, made.totals])
@@ -218,7 +240,10 @@ describe('a call that fails', () => {
       message: expect.stringContaining('stopped at its budget'),
     })
     expect(paidForOf(error).costUsd).toBeCloseTo(0.6, 6)
-    expect(paidForOf(error).usage).toEqual({ inputTokens: 100_000, outputTokens: 20_000 })
+    expect(paidForOf(error)).toMatchObject({
+      usage: { inputTokens: 100_000, outputTokens: 20_000, models: { [PRICED_MODEL]: { outputTokens: 20_000 } } },
+      toolCalls: [{ tool: 'Glob' }],
+    })
   })
 
   it('after too many turns', async () => {
