@@ -75,10 +75,11 @@ export type {
   StreamInfo,
   TakenPartition,
 } from './store/event-store.ts'
+export { fileBlobs } from './store/file-blobs.ts'
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
+export type { InlineView, InlineViews, KeptView, RowRange } from './store/inline-views.ts'
 export { type OpenEventStoreOptions, openEventStore } from './store/open-event-store.ts'
 export type { StoreOptions } from './store/store-options.ts'
-export { fileBlobs } from './store/file-blobs.ts'
-export type { LargeEventsOptions } from './store/with-large-events.ts'
 export { type SubscribeOptions, type Subscription, subscribe } from './store/subscribe.ts'
 export { DEFAULT_EVENT_TOPIC, defaultTopics, type TopicDefinition } from './store/topics.ts'
+export type { LargeEventsOptions } from './store/with-large-events.ts'

@@ -38,6 +38,11 @@ export {
   type InboxWindow,
   memoryInbox,
 } from './processing/inbox.ts'
+export {
+  type InlineProjection,
+  type StartInlineProjectionOptions,
+  startInlineProjection,
+} from './processing/inline-projection.ts'
 export { memoryViews } from './processing/memory-views.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
 export { type ProcessEvent, processEvents } from './processing/process-events.ts'

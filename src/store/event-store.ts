@@ -4,6 +4,7 @@ import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, Rec
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
 import type { BlobStore } from './blobs.ts'
+import type { InlineViews } from './inline-views.ts'
 
 /*
  * The EventStore port: the only place where a fact is born. The contract suite in `testing/` is its definition; the
@@ -80,6 +81,12 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
 
   /** Where this backing keeps data that is too large for its log. */
   readonly blobs?: BlobStore
+
+  /**
+   * Views kept in the transaction of the append. Absent where the log has no transaction that could hold them (Kafka); see
+   * `startInlineProjection`.
+   */
+  readonly inlineViews?: InlineViews<E>
 
   /**
    * A record in bytes, where its message does not say them all: a stranger's, or one with a form of its own. Nothing where

@@ -17,6 +17,7 @@ import type {
   PartitionPosition,
   ReadStreamOptions,
 } from './event-store.ts'
+import type { InlineViews } from './inline-views.ts'
 
 /**
  * A store that knows its events: data is validated before anything is written (P2), and read as the catalogue defines
@@ -29,6 +30,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
     presence: store.presence,
     snapshots: store.snapshots,
     ...(store.blobs && { blobs: store.blobs }),
+    ...(store.inlineViews && { inlineViews: withLoadedRows(store.inlineViews, catalogue) }),
     readStream: (stream, options) => readStream(store, catalogue, stream, options),
     aggregateStream: (stream, options) => aggregate(typed, stream, options),
     appendToStream: async (stream, events, options) => {
@@ -108,6 +110,12 @@ function loading<E extends AnyEvent>(catalogue: Catalogue<E>) {
     const loaded: unknown = foreign ? message : catalogue.fromStored(message, placeOf(message))
     return loaded as RecordedMessage<E> | RecordedEvent<E>
   }
+}
+
+/** What the catalogue cannot read refuses the append, as what the view's function throws does. */
+function withLoadedRows<E extends AnyEvent>(views: InlineViews, catalogue: Catalogue<E>): InlineViews<E> {
+  const load = loading(catalogue)
+  return { keep: (view) => views.keep({ ...view, rows: (messages, read) => view.rows(messages.map(load), read) }) }
 }
 
 function withLoadedMessages<E extends AnyEvent>(catalogue: Catalogue<E>, options: ConsumeOptions<E>): ConsumeOptions {

@@ -1,4 +1,4 @@
-import { isDuologError } from '../core/errors.ts'
+import { DuologError, isDuologError } from '../core/errors.ts'
 import { type AnyEvent, isRecordedEvent, type RecordedEvent, type RecordedMessage } from '../core/event.ts'
 import { aggregate } from './aggregate.ts'
 import type { BlobStore } from './blobs.ts'
@@ -12,6 +12,7 @@ import type {
   PartitionBatch,
   PartitionPosition,
 } from './event-store.ts'
+import type { InlineViews } from './inline-views.ts'
 import { checkIn, checkOut, isCheckedIn } from './large-event.ts'
 
 /** Which events' data goes to the blobs, and to which. */
@@ -35,6 +36,7 @@ export function withLargeEvents(store: EventStore, blobs: BlobStore, options: La
     presence: store.presence,
     snapshots: store.snapshots,
     blobs,
+    ...(store.inlineViews && { inlineViews: withSmallRows(store.inlineViews) }),
     readStream: (stream, given) => restored(store.readStream(stream, given), blobs),
     aggregateStream: (stream, given) => aggregateLarge(store, whole, stream, given),
     appendToStream: async (stream, events, given) => {
@@ -139,6 +141,29 @@ function withRestored(blobs: BlobStore, options: ConsumeOptions): ConsumeOptions
       return handler(whole, context)
     },
   }
+}
+
+/** A transaction cannot wait for a blob. */
+function withSmallRows(views: InlineViews): InlineViews {
+  return {
+    keep: (view) =>
+      views.keep({
+        ...view,
+        rows: (messages, read) => {
+          const large = messages.find(isCheckedIn)
+          if (large !== undefined) throw tooLargeForRows(view.name, large)
+          return view.rows(messages, read)
+        },
+      }),
+  }
+}
+
+function tooLargeForRows(view: string, message: Message): DuologError {
+  return new DuologError(
+    'PROJECTION_FAILED',
+    `Inline projection "${view}" cannot read ${placeOf(message)}: its data is too large for the log and lies beside it, and ` +
+      'a transaction cannot wait for it. Raise largeEvents.limitBytes, or use startProjection with waitFor.',
+  )
 }
 
 /** What asking again does not cure. */

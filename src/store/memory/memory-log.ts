@@ -6,6 +6,7 @@ import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
 import type { TopicLayout } from '../topic-layout.ts'
 import { VersionWaiters } from '../wake-ups.ts'
 import { MemoryGroup } from './memory-group.ts'
+import { MemoryInlineViews } from './memory-inline-views.ts'
 import { MemoryPartition, type StoredRecord } from './memory-partition.ts'
 
 /*
@@ -34,6 +35,7 @@ export class MemoryLog {
   /** By kind and stream. */
   readonly snapshots = new Map<string, string>()
   readonly blobs = memoryBlobs()
+  readonly inlineViews = new MemoryInlineViews((topics, position) => this.#recordsAfter(topics, position))
   readonly #partitions = new Map<string, MemoryPartition>()
   readonly #groups = new Map<string, MemoryGroup>()
   #globalPosition = 0
@@ -47,9 +49,11 @@ export class MemoryLog {
     const judgement = judgeAppend(append, facts)
     if (judgement.kind === 'refused') throw judgement.error
     if (judgement.kind === 'repeat') return judgement.appended
+    const planned = this.#plan(append, judgement.appended)
+    const changeRows = this.inlineViews.prepare(planned)
     if (append.checkpoint !== undefined) this.commit(append.checkpoint)
-    if (append.events.length > 0) this.#writeEvents(append, judgement.appended)
-    for (const message of append.outgoing) this.#write(message, 0)
+    changeRows()
+    this.#write(append, planned, judgement.appended)
     return judgement.appended
   }
 
@@ -70,27 +74,44 @@ export class MemoryLog {
     this.group(checkpoint.group).commit(checkpoint)
   }
 
-  #writeEvents(append: PreparedAppend, appended: Appended): void {
-    const stream = getOrCreate(this.streams, append.stream, () => new MemoryStream())
-    for (const event of append.events) {
-      const stored = this.#write(event, stream.events.length + 1)
-      stream.events.push(stored)
-      stream.eventIds.set(event.eventId, stored.streamPosition)
+  /** Where everything of it will lie. */
+  #plan({ events, outgoing }: PreparedAppend, { firstStreamPosition }: Appended): readonly StoredRecord[] {
+    const ends = new Map<string, number>()
+    let globalPosition = this.#globalPosition
+    const place = (record: PreparedRecord, streamPosition: number): StoredRecord => {
+      const partition = this.layout.partitionOf(record.topic, record.key)
+      const name = `${record.topic}/${partition}`
+      const offset = ends.get(name) ?? this.partition(record.topic, partition).end
+      ends.set(name, offset + 1)
+      return { record, partition, offset, streamPosition, globalPosition: ++globalPosition }
     }
-    if (append.idempotencyKey !== undefined) {
-      const range = { first: appended.firstStreamPosition, last: appended.currentStreamVersion }
-      stream.keys.set(append.idempotencyKey, range)
-    }
-    this.versionWaiters.reached(append.stream, appended.currentStreamVersion)
+    const facts = events.map((event, index) => place(event, firstStreamPosition + index))
+    return [...facts, ...outgoing.map((message) => place(message, 0))]
   }
 
-  #write(record: PreparedRecord, streamPosition: number): StoredRecord {
-    const number = this.layout.partitionOf(record.topic, record.key)
-    const partition = this.partition(record.topic, number)
-    const globalPosition = ++this.#globalPosition
-    const stored = { record, partition: number, offset: partition.end, streamPosition, globalPosition }
-    partition.add(stored)
-    return stored
+  #write(append: PreparedAppend, planned: readonly StoredRecord[], appended: Appended): void {
+    if (append.events.length > 0) this.#writeStream(append, planned.slice(0, append.events.length), appended)
+    for (const stored of planned) this.partition(stored.record.topic, stored.partition).add(stored)
+    this.#globalPosition += planned.length
+    if (append.events.length > 0) this.versionWaiters.reached(append.stream, appended.currentStreamVersion)
+  }
+
+  #writeStream(append: PreparedAppend, facts: readonly StoredRecord[], appended: Appended): void {
+    const stream = getOrCreate(this.streams, append.stream, () => new MemoryStream())
+    for (const stored of facts) {
+      stream.events.push(stored)
+      stream.eventIds.set(stored.record.eventId, stored.streamPosition)
+    }
+    if (append.idempotencyKey === undefined) return
+    stream.keys.set(append.idempotencyKey, { first: appended.firstStreamPosition, last: appended.currentStreamVersion })
+  }
+
+  #recordsAfter(topics: readonly string[], globalPosition: number): readonly StoredRecord[] {
+    const numbers = (topic: string) =>
+      Array.from({ length: this.layout.partitionCountOf(topic) }, (_, number) => number)
+    return topics
+      .flatMap((topic) => numbers(topic).flatMap((number) => this.partition(topic, number).storedAfter(globalPosition)))
+      .sort((a, b) => a.globalPosition - b.globalPosition)
   }
 }
 

@@ -30,6 +30,10 @@ export class MemoryPartition {
     this.wakeUps.wakeAll()
   }
 
+  storedAfter(globalPosition: number): readonly StoredRecord[] {
+    return this.#records.filter((stored) => stored.globalPosition > globalPosition)
+  }
+
   /** From a place on, without a group. */
   source(from: PartitionPosition): FollowSource {
     let next = from.offset

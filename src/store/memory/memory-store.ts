@@ -30,6 +30,7 @@ import type {
   StreamInfo,
 } from '../event-store.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
+import type { InlineView, InlineViews, KeptView } from '../inline-views.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots, type SnapshotTable } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
@@ -61,11 +62,13 @@ class MemoryStore implements EventStore {
   readonly presence: Presence
   readonly snapshots: SnapshotStore
   readonly blobs: BlobStore
+  readonly inlineViews: InlineViews
   readonly #log: MemoryLog
   readonly #prepare: PrepareContext
   readonly #options: MemoryStoreOptions
   readonly #members = new Set<MemoryMember>()
   readonly #announcements = new Set<Announcement>()
+  readonly #kept = new Set<KeptView>()
   readonly #closing = new AbortController()
   #closed?: Promise<void>
 
@@ -80,6 +83,7 @@ class MemoryStore implements EventStore {
       random: options.random ?? systemRandom,
     }
     this.blobs = this.#log.blobs
+    this.inlineViews = { keep: (view) => this.#keep(view) }
     this.snapshots = new Snapshots(snapshotTable(this.#log.snapshots), options.logger ?? silentLogger)
     this.presence = { announce: (owner) => this.#announce(owner), liveness: (owner) => this.#liveness(owner) }
   }
@@ -173,7 +177,23 @@ class MemoryStore implements EventStore {
   async #close(): Promise<void> {
     this.#closing.abort()
     await Promise.all([...this.#members].map((member) => member.stop()))
+    for (const kept of this.#kept) kept.release()
     await Promise.all([...this.#announcements].map((announcement) => announcement.withdraw()))
+  }
+
+  async #keep(view: InlineView): Promise<KeptView> {
+    this.#checkOpen()
+    const kept = await this.#log.inlineViews.keep(view)
+    this.#kept.add(kept)
+    const open = <T>(read: () => Promise<T>) => {
+      this.#checkOpen()
+      return read()
+    }
+    return {
+      get: async (key) => open(() => kept.get(key)),
+      list: async (range) => open(() => kept.list(range)),
+      release: () => kept.release(),
+    }
   }
 
   async #announce(owner: string): Promise<Announcement> {

@@ -14,6 +14,7 @@ import { GroupCommit, type Work } from './group-commit.ts'
 import { type GroupTable, groupTable } from './group-table.ts'
 import { holderFolder } from './holder-file.ts'
 import { type Holders, holders } from './holders.ts'
+import { InlineTable } from './inline-table.ts'
 import { checkTopics, type LogPlaces, logPlaces } from './log-places.ts'
 import { loadSqlite, openDatabase } from './open-database.ts'
 import { type OwnerTable, ownerTable } from './owner-table.ts'
@@ -68,6 +69,7 @@ export class LogFile {
   readonly streams: StreamReader
   readonly readPartition: ReadPartition
   readonly snapshots: SnapshotTable
+  readonly inlineViews: InlineTable
   readonly watch: ChangeWatch
   readonly versionWaiters = new VersionWaiters()
   /** Groups may have changed. */
@@ -94,6 +96,8 @@ export class LogFile {
     this.streams = streamReader({ db, places: this.places, eventTopic: this.layout.eventTopic, attempt })
     this.#commits = this.#groupCommit()
     this.snapshots = snapshotTable({ db, read: attempt, transact: (work) => this.transact(work) })
+    const { places } = this
+    this.inlineViews = new InlineTable({ db, places, read: attempt, transact: (work) => this.transact(work) })
     this.#write = appendWriter({
       db,
       places: this.places,
@@ -130,7 +134,11 @@ export class LogFile {
   async append(append: PreparedAppend): Promise<Appended> {
     const { stream, events, outgoing, patience } = append
     const size = events.length + outgoing.length
-    const appended = await this.#commits.run(() => this.#write(append), { size, stream, ...patience })
+    const appended = await this.#commits.run(() => this.inlineViews.with(() => this.#write(append)), {
+      size,
+      stream,
+      ...patience,
+    })
     this.versionWaiters.reached(stream, appended.currentStreamVersion)
     return appended
   }

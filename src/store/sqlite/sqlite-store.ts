@@ -21,6 +21,7 @@ import type {
 import { fileBlobs } from '../file-blobs.ts'
 import { foldFromSnapshot } from '../fold-from-snapshot.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
+import type { InlineView, InlineViews, KeptView } from '../inline-views.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
@@ -53,6 +54,7 @@ class SqliteStore implements EventStore {
   readonly presence: Presence
   readonly snapshots: SnapshotStore
   readonly blobs: BlobStore
+  readonly inlineViews: InlineViews
   readonly #log: LogFile
   readonly #presence: FilePresence
   readonly #prepare: PrepareContext
@@ -71,6 +73,7 @@ class SqliteStore implements EventStore {
       random: options.random ?? systemRandom,
     }
     this.snapshots = new Snapshots(log.snapshots, log.logger)
+    this.inlineViews = { keep: async (view) => this.#open(() => this.#keep(view)) }
     this.#presence = filePresence(log)
     this.presence = {
       announce: async (owner) => this.#open(() => this.#presence.announce(owner)),
@@ -200,6 +203,15 @@ class SqliteStore implements EventStore {
       await this.snapshots.idle()
     } finally {
       await this.#log.close()
+    }
+  }
+
+  async #keep(view: InlineView): Promise<KeptView> {
+    const kept = await this.#log.inlineViews.keep(view)
+    return {
+      get: async (key) => this.#open(() => kept.get(key)),
+      list: async (range) => this.#open(() => kept.list(range)),
+      release: () => kept.release(),
     }
   }
 

@@ -1,0 +1,104 @@
+import type { DuologError } from '../core/errors.ts'
+import type { AnyEvent } from '../core/event.ts'
+import { invalidArgument } from '../store/check-arguments.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { InlineView, KeptView } from '../store/inline-views.ts'
+import { type Projected, type Projection, ProjectionFailedError, project } from './projection.ts'
+import type { ListRowsOptions, ViewRow } from './view-store.ts'
+
+/*
+ * A projection whose rows change in the transaction of the append (I1, I2: ../store/inline-views.ts).
+ */
+
+/** What {@link startInlineProjection} takes. */
+export interface StartInlineProjectionOptions<Row, E extends AnyEvent> {
+  readonly store: EventStore<E>
+  readonly projection: Projection<Row, E>
+}
+
+/** A view that is never behind: every read sees every append acknowledged before it, to anyone. */
+export interface InlineProjection<Row> {
+  get(key: string): Promise<Row | undefined>
+  list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
+  /** This store's appends leave it alone from now on; who keeps it next makes up for them. Idempotent. */
+  stop(): Promise<void>
+}
+
+/**
+ * Keeps a projection's rows in the log itself, changed in the transaction of each append: whoever reads after an append
+ * sees it, also after kill -9. Resolves when it has caught up with the log. On `memory:` and `file:`; several processes may
+ * keep the same view, and what a process without it appends is made up for.
+ *
+ * The price: it is computed while the append waits, and where its functions throw, the append is refused with
+ * PROJECTION_FAILED and nothing is written. Fold small rows quickly, or use `startProjection`.
+ *
+ * @throws INVALID_ARGUMENT on a log whose append has no such transaction (Kafka), and when a newer version of the view is
+ *   there; PROJECTION_FAILED when it cannot catch up.
+ */
+export async function startInlineProjection<Row, E extends AnyEvent>({
+  store,
+  projection,
+}: StartInlineProjectionOptions<Row, E>): Promise<InlineProjection<Row>> {
+  if (store.inlineViews === undefined) throw notHere(store.backing, projection.name)
+  return new Inline(await store.inlineViews.keep(toInlineView(projection)))
+}
+
+class Inline<Row> implements InlineProjection<Row> {
+  readonly #kept: KeptView
+
+  constructor(kept: KeptView) {
+    this.#kept = kept
+  }
+
+  async get(key: string): Promise<Row | undefined> {
+    return parsed(await this.#kept.get(key)) as Row | undefined
+  }
+
+  async list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]> {
+    return (await this.#kept.list(options)).map(([key, text]) => ({ key, row: JSON.parse(text) as Row }))
+  }
+
+  async stop(): Promise<void> {
+    this.#kept.release()
+  }
+}
+
+function toInlineView<Row, E extends AnyEvent>(projection: Projection<Row, E>): InlineView<E> {
+  const { name, version, topics } = projection
+  return {
+    name,
+    version,
+    topics,
+    rows: (messages, read) => {
+      const pending = messages.map((event) => ({ offset: event.offset, event }))
+      const changes = project(projection, pending, (key) => parsed(read(key)))
+      return new Map([...changes].map(([key, row]) => [key, toText(projection, { key, row }, messages)]))
+    },
+  }
+}
+
+/** A row that JSON cannot carry is the projection's fault, as a throw is. */
+function toText<Row, E extends AnyEvent>(
+  projection: Projection<Row, E>,
+  { key, row }: ViewRow,
+  messages: readonly Projected<E>[],
+): string | undefined {
+  try {
+    return row === undefined ? undefined : JSON.stringify(row)
+  } catch (error) {
+    const culprit = messages.find((message) => projection.key(message) === key) as Projected<E>
+    throw new ProjectionFailedError(projection.name, culprit, error)
+  }
+}
+
+function parsed(text: string | undefined): unknown {
+  return text === undefined ? undefined : JSON.parse(text)
+}
+
+function notHere(backing: EventStore['backing'], name: string): DuologError {
+  return invalidArgument(
+    `Projection "${name}" cannot be kept inline: on ${backing} an append is a transaction of the log, in which no rows of ` +
+      'a view can change. Use startProjection, and get(key, { after: appended }) or waitFor(appended) to read what was ' +
+      'written.',
+  )
+}
