@@ -10,11 +10,14 @@ interface Bench {
 }
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
+  agents: () => import('./agents.ts'),
   embedded: () => import('./embedded.ts'),
   kafka: () => import('./kafka.ts'),
+  processing: () => import('./processing.ts'),
   'kafka-java': () => import('./kafka/java.ts'),
   'kafka-sharing': () => import('./kafka/sharing.ts'),
   'kafka-reads': () => import('./kafka/reads.ts'),
+  'kafka-snapshots': () => import('./kafka/snapshots.ts'),
 }
 
 async function main(name: string | undefined): Promise<void> {
