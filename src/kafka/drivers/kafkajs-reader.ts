@@ -21,7 +21,8 @@ import { type LowBroker, type LowCluster, leaderOf, toKafkaError } from './kafka
 
 const UNCOMMITTED = 0
 const MAX_BYTES = 16 * 1024 * 1024
-const MAX_PARTITION_BYTES = 4 * 1024 * 1024
+/** What is asked for at a time is in memory several times over while it is decoded. */
+const MAX_PARTITION_BYTES = 1024 * 1024
 
 export class KafkajsReader implements PartitionReader {
   readonly #cluster: LowCluster
