@@ -20,7 +20,7 @@ import { BudgetPool } from './pool/budget-pool.ts'
 import { promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
-import type { SessionCommand } from './session/commands.ts'
+import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { isSession, sessionStore } from './session/session-events.ts'
 import type { SessionSettings } from './session/settings.ts'
@@ -106,12 +106,21 @@ export class KafkaAgentCoordinator {
    * @throws SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when the folder is missing or outside `workRoot`
    */
   async run(task: string, options: RunOptions = {}): Promise<SessionView> {
-    const sessionId = await this.create(task, options)
+    const sessionId = await this.#create(task, options, this.#runner.claimFor)
     return this.#runToEnd(sessionId, options.signal)
   }
 
   /** Records a new session without running it; returns its id. */
   async create(task: string, options: RunOptions & { workItems?: readonly SentTask[] } = {}): Promise<string> {
+    return this.#create(task, options)
+  }
+
+  /** With `claimFor` this process runs it: a local session's first calls are claimed in the same append. */
+  async #create(
+    task: string,
+    options: RunOptions & { workItems?: readonly SentTask[] },
+    claimFor?: ClaimFor,
+  ): Promise<string> {
     const { sessionId = newSessionId(), workDir = process.cwd(), workItems } = options
     const settings = settingsOf({ ...ownPromptVersions(this.#prompts), ...this.#options.settings, ...options.settings })
     this.#refuseUnserved(settings)
@@ -124,6 +133,7 @@ export class KafkaAgentCoordinator {
       settings,
       owner: this.owner,
       createdBy: CREATED_BY,
+      ...(claimFor && { claimFor }),
       ...(workItems && { workItems: workItems.map(asWorkItem) }),
     })
     return sessionId
