@@ -1,0 +1,126 @@
+import { randomUUID } from 'node:crypto'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { silentLogger } from '../src/core/logger.ts'
+import { connectKafkajs } from '../src/kafka/drivers/kafkajs.ts'
+import type { EventStore } from '../src/store/event-store.ts'
+import { openEventStore } from '../src/store/open-event-store.ts'
+import { startBroker } from '../test/support/broker.ts'
+import { timersDueAtOnce } from './processing/timers.ts'
+import { atLeastOnce, exactlyOnce, fill } from './processing/transform.ts'
+import { rebuildSpeed, visibleAfter } from './processing/visible.ts'
+import { median, progress, type Result, round, settle } from './report.ts'
+
+/*
+ * What stands on the log costs: views, transforming exactly once, rebuilds, timers. Everything, the broker too, shares this
+ * machine's cores.
+ */
+
+const TIMERS = 10_000
+const ROUNDS = 3
+
+export async function run(): Promise<readonly Result[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'duolog-bench-'))
+  try {
+    return [...(await onFile(folder)), ...(await onKafka(folder))]
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+async function onFile(folder: string): Promise<readonly Result[]> {
+  const open = (name: string) => openEventStore(`file:${join(folder, name)}`)
+  const visible = await withStore(await open('visible.db'), (store) =>
+    measureVisible(store, folder, 'file', [30, undefined]),
+  )
+  progress('file: rebuild')
+  const speed = await withStore(await open('rebuild.db'), (store) => rebuildSpeed(store, folder))
+  const rebuild: Result = {
+    name: 'rebuild in SQLite',
+    value: round(speed),
+    unit: 'events/s',
+    goal: '>= 100,000',
+    met: speed >= 100_000,
+    against: '200,000 events of 100 streams in a file, batches of 500',
+  }
+  return [...visible, rebuild, await withStore(await open('timers.db'), (store) => measureTimers(store, 'file'))]
+}
+
+async function onKafka(folder: string): Promise<readonly Result[]> {
+  const broker = await startBroker()
+  const open = (prefix: string) => openEventStore(`kafka://${broker.address}/?prefix=${prefix}`)
+  const prefix = () => `bench-${randomUUID()}.`
+  try {
+    const inner = mkdtempSync(join(folder, 'kafka-'))
+    const visible = await withStore(await open(prefix()), (store) => measureVisible(store, inner, 'kafka', [50, 100]))
+    const transform = await measureTransform(broker.address.split(','), open)
+    return [...visible, ...transform, await withStore(await open(prefix()), (store) => measureTimers(store, 'kafka'))]
+  } finally {
+    await broker.stop()
+  }
+}
+
+async function withStore<T>(store: EventStore, work: (store: EventStore) => Promise<T>): Promise<T> {
+  try {
+    await settle()
+    return await work(store)
+  } finally {
+    await store.close()
+  }
+}
+
+const RATES = [
+  { perSecond: 200, seconds: 8 },
+  { perSecond: 5_000, seconds: 6 },
+] as const
+
+async function measureVisible(
+  store: EventStore,
+  folder: string,
+  log: string,
+  goals: readonly [number | undefined, number | undefined],
+): Promise<Result[]> {
+  const results: Result[] = []
+  for (const [index, load] of RATES.entries()) {
+    progress(`${log}: append to visible at ${load.perSecond}/s`)
+    const { p50Ms, p99Ms } = await visibleAfter(store, folder, load)
+    const name = `${log}: append → visible in a view at ${load.perSecond}/s`
+    const goalMs = goals[index]
+    const goal = goalMs === undefined ? {} : { goal: `< ${goalMs} ms`, met: p99Ms < goalMs }
+    results.push({ name: `${name}: p50`, value: p50Ms, unit: 'ms', against: 'nothing' })
+    results.push({ name: `${name}: p99`, value: p99Ms, unit: 'ms', ...goal, against: 'nothing' })
+  }
+  return results
+}
+
+async function measureTimers(store: EventStore, log: string): Promise<Result> {
+  progress(`${log}: ${TIMERS} timers`)
+  const ms = await timersDueAtOnce(store, TIMERS)
+  const goal = { goal: '< 2,000 ms', met: ms < 2_000 }
+  return { name: `${log}: 10,000 timers due at once`, value: round(ms), unit: 'ms', ...goal, against: 'the last fired' }
+}
+
+async function measureTransform(brokers: readonly string[], open: (prefix: string) => Promise<EventStore>) {
+  progress('kafka: consume, transform, append')
+  const driver = await connectKafkajs({ brokers, clientId: 'bench', logger: silentLogger, connectTimeoutMs: 10_000 })
+  const prefix = `bench-${randomUUID()}.`
+  const rounds: { once: number; plain: number }[] = []
+  await withStore(await open(prefix), async (store) => {
+    await fill(store)
+    // Round 0 warms up and does not count.
+    for (let number = 0; number <= ROUNDS; number++) {
+      const plain = await atLeastOnce(driver, `${prefix}in`)
+      const once = await exactlyOnce(store)
+      if (number > 0) rounds.push({ once, plain })
+    }
+  })
+  await driver.close()
+  const ratio = median(rounds.map(({ once, plain }) => once / plain))
+  const plain = `fetch, produce, commit with the same driver: ${round(median(rounds.map((each) => each.plain)))}/s`
+  const name = 'kafka: consume, transform, append exactly once'
+  return [
+    { name, value: round(median(rounds.map(({ once }) => once))), unit: 'records/s', against: plain },
+    { name, value: round(ratio), unit: '×', goal: '>= 0.5 × at least once', met: ratio >= 0.5, against: plain },
+  ]
+}
