@@ -59,6 +59,8 @@ const recordingSchema = z.strictObject({
   /** Digest of the request as it was, before secrets were taken out of what stands here. */
   key: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits'),
   request: requestSchema,
+  /** The call was asked in words that were not known when this was written; the key is of the true ones. */
+  wordingUnknown: z.literal(true).optional(),
   outcome: z.union([z.strictObject({ result: resultSchema }), z.strictObject({ error: errorSchema })]),
 })
 

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { cassetteFromSession } from '../../agents/cassette-from-session.ts'
+import type { Cassette } from '../../agents/executors/cassette.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson } from '../output.ts'
 
@@ -16,6 +17,20 @@ export function addCassetteCommand(program: Command): void {
   addLogFlags(command, 'the cassette, which is JSON anyway')
     .addHelpText('after', EXAMPLES)
     .action((session: string, flags: LogFlags) =>
-      withLog(flags.log, async (store) => printJson(await cassetteFromSession(store, session))),
+      withLog(flags.log, async (store) => print(await cassetteFromSession(store, session))),
     )
+}
+
+async function print(cassette: Cassette): Promise<void> {
+  const unknown = cassette.recordings.filter(({ wordingUnknown }) => wordingUnknown).length
+  if (unknown > 0) process.stderr.write(`${unknownWording(unknown, cassette.recordings.length)}\n`)
+  await printJson(cassette)
+}
+
+function unknownWording(unknown: number, all: number): string {
+  return (
+    `${unknown} of ${all} calls were asked with prompts other than those of this version of duolog. Their recordings ` +
+    'answer the prompts the session ran with; what they were asked cannot be shown. To have it in the cassette, call ' +
+    'cassetteFromSession(store, session, { prompts }) from your program.'
+  )
 }

@@ -8,6 +8,7 @@ import { recordingExecutor } from '../../../src/agents/executors/recording-execu
 import { replayExecutor } from '../../../src/agents/executors/replay-executor.ts'
 import { scriptedExecutor } from '../../../src/agents/executors/scripted-executor.ts'
 import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinator.ts'
+import type { OwnPrompts } from '../../../src/agents/prompts/session-prompts.ts'
 import { createRedactor } from '../../../src/agents/redact.ts'
 import { openEventStore } from '../../../src/store/open-event-store.ts'
 import { contextOf, errorOf, requestIn, tempFolder } from './support.ts'
@@ -166,6 +167,35 @@ describe('a session exported from its log', () => {
     const { view } = await session(replayExecutor(recorded.cassette), 'Make c')
     expect(view.status).toBe('failed')
     expect(view.reason).toContain('The cassette has no answer to plan, attempt 1')
+  })
+
+  it('with prompts of its own: replays with them, and says so where they are not known', async () => {
+    const work = { version: 'mine-1', render: ({ title }: { title: string }) => `Kindly: ${title}` }
+    const store = await openEventStore('memory:')
+    const run = async (executor: AgentExecutor, prompts: OwnPrompts) => {
+      const coordinator = new KafkaAgentCoordinator({ store, executor, prompts })
+      const view = await coordinator.run('Make a and b', { workDir: tempFolder() })
+      await coordinator.close()
+      return view
+    }
+    const { sessionId, totals } = await run(scriptedExecutor(script), { work })
+    const unknown = await cassetteFromSession(store, sessionId)
+    const marked = unknown.recordings.filter(({ wordingUnknown }) => wordingUnknown)
+    expect(marked.map(({ request }) => request.purpose)).toEqual(['work', 'work', 'work', 'work'])
+    expect(marked[0]?.request.prompt).toBe('[asked in words that the log does not hold]')
+
+    const known = await cassetteFromSession(store, sessionId, { prompts: { work } })
+    expect(known.recordings.map(({ key }) => key)).toEqual(unknown.recordings.map(({ key }) => key))
+    expect(known.recordings.map(({ request }) => request.prompt)).toContain('Kindly: Make a')
+    for (const cassette of [unknown, known])
+      expect(await run(replayExecutor(cassette), { work })).toMatchObject({ status: 'completed', totals })
+
+    const other = { ...work, render: () => 'Now!' }
+    const error = await errorOf(() => cassetteFromSession(store, sessionId, { prompts: { work: other } }))
+    expect([error.code, error.message]).toEqual([
+      'INVALID_ARGUMENT',
+      expect.stringContaining('prompts.work (version "mine-1")'),
+    ])
   })
 
   it('is not there for a stream that is no session', async () => {
