@@ -2,18 +2,25 @@
  * One process of the system: `node agent-process.ts coordinator|manager|worker LOG`. Start as many of each as you like,
  * on as many machines as can reach the log; they share the work. They know nothing of each other but the log.
  * Or, by itself: `node agent-process.ts orchestrator LOG SESSION` drives one session and makes all its calls.
+ * `--executor claude` before all that has Claude do the work.
  */
 import { randomUUID } from 'node:crypto'
+import { parseArgs } from 'node:util'
 import { openEventStore } from 'duolog'
 import { KafkaAgentCoordinator, type KafkaAgentCoordinatorOptions } from 'duolog/agents'
-import { executor } from './executor.ts'
+import { type ExecutorName, executorNamed } from './executor.ts'
 
 export type Role = 'coordinator' | 'manager' | 'worker' | 'orchestrator'
 
 /** On Kafka a process counts as dead after this much silence. On a file its lock tells at once. */
 const LEASE_MS = 3_000
 
-const [role, log, sessionId] = process.argv.slice(2) as [Role, string, string | undefined]
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { executor: { type: 'string', default: 'script' } },
+})
+const [role, log, sessionId] = positionals as [Role, string, string | undefined]
+const executor = executorNamed(values.executor as ExecutorName)
 
 /** What each role can do. A gate judges the worker's result, so it does not run where the worker runs. */
 const duties: Record<Role, Partial<KafkaAgentCoordinatorOptions>> = {

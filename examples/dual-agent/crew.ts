@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import type { Role } from './agent-process.ts'
+import type { ExecutorName } from './executor.ts'
 
 const PROGRAM = fileURLToPath(new URL('./agent-process.ts', import.meta.url))
 const STOP_GRACE_MS = 5_000
@@ -10,6 +11,7 @@ const STOP_GRACE_MS = 5_000
 export interface CrewOptions {
   readonly log: string
   readonly sessionId: string
+  readonly executor: ExecutorName
   /** A process ended that was not asked to. */
   readonly onLost: (problem: string) => void
   /** What a process writes to its stderr. */
@@ -27,7 +29,8 @@ export class Crew {
 
   /** Resolves with its pid once it serves. */
   async start(role: Role): Promise<number> {
-    const child = fork(PROGRAM, [role, this.#options.log, this.#options.sessionId], {
+    const { executor, log, sessionId } = this.#options
+    const child = fork(PROGRAM, ['--executor', executor, role, log, sessionId], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     })
     this.#members.set(role, child)

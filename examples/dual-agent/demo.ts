@@ -6,10 +6,16 @@
 import { cp, mkdir } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 import { type EventStore, openEventStore } from 'duolog'
-import { followSession, KafkaAgentCoordinator, readSession, type SessionEvent } from 'duolog/agents'
+import {
+  followSession,
+  KafkaAgentCoordinator,
+  readSession,
+  type SessionEvent,
+  type SessionEventData,
+} from 'duolog/agents'
 import type { Role } from './agent-process.ts'
 import { Crew } from './crew.ts'
-import { executor } from './executor.ts'
+import { type ExecutorName, executorNamed } from './executor.ts'
 import { line } from './narrate.ts'
 import type { Options, Style } from './options.ts'
 import { gateCommand, runProjectTests } from './project-tests.ts'
@@ -18,7 +24,11 @@ import { type Kill, type Summary, summarize } from './summary.ts'
 
 const PROJECT = fileURLToPath(new URL('./project', import.meta.url))
 const TASK = 'Bring the project to green: finish the functions whose tests fail'
-const TIME_LIMIT_MS = 120_000
+/** The gate finds the tests of a work item by its id, so whoever plans freely has to know the ids. */
+const IDS =
+  'Plan exactly four work items: "money" (src/money.mjs), "shares" (src/shares.mjs), "settle" (src/settle.mjs; needs both) and "report" (src/report.mjs; needs settle). Each is done when test/ID.test.mjs passes; the tests must not be changed'
+const TASKS: Record<ExecutorName, string> = { script: TASK, claude: `${TASK}. ${IDS}.` }
+const TIME_LIMIT_MS: Record<ExecutorName, number> = { script: 120_000, claude: 1_800_000 }
 /** The work item in whose first attempt the worker is killed. */
 const FATAL_ITEM = 'settle'
 
@@ -32,6 +42,16 @@ const CAST: Record<Style, readonly Role[]> = {
 export class DemoStopped extends Error {}
 /** By Ctrl-C. */
 export class Interrupted extends DemoStopped {}
+/** The session waits for money. */
+export class OutOfMoney extends DemoStopped {
+  /** With so much the next call is made. */
+  readonly enoughUsd: number
+
+  constructor({ max, spent, reserved, needed }: SessionEventData['BudgetExceeded']) {
+    super(`The budget of $${max} does not allow the next call: it holds $${needed}, and $${spent} are spent.`)
+    this.enoughUsd = Math.ceil((spent + reserved + needed + max) * 100) / 100
+  }
+}
 
 export async function demo(options: Options, screen: Screen): Promise<Summary> {
   const stop = new AbortController()
@@ -41,10 +61,12 @@ export async function demo(options: Options, screen: Screen): Promise<Summary> {
   const crew = new Crew({
     log: options.log,
     sessionId: options.sessionId,
+    executor: options.executor,
     onLost: (problem) => stop.abort(new DemoStopped(problem)),
     onNoise: (line) => screen.say(line),
   })
-  const timer = setTimeout(() => stop.abort(new DemoStopped(`No end after ${TIME_LIMIT_MS / 1000} s`)), TIME_LIMIT_MS)
+  const limitMs = TIME_LIMIT_MS[options.executor]
+  const timer = setTimeout(() => stop.abort(new DemoStopped(`No end after ${limitMs / 1000} s`)), limitMs)
   try {
     return await new Demo(options, { store, crew, screen, signal: stop.signal }).run()
   } finally {
@@ -66,6 +88,8 @@ class Demo {
   readonly #parts: Parts
   #fatalCallId: string | undefined
   #kill: Kill | undefined
+  /** The next call does not fit into the budget. */
+  #isOut = false
   #replacement: Promise<void> | undefined
 
   constructor(options: Options, parts: Parts) {
@@ -96,13 +120,13 @@ class Demo {
 
   async #createSession(): Promise<void> {
     const { store, screen } = this.#parts
-    const { sessionId, workDir } = this.#options
+    const { sessionId, workDir, executor, approve, budgetUsd } = this.#options
     await mkdir(workDir, { recursive: true })
     await cp(PROJECT, workDir, { recursive: true })
     screen.begin(await runProjectTests(workDir))
     // It makes no call itself. A session that is driven by one process is only created where that could be done.
-    const coordinator = new KafkaAgentCoordinator({ store, gates: false, executor })
-    await coordinator.create(TASK, {
+    const coordinator = new KafkaAgentCoordinator({ store, gates: false, executor: executorNamed(executor) })
+    await coordinator.create(TASKS[executor], {
       sessionId,
       workDir,
       settings: {
@@ -110,6 +134,8 @@ class Demo {
         dispatch: this.#options.style === 'choreography' ? 'topics' : 'local',
         maxConcurrentTasks: 2,
         gates: [{ gateId: 'tests', command: gateCommand }],
+        ...(approve === 'no' ? {} : { approvals: { plan: true } }),
+        ...(budgetUsd === undefined ? {} : { budget: { maxUsd: budgetUsd } }),
       },
     })
     await coordinator.close()
@@ -128,6 +154,7 @@ class Demo {
     for await (const event of followSession(store, this.#options.sessionId, { signal })) {
       screen.see(event)
       await this.#act(event)
+      if (this.#isOut) await this.#stopWhenWaiting()
       if (isEnding(event)) return
     }
     signal.throwIfAborted()
@@ -137,9 +164,31 @@ class Demo {
   async #act(event: SessionEvent): Promise<void> {
     const { type, data } = event
     if (type === 'AgentCallInDoubt') this.#parts.screen.tellDoubt(data)
+    if (type === 'BudgetExceeded') this.#isOut = true
+    if (type === 'BudgetRaised') this.#isOut = false
+    if (type === 'ApprovalRequested') await this.#answer(data)
     if (this.#options.resume) return
     if (type === 'TaskAssigned' && data.workItemId === FATAL_ITEM) this.#fatalCallId ??= data.callId
     if (type === 'AgentCallClaimed' && data.callId === this.#fatalCallId) await this.#killWorker(data.callId)
+  }
+
+  /** What runs is finished first: it is paid for. */
+  async #stopWhenWaiting(): Promise<void> {
+    const { status, budget } = await readSession(this.#parts.store, this.#options.sessionId)
+    if (status === 'waiting' && budget?.exceeded !== undefined) throw new OutOfMoney(budget.exceeded)
+  }
+
+  /** Anybody may answer, from anywhere, days later: `duolog approve`. Here it is whoever watches, or the demo itself. */
+  async #answer({ approvalId, subject, input }: SessionEventData['ApprovalRequested']): Promise<void> {
+    const { store, screen } = this.#parts
+    const { sessionId, approve, executor } = this.#options
+    const { approvals } = await readSession(store, sessionId)
+    if (approvals.find((approval) => approval.approvalId === approvalId)?.status !== 'requested') return
+    const approved = approve !== 'ask' || (await screen.ask(`${input}\nApprove the ${subject}?`))
+    const by = approve === 'ask' ? 'at the terminal' : 'by the demo itself: there was nobody to ask'
+    const coordinator = new KafkaAgentCoordinator({ store, gates: false, executor: executorNamed(executor) })
+    await coordinator.answerApproval(sessionId, approvalId, { approved, reason: by })
+    await coordinator.close()
   }
 
   async #killWorker(callId: string): Promise<void> {

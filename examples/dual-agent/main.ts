@@ -2,9 +2,9 @@
  * The command: `npm run demo`. What it does is in demo.ts, what it shows in screen.ts.
  */
 import { isDuologError } from 'duolog'
-import { DemoStopped, demo, Interrupted } from './demo.ts'
+import { DemoStopped, demo, Interrupted, OutOfMoney } from './demo.ts'
 import { HELP, logUrl, type Options, readOptions } from './options.ts'
-import { goOnLines } from './report.ts'
+import { goOnLines, raiseLines } from './report.ts'
 import { Screen } from './screen.ts'
 
 process.exitCode = await main(process.argv.slice(2))
@@ -38,11 +38,13 @@ async function show(options: Options): Promise<number> {
   } catch (error) {
     screen.stop()
     console.error(['', ...explain(error, options)].join('\n'))
+    if (error instanceof OutOfMoney) return 3
     return error instanceof Interrupted ? 130 : 1
   }
 }
 
 function explain(error: unknown, options: Options): unknown[] {
+  if (error instanceof OutOfMoney) return [error.message, ...raiseLines(options, error.enoughUsd)]
   if (error instanceof DemoStopped) return [error.message, ...goOnLines(options)]
   return isDuologError(error) ? [error.message] : [error instanceof Error ? error.stack : error]
 }

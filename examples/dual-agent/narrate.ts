@@ -30,6 +30,19 @@ export function narrate({ type, data }: SessionEvent): string | undefined {
       return line('call', `${data.callId} failed: ${data.error.message}`)
     case 'AgentCallCancelled':
       return line('call', `${data.callId} withdrawn: ${data.reason}`)
+    case 'AgentToolCalled':
+      return line(
+        'tool',
+        `${data.tool}${data.count > 1 ? ` ×${data.count}` : ''}${data.input ? `: ${data.input}` : ''}`,
+      )
+    case 'ApprovalRequested':
+      return line('approval', `wanted for the ${data.subject}`)
+    case 'ApprovalGiven':
+      return line('approval', `given, ${data.reason ?? 'by you'}`)
+    case 'ApprovalDenied':
+      return line('approval', `denied, ${data.reason}`)
+    case 'BudgetExceeded':
+      return line('budget', `the next call needs ${data.needed} ${data.limit}; of ${data.max}, ${data.spent} are spent`)
     case 'PlanRejected':
       return line('plan', `rejected: ${data.errors.join('; ')}`)
     case 'SessionCompleted':

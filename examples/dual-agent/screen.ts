@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import type { RecordedEvent } from 'duolog'
 import { LiveTree, type SessionEvent, type SessionEventData, SessionTree, type SessionView } from 'duolog/agents'
 import { line, narrate } from './narrate.ts'
@@ -19,10 +20,9 @@ export class Screen {
   }
 
   begin({ counts }: TestResult): void {
-    const { sessionId, log, workDir } = this.#options
-    this.say(
-      'A Manager and a Worker bring a small project to green. Both are scripted: no account, no money, no model.',
-    )
+    const { sessionId, log, workDir, executor } = this.#options
+    const who = executor === 'script' ? 'scripted: no account, no money, no model' : 'Claude: this costs real money'
+    this.say(`A Manager and a Worker bring a small project to green. Both are ${who}.`)
     this.say(`  project  ${workDir} (its tests before: ${counts})`)
     this.say(`  log      ${log}`)
     this.say(`  session  ${sessionId}`)
@@ -62,6 +62,15 @@ export class Screen {
 
   tellDoubt({ callId, reason }: SessionEventData['AgentCallInDoubt']): void {
     this.tell(line('IN DOUBT', `${callId}: ${reason}; policy "retry": asked again`))
+  }
+
+  /** A question to whoever sits at the terminal. */
+  async ask(question: string): Promise<boolean> {
+    this.stop()
+    const terminal = createInterface({ input: process.stdin, output: process.stderr })
+    const answer = await terminal.question(`${question} [y/N] `)
+    terminal.close()
+    return /^y(es)?$/i.test(answer.trim())
   }
 
   stop(): void {

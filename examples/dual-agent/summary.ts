@@ -18,6 +18,8 @@ export interface Summary {
   readonly status: SessionView['status']
   readonly workItems: SessionView['workItems']
   readonly calls: SessionView['calls']
+  readonly approvals: SessionView['approvals']
+  readonly budget?: SessionView['budget']
   readonly totals: SessionView['totals'] & { readonly events: number; readonly withdrawnWorkerCalls: number }
   readonly killed: (Kill & { readonly successor: string | null }) | null
   readonly projectTests: TestResult
@@ -33,7 +35,7 @@ interface Findings {
 }
 
 export function summarize({ options, view, tests, kill, durationMs }: Findings): Summary {
-  const { sessionId, workDir, status, workItems, calls, totals, version } = view
+  const { sessionId, workDir, status, reason, workItems, calls, approvals, budget, totals, version } = view
   const successor = calls.find((call) => call.predecessor === kill?.callId)?.callId ?? null
   const summary = {
     sessionId,
@@ -42,12 +44,15 @@ export function summarize({ options, view, tests, kill, durationMs }: Findings):
     status,
     workItems,
     calls,
+    approvals,
+    ...(budget && { budget }),
     totals: { ...totals, events: version, withdrawnWorkerCalls: workerCalls(calls, 'cancelled').length },
     killed: kill === undefined ? null : { ...kill, successor },
     projectTests: tests,
     durationMs,
   }
-  return { problems: problemsOf(summary, options), ...summary }
+  const why = status === 'completed' || reason === undefined ? [] : [reason]
+  return { problems: [...problemsOf(summary, options), ...why], ...summary }
 }
 
 /** Made, not merely planned: somebody had claimed it. */
@@ -56,7 +61,7 @@ function workerCalls(calls: readonly CallView[], status: string): CallView[] {
 }
 
 /** Everything the demo claims, checked. */
-function problemsOf(summary: Omit<Summary, 'problems'>, { resume }: Options): string[] {
+function problemsOf(summary: Omit<Summary, 'problems'>, { resume, executor, approve, budgetUsd }: Options): string[] {
   const { status, totals, calls, projectTests, killed } = summary
   const inDoubt = workerCalls(calls, 'in-doubt').map((call) => call.callId)
   const expected = totals.accepted + totals.revisions + inDoubt.length + totals.withdrawnWorkerCalls
@@ -66,11 +71,17 @@ function problemsOf(summary: Omit<Summary, 'problems'>, { resume }: Options): st
     [projectTests.green, `the project's tests are not green: ${projectTests.counts}`],
     [totals.workerCalls === expected, `${totals.workerCalls} worker calls were made, not ${expected}`],
     [doneOnce(calls), 'an attempt was done twice'],
-    [resume || totals.revisions > 0, 'the gate sent nothing back'],
+    [resume || executor === 'claude' || totals.revisions > 0, 'the gate sent nothing back'],
+    [resume || approve === 'no' || summary.approvals.some(isGiven), 'the plan was not approved'],
+    [budgetUsd === undefined || (summary.budget?.usd ?? 0) <= budgetUsd, 'the budget was overrun'],
     [resume || killed !== null, 'no worker was killed'],
     [resume || (inDoubt.length === 1 && inDoubt[0] === killed?.callId), `in doubt is not the killed call: ${inDoubt}`],
   ]
   return promises.flatMap(([kept, otherwise]) => (kept ? [] : [otherwise]))
+}
+
+function isGiven({ subject, status }: SessionView['approvals'][number]): boolean {
+  return subject === 'plan' && status === 'given'
 }
 
 function doneOnce(calls: readonly CallView[]): boolean {

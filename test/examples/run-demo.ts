@@ -6,6 +6,7 @@ import { expect } from 'vitest'
 import type { Summary } from '../../examples/dual-agent/summary.ts'
 import type { JournalEntry } from '../../src/agents/executors/journal.ts'
 import { followSession } from '../../src/agents/follow-session.ts'
+import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import type { SessionEvent } from '../../src/agents/session/schemas.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
 
@@ -19,7 +20,12 @@ export function demoFolder(): string {
 }
 
 function environment(folder: string): NodeJS.ProcessEnv {
-  return { ...process.env, DUOLOG_EXECUTOR_JOURNAL: join(folder, 'journal.jsonl') }
+  const { ANTHROPIC_API_KEY: _, ANTHROPIC_AUTH_TOKEN: __, CLAUDE_CODE_OAUTH_TOKEN: ___, ...env } = process.env
+  return {
+    ...env,
+    CLAUDE_CONFIG_DIR: join(folder, 'no-login'),
+    DUOLOG_EXECUTOR_JOURNAL: join(folder, 'journal.jsonl'),
+  }
 }
 
 export interface DemoRun {
@@ -36,14 +42,26 @@ export function npmRunDemo(folder: string, ...args: string[]): DemoRun {
 }
 
 /** The demo without npm in between, for signals. */
-export function spawnDemo(folder: string, ...args: string[]): ChildProcess {
+export function spawnDemo(folder: string, args: readonly string[] = [], more: NodeJS.ProcessEnv = {}): ChildProcess {
   const command = ['examples/dual-agent/main.ts', '--dir', folder, ...args]
-  return spawn(process.execPath, command, { env: environment(folder), stdio: ['ignore', 'pipe', 'pipe'] })
+  const env = { ...environment(folder), ...more }
+  return spawn(process.execPath, command, { env, stdio: ['ignore', 'pipe', 'pipe'] })
 }
 
 export function summaryOf(run: DemoRun): Summary {
   expect(run.stdout, run.stderr).toMatch(/^\{.*\}\n$/)
   return JSON.parse(run.stdout) as Summary
+}
+
+export async function raiseBudget(log: string, sessionId: string, maxUsd: number): Promise<void> {
+  const store = await openEventStore(log)
+  const coordinator = new KafkaAgentCoordinator({
+    store,
+    executor: { execute: () => Promise.reject(new Error('none')) },
+  })
+  await coordinator.raiseBudget(sessionId, { maxUsd })
+  await coordinator.close()
+  await store.close()
 }
 
 /** What the executors really did, in order. */
