@@ -58,7 +58,6 @@ export class PartitionWriter {
   #owner = false
   #doubt: Doubt | undefined
   #troubles = 0
-  #troubledSinceMs: number | undefined
   #closing = false
   /** After a batch was refused as a whole: how many appends to send one by one, to find out whose fault it was. */
   #singly = 0
@@ -93,7 +92,6 @@ export class PartitionWriter {
       try {
         await this.#step()
         this.#troubles = 0
-        this.#troubledSinceMs = undefined
       } catch (error) {
         await this.#backOff(error)
       }
@@ -244,9 +242,7 @@ export class PartitionWriter {
       'The writer of a partition cannot reach its broker; trying again',
     )
     this.#queue.blame(error)
-    this.#troubledSinceMs ??= performance.now()
-    const trouble = { error, forMs: performance.now() - this.#troubledSinceMs }
-    const refusal = refusalOf(trouble, this.#options.names.eventTopic)
+    const refusal = refusalOf(error, this.#options.names.eventTopic)
     if (refusal !== undefined) for (const { reject } of this.#queue.takeAll()) reject(refusal)
     if (this.#closing && this.#troubles > TROUBLES_BEFORE_GIVING_UP) this.#giveUp(error)
     await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#troubles++, LONGEST_PAUSE_MS))

@@ -6,7 +6,6 @@ import { toStoreError } from './store-errors.ts'
  * What an append that did not become a fact hears. Each says whether something was written, and what to do.
  */
 
-const MISSING = 'UNKNOWN_TOPIC_OR_PARTITION'
 const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 
 /** The broker refused the transaction of this append alone; it was aborted. */
@@ -23,21 +22,13 @@ function tooLarge(bytes: number): string {
   )
 }
 
-/** A broker that has just started may know no topic for a moment. */
-const MISSING_PATIENCE_MS = 5000
-
-export interface Trouble {
-  readonly error: unknown
-  /** Since when nothing worked. */
-  readonly forMs: number
-}
-
 /**
- * For a trouble that waiting does not cure: what the appends that were not sent hear. Nothing: it may pass.
+ * For a trouble that waiting does not cure: what the appends that were not sent hear. Nothing: it may pass. A broker that
+ * has just started may know no topic for a moment; reading the log was patient with that already.
  */
-export function refusalOf({ error, forMs }: Trouble, topic: string): unknown {
+export function refusalOf(error: unknown, topic: string): unknown {
   if (!(error instanceof KafkaError)) return undefined
-  if (error.type === MISSING) return forMs < MISSING_PATIENCE_MS ? undefined : topicGone(topic, error)
+  if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return topicGone(topic, error)
   return error.code === 'REFUSED' || error.code === 'OFFSET_OUT_OF_RANGE' ? toStoreError(error) : undefined
 }
 
