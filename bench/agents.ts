@@ -8,10 +8,11 @@ import { RESULT_BYTES } from './agents/instant.ts'
 import { openOurs } from './agents/ours.ts'
 import { buildPackage, killAndRestart } from './agents/restart.ts'
 import { atOnce, longSession, oneByOne, overheadPerCall } from './agents/sessions.ts'
-import { median, progress, type Result, round } from './report.ts'
+import { openFloor } from './embedded/floor.ts'
+import { median, progress, type Result, round, timed } from './report.ts'
 
 /*
- * npm run bench -- agents [--log file|kafka] [--sessions N] [--items N]
+ * npm run bench -- agents [--log file|kafka] [--sessions N] [--items N] [--part sessions|long|overhead|restarts]
  *
  * What recording costs an agent's step: executors answer at once, results have 300 bytes, everything is synced (file) or
  * committed (Kafka) before it counts. Not shown: slow disks, other machines' networks, several brokers.
@@ -44,7 +45,11 @@ interface Plan {
   readonly bytesOf?: (url: string) => number
   readonly sessions: number
   readonly items: number
+  /** Default: all. */
+  readonly part?: string
 }
+
+type Size = Pick<Plan, 'sessions' | 'items' | 'part'>
 
 export async function run(): Promise<readonly Result[]> {
   const { values } = parseArgs({
@@ -53,13 +58,15 @@ export async function run(): Promise<readonly Result[]> {
       log: { type: 'string', default: 'file' },
       sessions: { type: 'string', default: '1000' },
       items: { type: 'string', default: '5000' },
+      part: { type: 'string' },
     },
   })
-  const size = { sessions: Number(values.sessions), items: Number(values.items) }
+  const { part } = values
+  const size = { sessions: Number(values.sessions), items: Number(values.items), ...(part !== undefined && { part }) }
   return values.log === 'kafka' ? onKafka(size) : onFile(size)
 }
 
-async function onFile(size: Pick<Plan, 'sessions' | 'items'>): Promise<readonly Result[]> {
+async function onFile(size: Size): Promise<readonly Result[]> {
   const folder = mkdtempSync(join(tmpdir(), 'duolog-bench-agents-'))
   const newLog = () => `file:${join(folder, `${randomUUID()}.db`)}`
   try {
@@ -75,7 +82,7 @@ function filesOf(folder: string, url: string): number {
   return files.reduce((sum, file) => sum + statSync(join(folder, file)).size, 0)
 }
 
-async function onKafka(size: Pick<Plan, 'sessions' | 'items'>): Promise<readonly Result[]> {
+async function onKafka(size: Size): Promise<readonly Result[]> {
   const broker = await startBroker()
   const newLog = () => `kafka://${broker.address}/?prefix=bench-${randomUUID()}.`
   try {
@@ -86,21 +93,45 @@ async function onKafka(size: Pick<Plan, 'sessions' | 'items'>): Promise<readonly
 }
 
 async function measure(plan: Plan): Promise<readonly Result[]> {
-  const results = [...(await shortSessions(plan)), ...(await longSessions(plan)), ...(await overhead(plan))]
-  const { log, goal } = plan
-  results.push(below('memory of this process after all (rss)', memoryMb(), 'MB', goal.memoryMb, `the ${log} log`))
-  return [...results, ...(await restarts(plan))]
+  const { log, goal, part } = plan
+  const memory = () =>
+    below('memory of this process after that (rss)', memoryMb(), 'MB', goal.memoryMb, `the ${log} log`)
+  const parts: Readonly<Record<string, () => Promise<Result[]>>> = {
+    sessions: () => shortSessions(plan),
+    long: () => longSessions(plan),
+    overhead: () => overhead(plan),
+    memory: async () => [memory()],
+    restarts: () => restarts(plan),
+  }
+  const results: Result[] = []
+  for (const [name, run] of Object.entries(parts)) {
+    if (part === undefined || part === name || name === 'memory') results.push(...(await run()))
+  }
+  return results
+}
+
+/** What the disk and the machine give at the moment: one row, one transaction, synced. */
+async function floorMs(): Promise<number> {
+  const folder = mkdtempSync(join(tmpdir(), 'duolog-bench-floor-'))
+  const floor = openFloor(join(folder, 'floor.db'))
+  const latencies: number[] = []
+  for (let n = 0; n < 200; n++) latencies.push(await timed(() => floor.append('floor', 1)))
+  await floor.close()
+  rmSync(folder, { recursive: true, force: true })
+  return median(latencies)
 }
 
 async function shortSessions({ newLog, goal, log }: Plan): Promise<Result[]> {
   const ours = await openOurs(newLog())
-  const scale = log === 'file' ? 1 : 0.2
+  const scale = log === 'file' ? 1 : 0.25
+  const floor: number[] = []
   const [alone, together]: [Awaited<ReturnType<typeof oneByOne>>[], Awaited<ReturnType<typeof atOnce>>[]] = [[], []]
   // Round 0 warms up and does not count.
   for (let number = 0; number <= ROUNDS; number++) {
     progress(`sessions of 3 steps, round ${number} of ${ROUNDS}`)
-    const one = await oneByOne(ours, 500 * scale)
-    const many = await atOnce(ours, { callers: 50, each: 40 * scale })
+    if (log === 'file') floor.push(await floorMs())
+    const one = await oneByOne(ours, 200 * scale)
+    const many = await atOnce(ours, { callers: 50, each: 12 * scale })
     if (number === 0) continue
     alone.push(one)
     together.push(many)
@@ -108,6 +139,16 @@ async function shortSessions({ newLog, goal, log }: Plan): Promise<Result[]> {
   await ours.close()
   const steps = 'plan, work, review: 3 recorded steps, 300-byte results'
   return [
+    ...(log === 'file'
+      ? [
+          {
+            name: 'one append of raw node:sqlite, synced, p50',
+            value: round(median(floor)),
+            unit: 'ms',
+            against: 'the floor, in the same rounds',
+          },
+        ]
+      : []),
     below('session of 3 steps, p50', median(alone.map((each) => each.p50Ms)), 'ms', goal.p50Ms, steps),
     below('session of 3 steps, p99', median(alone.map((each) => each.p99Ms)), 'ms', goal.p99Ms, steps),
     ...commits(log, 'one session at a time', median(alone.map((each) => each.commitsPer100Steps))),
