@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest'
 import type { JournalEntry } from '../../src/agents/executors/journal.ts'
 import { runDistributed, WORK_ITEMS } from './distributed.ts'
 import { overlaps } from './distributed-check.ts'
+import { servicesSuite } from './distributed-suite.ts'
 
 /* P7, P8 over many processes. The long form is `npm run distributed`. */
 
@@ -43,3 +44,5 @@ describe('the judge', () => {
     expect(overlaps({ journal: [journal[0]!, line('end', 1, 'c1', 15), journal[1]!], deaths: [] })).toEqual([])
   })
 })
+
+servicesSuite('file', (dir) => `file:${join(dir, 'log.db')}?leaseMs=3000`)

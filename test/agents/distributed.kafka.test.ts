@@ -1,0 +1,33 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { expect, it, onTestFinished, vi } from 'vitest'
+import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { runDistributed, WORK_ITEMS } from './distributed.ts'
+import { servicesSuite } from './distributed-suite.ts'
+
+/* As distributed.process.test.ts, on a real broker. A dead process is known by its silence here. */
+
+/** Many processes, on cores that may be busy. */
+vi.setConfig({ testTimeout: 240_000, hookTimeout: 120_000 })
+
+describeKafka('on Kafka', () => {
+  it('20 sessions complete while services are killed, added and removed; what was done again is shown', async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'duolog-distributed-'))
+    onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
+    const seed = process.env.DISTRIBUTED_SEED ?? 'short'
+    const logUrl = `kafka://${kafkaBrokers}/?prefix=${uniquePrefix('distributed')}`
+    const report = await runDistributed({ logUrl, sessions: 20, seed, rounds: 1, dir, patienceMs: 90_000 })
+    expect(report).toMatchObject({
+      violations: [],
+      completed: 20,
+      items: 20 * WORK_ITEMS.length,
+      kills: { worker: 2, manager: 1, coordinator: 1 },
+      workersAdded: 1,
+      workersRemoved: 1,
+    })
+    expect(report.workerCalls).toBe(report.items + report.workerInDoubt + report.workerGivenBack)
+  })
+
+  servicesSuite('kafka', () => `kafka://${kafkaBrokers}/?prefix=${uniquePrefix('services')}&leaseMs=3000`)
+})
