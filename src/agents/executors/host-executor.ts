@@ -105,6 +105,7 @@ const resultMessage = z.object({
   type: z.literal('result'),
   total_cost_usd: z.number().nonnegative().optional(),
   session_id: z.string().optional(),
+  num_turns: z.int().nonnegative().optional(),
   usage: z.object({ input_tokens: z.number().optional(), output_tokens: z.number().optional() }).optional(),
 })
 
@@ -112,12 +113,14 @@ const resultMessage = z.object({
 function costOf(messages: readonly unknown[]): PaidFor {
   const last = messages.map((message) => resultMessage.safeParse(message)).findLast(({ success }) => success)?.data
   if (last === undefined) return {}
-  const { total_cost_usd: costUsd, session_id: executorSessionId, usage } = last
+  const { total_cost_usd: costUsd, session_id: executorSessionId, usage, num_turns: turns } = last
   const { input_tokens: inputTokens, output_tokens: outputTokens } = usage ?? {}
   return {
     ...(costUsd === undefined ? {} : { costUsd }),
     ...(executorSessionId === undefined ? {} : { executorSessionId }),
-    ...(inputTokens === undefined || outputTokens === undefined ? {} : { usage: { inputTokens, outputTokens } }),
+    ...(inputTokens === undefined || outputTokens === undefined
+      ? {}
+      : { usage: { inputTokens, outputTokens, ...(turns === undefined ? {} : { turns }) } }),
   }
 }
 

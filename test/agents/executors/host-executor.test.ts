@@ -41,12 +41,18 @@ describe('a host behind our port', () => {
   })
 
   it('gives its answer, its session and, where its messages tell, its cost', async () => {
-    const told = { type: 'result', total_cost_usd: 0.2, session_id: 's', usage: { input_tokens: 3, output_tokens: 4 } }
+    const told = {
+      type: 'result',
+      total_cost_usd: 0.2,
+      session_id: 's',
+      num_turns: 5,
+      usage: { input_tokens: 3, output_tokens: 4 },
+    }
     expect(await host({ ...fine, messages: ['noise', { type: 'assistant' }, told] }).ask()).toEqual({
       output: 'done',
       costUsd: 0.2,
       executorSessionId: 's',
-      usage: { inputTokens: 3, outputTokens: 4 },
+      usage: { inputTokens: 3, outputTokens: 4, turns: 5 },
     })
     expect(await host({ ...fine, sessionId: 'theirs' }).ask()).toEqual({ output: 'done', executorSessionId: 'theirs' })
   })
