@@ -24,11 +24,11 @@ const solutions: Record<string, string> = {
 }
 
 /** Plans as the script does, writes the right solutions at once, approves. */
-function answer(request: MessagesRequest): MessagesReply {
+function answer(request: MessagesRequest, folder: string): MessagesReply {
   const asked = JSON.stringify(request.messages)
   if (asked.includes('tool_result')) return { text: 'It is done.' }
   const tools = JSON.stringify(request.tools ?? [])
-  if (!tools.includes('StructuredOutput')) return write(asked, JSON.stringify(request))
+  if (!tools.includes('StructuredOutput')) return write(asked, workDirIn(request, folder))
   const verdict = { approved: true, qualityScore: 0.9, feedback: [], recommendations: [] }
   const { strategy, workItems } = plan!
   return {
@@ -36,10 +36,15 @@ function answer(request: MessagesRequest): MessagesReply {
   }
 }
 
-function write(asked: string, request: string): MessagesReply {
+function workDirIn(request: MessagesRequest, folder: string): string {
+  const said = JSON.stringify(request)
+  const from = said.indexOf(`${folder}/demo-`)
+  return said.slice(from, said.indexOf('/project', from) + '/project'.length)
+}
+
+function write(asked: string, workDir: string): MessagesReply {
   // A work prompt names its own item first, and items that are finished after it.
   const [item] = [...plan!.workItems].sort((a, b) => placeOf(asked, a.title) - placeOf(asked, b.title))
-  const workDir = /(\/[^"\\\s]*\/project)\b/.exec(request)?.[1] ?? ''
   const content = readFileSync(new URL(`solutions/${solutions[item!.id]}`, EXAMPLE), 'utf8')
   return { tool: { name: 'Write', input: { file_path: join(workDir, `src/${item!.id}.mjs`), content } } }
 }
@@ -51,7 +56,7 @@ function placeOf(asked: string, title: string): number {
 
 it('npm run demo -- --executor claude: planned, killed, gone on with and brought to green, its cost per model told', async () => {
   const folder = demoFolder()
-  const api = await startMessagesApi(answer)
+  const api = await startMessagesApi((request) => answer(request, folder))
   onTestFinished(async () => {
     await api.close()
     rmSync(folder, { recursive: true, force: true })
