@@ -6,7 +6,7 @@ import type { EventStore } from '../../src/store/event-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { timed } from '../report.ts'
 
-type Asked = Event<'Asked', { question: string }>
+type Asked = Event<'Asked' | 'Answered', { question: string }>
 
 const patience = defineProcessManager({
   name: 'patience',
@@ -16,7 +16,7 @@ const patience = defineProcessManager({
   steps: {
     answer: {
       command: ({ question }: { question?: string }) => ({ topic: 'questions', type: 'Ask', data: { question } }),
-      doneBy: [],
+      doneBy: ['Answered'],
       timeoutMs: 3_600_000,
     },
   },

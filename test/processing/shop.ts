@@ -28,7 +28,8 @@ export const fulfilment = defineProcessManager({
         failedBy: ['ReleaseRefused'],
         maxAttempts: 2,
         retryAfterMs: 100,
-        timeoutMs: 5000,
+        // A broker may keep a killed consumer's partitions for seconds: that is no failed compensation.
+        timeoutMs: 60_000,
       },
     },
     payment: {
