@@ -189,7 +189,7 @@ describe.each(localLogs)('inline projections: $name (I1, I2)', ({ newUrl }) => {
     await plain.appendToStream('a', [{ type: 'Added', data: { n: 1 } }])
     const upcast = { 1: ({ n }: { n?: number }) => ({ n: (n ?? 0) * 10 }) }
     const data = z.object({ n: z.number(), more: z.string().optional() })
-    const events = defineCatalogue([defineEvent({ name: 'Added', version: 2, schema: data, upcast })])
+    const events = defineCatalogue([defineEvent({ name: 'Added', version: 2, data, upcast })])
     const store = await openEventStore(url, { events, largeEvents: { limitBytes: 100 } })
     bench.later(() => store.close())
     const view = bench.running(
