@@ -17,8 +17,10 @@ export class SmallProxy {
   readonly #server: Server
   readonly #upstreamPort: number
   readonly #pairs = new Set<Pair>()
+  readonly #forsaken = new WeakSet<Pair>()
   #mode: Mode = 'open'
   #delayMs = 0
+  #tearFromBytes = Number.POSITIVE_INFINITY
 
   static async listen(port: number, upstreamPort: number): Promise<SmallProxy> {
     const proxy = new SmallProxy(upstreamPort)
@@ -35,6 +37,11 @@ export class SmallProxy {
   get port(): number {
     const address = this.#server.address()
     return typeof address === 'object' && address !== null ? address.port : 0
+  }
+
+  /** Whether an answer is still to be torn. */
+  get tears(): boolean {
+    return this.#tearFromBytes < Number.POSITIVE_INFINITY
   }
 
   cut(): void {
@@ -55,6 +62,16 @@ export class SmallProxy {
       client.pause()
       upstream.pause()
     }
+  }
+
+  /** The connections there are now pass nothing any more and never end; new ones are sound. */
+  forsake(): void {
+    for (const pair of this.#pairs) this.#forsaken.add(pair)
+  }
+
+  /** Of the next answer with a piece of so many bytes half a piece arrives, then its connection ends. */
+  tearAnswer(fromBytes: number): void {
+    this.#tearFromBytes = fromBytes
   }
 
   reset(): void {
@@ -92,6 +109,11 @@ export class SmallProxy {
     const held: Buffer[] = []
     const pass = () => {
       const chunk = held.shift()
+      if (this.#forsaken.has(pair)) return
+      if (chunk !== undefined && from === pair.upstream && this.#tears(chunk)) {
+        to.end(chunk.subarray(0, chunk.length / 2))
+        return void from.destroy()
+      }
       if (chunk !== undefined && this.#mode === 'open' && !to.destroyed) to.write(chunk)
     }
     from.setNoDelay(true)
@@ -104,7 +126,14 @@ export class SmallProxy {
     from.on('end', () => to.end())
     from.on('close', () => {
       this.#pairs.delete(pair)
-      to.destroy()
+      if (to.writableEnded) to.destroySoon()
+      else to.destroy()
     })
+  }
+
+  #tears({ length }: Buffer): boolean {
+    if (length < this.#tearFromBytes) return false
+    this.#tearFromBytes = Number.POSITIVE_INFINITY
+    return true
   }
 }

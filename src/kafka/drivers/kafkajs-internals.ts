@@ -31,8 +31,24 @@ export interface LowBrokerPool {
 }
 
 export interface LowConnection {
+  readonly broker: string
   readonly requestQueue: RequestQueue
+  readonly connectionTimeout: number
+  readonly requestTimeout: number
+  readonly connectionStatus: 'connected' | 'disconnecting' | 'disconnected'
+  readonly socket?: { destroy(): unknown }
+  readonly authHandlers: { onError(): void } | null
+  /** What has arrived of an answer. */
+  chunks: readonly Buffer[]
+  bytesBuffered: number
+  bytesNeeded: number
+  isConnected(): boolean
   connect(): Promise<boolean>
+  disconnect(): Promise<boolean>
+  authenticate(): Promise<void>
+  send(call: { readonly requestTimeout?: number | null }): Promise<unknown>
+  failIfNotConnected(): void
+  rejectRequests(error: Error): void
 }
 
 export interface RequestQueue {

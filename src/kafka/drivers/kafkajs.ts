@@ -4,13 +4,8 @@ import type { Logger } from '../../core/logger.ts'
 import type { DriverOptions, KafkaDriver } from '../driver.ts'
 import { connectWithin } from './connect-within.ts'
 import { driverOn } from './driver-on.ts'
-import {
-  type LowCluster,
-  type LowConnection,
-  type RequestBroker,
-  type RequestQueue,
-  typeOf,
-} from './kafkajs-internals.ts'
+import { curedConnections } from './kafkajs-connections.ts'
+import { type LowCluster, type RequestBroker, typeOf } from './kafkajs-internals.ts'
 import { withFastProduce } from './kafkajs-produce.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
 
@@ -25,10 +20,7 @@ type Kafkajs = typeof import('kafkajs')
 const RETRY = { initialRetryTime: 10, factor: 0, multiplier: 2, maxRetryTime: 100, retries: 3 }
 const CONNECTION_TIMEOUT_MS = 3000
 const REQUEST_TIMEOUT_MS = 15_000
-/**
- * A fetch waits for records for a moment only. kafkajs takes requests on a connection that is just closing and then
- * never answers them, so this is also how long a reader may stall when its broker dies.
- */
+/** A fetch waits for records for a moment only, so a reader need not wait long for a broker that is dead. */
 const FETCH_TIMEOUT_MS = 4000
 
 /** @throws BROKER_UNREACHABLE naming the addresses, after `connectTimeoutMs` at the latest. */
@@ -73,7 +65,7 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout
   }
   return () =>
     tellWhyNoCoordinator(
-      withFastProduce(watchSeedBroker(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))),
+      withFastProduce(curedConnections(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))),
     )
 }
 
@@ -111,51 +103,4 @@ function tellWhyNoCoordinator(cluster: LowCluster): LowCluster {
     }
   }
   return cluster
-}
-
-/** Two faults of kafkajs's connections, cured on the prototypes as soon as one is at hand. */
-function watchSeedBroker(cluster: LowCluster): LowCluster {
-  const { brokerPool } = cluster
-  const create = brokerPool.createSeedBroker.bind(brokerPool)
-  brokerPool.createSeedBroker = async () => {
-    await create()
-    const connection = brokerPool.seedBroker?.connectionPool.pool[0]
-    if (connection === undefined) return
-    quieten(Object.getPrototypeOf(connection.requestQueue))
-    connectOnce(Object.getPrototypeOf(connection))
-  }
-  return cluster
-}
-
-const quietened = new WeakSet<object>()
-
-/**
- * After every answer kafkajs sets a timer for a queue that is empty, at a negative time: Node 24 prints
- * TimeoutNegativeWarning for it. Cured at its cause: no timer unless something waits.
- */
-function quieten(prototype: RequestQueue): void {
-  if (quietened.has(prototype)) return
-  quietened.add(prototype)
-  const schedule = prototype.scheduleCheckPendingRequests
-  prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
-    if (this.pending.length > 0) schedule.call(this)
-  }
-}
-
-const connectingOnce = new WeakSet<object>()
-
-/**
- * Requests side by side that find a connection closed each open a socket. All but the last are forgotten: they keep the
- * process alive, and when the broker drops one as idle, kafkajs closes the living connection. One opens, all wait for it.
- */
-function connectOnce(prototype: LowConnection): void {
-  if (connectingOnce.has(prototype)) return
-  connectingOnce.add(prototype)
-  const connect = prototype.connect
-  const underWay = new WeakMap<LowConnection, Promise<boolean>>()
-  prototype.connect = function (this: LowConnection) {
-    const opening = underWay.get(this) ?? connect.call(this).finally(() => underWay.delete(this))
-    underWay.set(this, opening)
-    return opening
-  }
 }
