@@ -35,8 +35,20 @@ export {
   type QueryOptions,
   type SessionListItem,
 } from './agents/cqrs/agent-query-service.ts'
-export { type CostRow, type SessionRow, sessionProjection, type WorkItemRow } from './agents/cqrs/session-projection.ts'
-export { dualAgentWorkflow, type WorkflowState, type WorkflowTimeouts } from './agents/dual-agent-workflow.ts'
+export {
+  type CostRow,
+  type SessionProjectionRow,
+  type SessionRow,
+  sessionProjection,
+  type UnknownSession,
+  type WorkItemRow,
+} from './agents/cqrs/session-projection.ts'
+export {
+  dualAgentWorkflow,
+  type WorkflowMessage,
+  type WorkflowState,
+  type WorkflowTimeouts,
+} from './agents/dual-agent-workflow.ts'
 export {
   DualAgentWorkflowSaga,
   type DualAgentWorkflowSagaOptions,
@@ -92,20 +104,31 @@ export {
   QualityGateProcessor,
 } from './agents/gates/quality-gates.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
-export { BudgetPool, type BudgetPoolView } from './agents/pool/budget-pool.ts'
+export { BudgetPool, type BudgetPoolView, type PoolMisfit } from './agents/pool/budget-pool.ts'
+export type { PoolReservation, PoolState } from './agents/pool/pool-decider.ts'
+export type { GatePromptInput } from './agents/prompts/gate-prompt.ts'
+export type { PlanPromptInput } from './agents/prompts/plan-prompt.ts'
+export type { ReviewedGate, ReviewPromptInput } from './agents/prompts/review-prompt.ts'
 export {
   type OwnPrompts,
   type Prompt,
   packagePrompts,
   type SessionPrompts,
 } from './agents/prompts/session-prompts.ts'
+export type { WorkPromptInput } from './agents/prompts/work-prompt.ts'
 export { listSessions, readSession, type SessionSummary } from './agents/read-sessions.ts'
 export { createRedactor, type Redact, type RedactorOptions } from './agents/redact.ts'
 export { ManagerAgentService, type RoleServiceOptions, WorkerAgentService } from './agents/role-services.ts'
 export type { SessionAction } from './agents/session/actions.ts'
 export type { Spending } from './agents/session/budget.ts'
-export { type Budget, type BudgetLimits, budgetSchema } from './agents/session/budget-settings.ts'
-export type { ClaimFor, GateReport, SessionCommand, SessionRequest } from './agents/session/commands.ts'
+export { type Budget, type BudgetLimits, budgetSchema, limitsSchema } from './agents/session/budget-settings.ts'
+export type {
+  CallObservation,
+  ClaimFor,
+  GateReport,
+  SessionCommand,
+  SessionRequest,
+} from './agents/session/commands.ts'
 export { gateSchema, type QualityGate } from './agents/session/gate-settings.ts'
 export { nextActions } from './agents/session/next-actions.ts'
 export {
@@ -135,7 +158,16 @@ export type {
   WorkItemState,
   WorkItemStatus,
 } from './agents/session/state.ts'
-export type { BudgetView, CallView, SessionTotals, SessionView, UsageView, WorkItemView } from './agents/session/view.ts'
+export { type GrownStateMap, StateMap, type StateMapChunk, type StateMapEntry } from './agents/session/state-map.ts'
+export type { Tally } from './agents/session/tally.ts'
+export type {
+  BudgetView,
+  CallView,
+  SessionTotals,
+  SessionView,
+  UsageView,
+  WorkItemView,
+} from './agents/session/view.ts'
 export { sessionDecider } from './agents/session-log.ts'
 export {
   EventSourcedSessionManager,
@@ -153,7 +185,7 @@ export {
 } from './agents/structured-output.ts'
 export { AGENT_TASK, type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskTopics } from './agents/tasks.ts'
 export { VERSION } from './agents/version.ts'
-export type { WorkflowCommand, WorkflowEvent, WorkflowRequest } from './agents/workflow-events.ts'
+export type { WorkflowCommand, WorkflowEvent, WorkflowPlace, WorkflowRequest } from './agents/workflow-events.ts'
 export { WorkflowOrchestrator, type WorkflowOrchestratorOptions } from './agents/workflow-orchestrator.ts'
 export { LiveTree, type TreeStream } from './cli/render/live-tree.ts'
 export type { TreeItem, TreeView } from './cli/render/tree.ts'

@@ -1,4 +1,5 @@
 export { murmur2, partitionOf } from './core/murmur2.ts'
+export type { KafkaDriverName } from './kafka/connect-driver.ts'
 export { EventPartitioner } from './kafka/event-partitioner.ts'
 export { EVENT_TOPIC_CONFIG, PRESENCE_TOPIC_CONFIG } from './kafka/topics.ts'
 export { type KafkaConnection, openKafkaStore } from './store/kafka/kafka-store.ts'

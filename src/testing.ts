@@ -10,7 +10,12 @@ export {
   type PointFault,
 } from './testing/faults.ts'
 export { type InboxContractOptions, inboxContract } from './testing/inbox-contract.ts'
-export { type ProcessHappening, type ProcessOutcome, ProcessSpecification } from './testing/process-specification.ts'
+export {
+  type DeepPartial,
+  type ProcessHappening,
+  type ProcessOutcome,
+  ProcessSpecification,
+} from './testing/process-specification.ts'
 export { type GivenEvent, type ProjectedRows, ProjectionSpecification } from './testing/projection-specification.ts'
 export { type ContractRunner, type StoreContractOptions, storeContract } from './testing/store-contract.ts'
 export { type ViewStoreContractOptions, type ViewsUnderTest, viewStoreContract } from './testing/view-store-contract.ts'

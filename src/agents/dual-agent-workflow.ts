@@ -29,7 +29,8 @@ export interface WorkflowState {
   readonly reason?: string
 }
 
-type Heard = WorkflowEvent | SessionEvent
+/** What the workflow hears: its own events and those of its session. */
+export type WorkflowMessage = WorkflowEvent | SessionEvent
 
 const PHASES: Readonly<Record<string, WorkflowState['phase']>> = {
   TaskAssigned: 'assigned',
@@ -41,7 +42,7 @@ const PHASES: Readonly<Record<string, WorkflowState['phase']>> = {
 
 const initial: WorkflowState = { workflowId: '', phase: 'requested', failedGates: [] }
 
-function evolve(state: WorkflowState, event: Heard): WorkflowState {
+function evolve(state: WorkflowState, event: WorkflowMessage): WorkflowState {
   switch (event.type) {
     case 'WorkflowRequested':
       return { ...state, workflowId: event.data.workflowId, request: event.data.request }
@@ -102,7 +103,7 @@ const HEARD: ReadonlySet<string> = new Set([
 export const WORKFLOW_PREFIX = 'wf-'
 
 /** The saga as data; for `startProcessManager`, or given/when/then with `ProcessSpecification`. */
-export function dualAgentWorkflow(timeouts: WorkflowTimeouts = {}): ProcessManager<WorkflowState, Heard> {
+export function dualAgentWorkflow(timeouts: WorkflowTimeouts = {}): ProcessManager<WorkflowState, WorkflowMessage> {
   const { workspaceMs = 60_000, sessionMs = 3_600_000, deliveryMs = 60_000 } = timeouts
   return defineProcessManager({
     name: 'dual-agent-workflow',

@@ -9,18 +9,19 @@ import type { AgentCommand, AgentCommandInput } from './cqrs/agent-commands.ts'
 /** What a workflow is asked to do; the session gets the rest. */
 export type WorkflowRequest = Omit<AgentCommandInput['createSession'], 'sessionId' | 'commandId' | 'workDir'>
 
-interface Of {
+/** Which workflow an event or a command is about. */
+export interface WorkflowPlace {
   readonly workflowId: string
 }
 
 /** Events in the stream `workflow.ID` that say how the work around the session went. */
 export type WorkflowEvent =
-  | Event<'WorkflowRequested', Of & { readonly request: WorkflowRequest }>
-  | Event<'WorkspacePrepared', Of & { readonly workDir: string }>
-  | Event<'WorkspaceDiscarded' | 'WorkDelivered' | 'WorkflowSessionStarted' | 'WorkflowSessionStopped', Of>
+  | Event<'WorkflowRequested', WorkflowPlace & { readonly request: WorkflowRequest }>
+  | Event<'WorkspacePrepared', WorkflowPlace & { readonly workDir: string }>
+  | Event<'WorkspaceDiscarded' | 'WorkDelivered' | 'WorkflowSessionStarted' | 'WorkflowSessionStopped', WorkflowPlace>
   | Event<
       'WorkspaceRefused' | 'DiscardFailed' | 'DeliveryFailed' | 'WorkflowSessionRefused' | 'WorkflowSessionNotStopped',
-      Of & { readonly reason: string }
+      WorkflowPlace & { readonly reason: string }
     >
 
 /** Where the saga's commands travel. */
@@ -28,13 +29,13 @@ export const WORKFLOW_TOPIC = 'agent.workflows'
 
 /** A command of the saga, as the data of a message. */
 export type WorkflowCommand =
-  | (Of & {
+  | (WorkflowPlace & {
       readonly kind: 'prepare' | 'deliver' | 'discard'
       readonly request: WorkflowRequest
       readonly workDir?: string
     })
-  | (Of & { readonly kind: 'session'; readonly command: AgentCommand })
-  | (Of & { readonly kind: 'stop'; readonly command: AgentCommand })
+  | (WorkflowPlace & { readonly kind: 'session'; readonly command: AgentCommand })
+  | (WorkflowPlace & { readonly kind: 'stop'; readonly command: AgentCommand })
 
 /** Appends an answer once, however often its command is delivered. */
 export async function answer(

@@ -27,7 +27,12 @@ export interface ProcessOutcome<State> {
   readonly state: ProcessState<State>
 }
 
-type DeepPartial<T> = T extends readonly unknown[] ? T : T extends object ? { [K in keyof T]?: DeepPartial<T[K]> } : T
+/** Some of a state, at any depth. */
+export type DeepPartial<T> = T extends readonly unknown[]
+  ? T
+  : T extends object
+    ? { [K in keyof T]?: DeepPartial<T[K]> }
+    : T
 
 /**
  * @example

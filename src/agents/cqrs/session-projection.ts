@@ -44,11 +44,13 @@ export interface SessionRow {
   readonly calls: Readonly<Record<string, { readonly role: CallRole; readonly workItemId?: string }>>
 }
 
-interface Unborn {
+/** A session before its first event. */
+export interface UnknownSession {
   readonly status: 'unborn'
 }
 
-type Row = SessionRow | Unborn
+/** A session in the projection; nothing is known of it before its first event. */
+export type SessionProjectionRow = SessionRow | UnknownSession
 type Of<Name extends SessionEventName> = Extract<SessionEvent, { readonly type: Name }>
 type Handlers = { readonly [Name in SessionEventName]?: (row: SessionRow, data: SessionEventData[Name]) => SessionRow }
 
@@ -143,7 +145,10 @@ function withCost(row: SessionRow, callId: string, costUsd: number, calls = 1): 
 }
 
 /** Rows of sessions; streams that are no sessions have none. Run it with `startProjection`, or `AgentQueryService`. */
-export const sessionProjection: Projection<Row, SessionEvent> = defineProjection<Row, SessionEvent>({
+export const sessionProjection: Projection<SessionProjectionRow, SessionEvent> = defineProjection<
+  SessionProjectionRow,
+  SessionEvent
+>({
   name: 'agent.sessions',
   version: 1,
   initialState: () => ({ status: 'unborn' }),

@@ -8,10 +8,10 @@ import type { SessionEventData } from '../session/schemas.ts'
 import {
   type PoolCommand,
   type PoolEvent,
+  type PoolReservation,
   type PoolState,
   poolDecider,
   poolEvents,
-  type Reservation,
 } from './pool-decider.ts'
 
 /** A pool as it is now. Plain JSON. */
@@ -71,7 +71,7 @@ export class BudgetPool {
   }
 
   /** Holds the means for a call, once however often it is asked; says what lacks when they are not there. */
-  async reserve(reservation: Reservation): Promise<PoolMisfit | undefined> {
+  async reserve(reservation: PoolReservation): Promise<PoolMisfit | undefined> {
     const { state, events } = await this.#handle({ kind: 'reserve', ...reservation })
     if (events.length > 0 || state.open.has(reservation.key)) return undefined
     const misfit = lacking(state.limits, state.tally, reservation.held)

@@ -40,7 +40,8 @@ export const poolEvents = defineCatalogue(
   ),
 )
 
-export interface Reservation {
+/** What one call of one session holds of a pool. */
+export interface PoolReservation {
   readonly key: string
   readonly sessionId: string
   readonly callId: string
@@ -49,18 +50,19 @@ export interface Reservation {
   readonly held: Tally
 }
 
+/** A pool folded from its events. */
 export interface PoolState {
   readonly exists: boolean
   readonly limits: BudgetLimits
   /** Spent and held together. */
   readonly tally: Tally
-  readonly open: ReadonlyMap<string, Reservation>
+  readonly open: ReadonlyMap<string, PoolReservation>
 }
 
 export type PoolCommand =
   | { readonly kind: 'create'; readonly limits: BudgetLimits }
   | { readonly kind: 'raise'; readonly limits: BudgetLimits }
-  | ({ readonly kind: 'reserve' } & Reservation)
+  | ({ readonly kind: 'reserve' } & PoolReservation)
   | { readonly kind: 'settle'; readonly key: string; readonly spent: Tally }
 
 function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {

@@ -6,7 +6,7 @@ import type { CallState, SessionState } from '../session/state.ts'
 import { EMPTY_TALLY, type Tally } from '../session/tally.ts'
 import type { SessionLog } from '../session-log.ts'
 import { BudgetPool } from './budget-pool.ts'
-import type { Reservation } from './pool-decider.ts'
+import type { PoolReservation } from './pool-decider.ts'
 
 /*
  * Where calls meet their pool. The order is: the session reserves and claims the call, then the pool holds its means, then
@@ -66,7 +66,7 @@ export async function settleOrphans(sessions: SessionLog, pool: BudgetPool): Pro
 }
 
 /** Undefined while the call may still be running. A dead owner's call is counted as all that was held for it. */
-async function whatBecameOf(sessions: SessionLog, reservation: Reservation): Promise<Tally | undefined> {
+async function whatBecameOf(sessions: SessionLog, reservation: PoolReservation): Promise<Tally | undefined> {
   const { sessionId, callId, owner, key, held } = reservation
   const call = (await sessions.load(sessionId)).state.calls.get(callId)
   if (call === undefined || keyOf(sessionId, callId, call.epoch) !== key) return assumed(held)

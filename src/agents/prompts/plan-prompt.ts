@@ -3,6 +3,7 @@ import { bullets } from './bullets.ts'
 /** Raise it when the wording changes; it is recorded with each call. */
 export const PLAN_PROMPT_VERSION = 1
 
+/** What the wording of a plan request is made of. */
 export interface PlanPromptInput {
   readonly task: string
   readonly maxWorkItems: number

@@ -3,6 +3,7 @@ import { bullets } from './bullets.ts'
 /** Raise it when the wording changes; it is recorded with each call. */
 export const REVIEW_PROMPT_VERSION = 2
 
+/** What the wording of a review request is made of. */
 export interface ReviewPromptInput {
   readonly title: string
   readonly description: string

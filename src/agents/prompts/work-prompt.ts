@@ -3,6 +3,7 @@ import { bullets } from './bullets.ts'
 /** Raise it when the wording changes; it is recorded with each call. */
 export const WORK_PROMPT_VERSION = 1
 
+/** What the wording of a work request is made of. */
 export interface WorkPromptInput {
   readonly task: string
   readonly title: string

@@ -21,7 +21,7 @@ export interface GateReport {
 }
 
 /** What a call's report may carry beside its outcome. */
-interface Observed {
+export interface CallObservation {
   /** sha256 over the canonical JSON of what the agent was asked. */
   readonly requestDigest?: string
 }
@@ -53,14 +53,14 @@ export type SessionRequest =
     }
   | { readonly kind: 'claim'; readonly callId: string; readonly owner: string }
   | (Report &
-      Observed & {
+      CallObservation & {
         readonly kind: 'complete'
         readonly result: AgentResult
         readonly durationMs: number
       })
   | (Report & { readonly kind: 'complete-gate'; readonly gate: GateReport; readonly durationMs: number })
   | (Report &
-      Observed & {
+      CallObservation & {
         readonly kind: 'report-failure'
         readonly error: { readonly code: string; readonly message: string }
         readonly retryable: boolean
@@ -70,7 +70,7 @@ export type SessionRequest =
         readonly durationMs: number
       })
   /** The owner itself stopped the call (shutdown, pause, cancel): not in doubt, not a failure. */
-  | (Report & Observed & { readonly kind: 'report-cancelled'; readonly reason: string })
+  | (Report & CallObservation & { readonly kind: 'report-cancelled'; readonly reason: string })
   /** The pool has not the means for it: the executor was never started, the session waits. */
   | (Report & { readonly kind: 'report-unaffordable'; readonly exceeded: SessionEventData['BudgetExceeded'] })
   /** Whoever runs the call hears nothing of its agent. */

@@ -1,5 +1,5 @@
 import type { SessionState, WorkItemState } from './state.ts'
-import type { Chunk } from './state-map.ts'
+import type { StateMapChunk } from './state-map.ts'
 
 /*
  * P1: pure. What a session's work items come to, kept per chunk of the map that holds them: a step looks at the few chunks
@@ -16,13 +16,13 @@ interface Outline {
   readonly fallen: number
 }
 
-const outlines = new WeakMap<Chunk<string, WorkItemState>, Outline>()
+const outlines = new WeakMap<StateMapChunk<string, WorkItemState>, Outline>()
 
 export function outlinesOf({ workItems }: SessionState): Outline[] {
   return workItems.chunks.map(outlineOf)
 }
 
-function outlineOf(chunk: Chunk<string, WorkItemState>): Outline {
+function outlineOf(chunk: StateMapChunk<string, WorkItemState>): Outline {
   const known = outlines.get(chunk)
   if (known !== undefined) return known
   const items = chunk.map(([, item]) => item)

@@ -1,6 +1,7 @@
-type Entry<K, V> = readonly [K, V]
+/** A key and its value. */
+export type StateMapEntry<K, V> = readonly [K, V]
 /** Up to 64 entries that follow each other. Never changed, so what is computed from one may be kept (a WeakMap). */
-export type Chunk<K, V> = readonly Entry<K, V>[]
+export type StateMapChunk<K, V> = readonly StateMapEntry<K, V>[]
 
 const CHUNK_ENTRIES = 64
 
@@ -9,19 +10,19 @@ const CHUNK_ENTRIES = 64
  * the list of chunks, so that folding a long history is not quadratic. Keys stay in the order they came in.
  */
 export class StateMap<K, V> implements ReadonlyMap<K, V> {
-  readonly #chunks: readonly Chunk<K, V>[]
+  readonly #chunks: readonly StateMapChunk<K, V>[]
   /** Where keys stand. Shared with the maps that grew out of this one; a place beyond `size` is not of this one. */
   readonly #places: Map<K, number>
   readonly size: number
 
-  constructor(entries: ReadonlyMap<K, V> = new Map(), grown?: Grown<K, V>) {
+  constructor(entries: ReadonlyMap<K, V> = new Map(), grown?: GrownStateMap<K, V>) {
     this.#chunks = grown?.chunks ?? chunked([...entries])
     this.#places = grown?.places ?? new Map([...entries.keys()].map((key, place) => [key, place]))
     this.size = grown?.size ?? entries.size
   }
 
   /** All entries, in order. */
-  get chunks(): readonly Chunk<K, V>[] {
+  get chunks(): readonly StateMapChunk<K, V>[] {
     return this.#chunks
   }
 
@@ -62,6 +63,7 @@ export class StateMap<K, V> implements ReadonlyMap<K, V> {
     return new Map([...this.keys(), key].map((each, place) => [each, place]))
   }
 
+  // Generator, not MapIterator: a user's TypeScript before 5.6 does not know that name.
   *entries(): Generator<[K, V], undefined> {
     for (const chunk of this.#chunks) for (const [key, value] of chunk) yield [key, value]
   }
@@ -83,13 +85,14 @@ export class StateMap<K, V> implements ReadonlyMap<K, V> {
   }
 }
 
-interface Grown<K, V> {
-  readonly chunks: readonly Chunk<K, V>[]
+/** What a map grew out of; of no use to anybody else. */
+export interface GrownStateMap<K, V> {
+  readonly chunks: readonly StateMapChunk<K, V>[]
   readonly places: Map<K, number>
   readonly size: number
 }
 
-function chunked<K, V>(entries: readonly Entry<K, V>[]): Chunk<K, V>[] {
+function chunked<K, V>(entries: readonly StateMapEntry<K, V>[]): StateMapChunk<K, V>[] {
   const count = Math.ceil(entries.length / CHUNK_ENTRIES)
   return Array.from({ length: count }, (_, n) => entries.slice(n * CHUNK_ENTRIES, (n + 1) * CHUNK_ENTRIES))
 }

@@ -37,6 +37,10 @@ export function addRunCommand(program: Command): void {
 }
 
 function addSettingsFlags(command: Command): Command {
+  return addPersonFlags(addBudgetFlags(addFlowFlags(command)))
+}
+
+function addFlowFlags(command: Command): Command {
   return command
     .option('--workdir <folder>', 'where the Worker works; must exist', '.')
     .option('--session <id>', 'id of the new session (default: a new UUID)')
@@ -47,41 +51,49 @@ function addSettingsFlags(command: Command): Command {
     )
     .option('--max-concurrent <n>', 'work items at one time (default: 2)', wholeNumber(1))
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
-    .option('--stalled-after <seconds>', 'a call that is silent for so long is shown as stalled', wholeNumber(1))
-    .addOption(new Option('--on-stalled <do>', 'with a stalled call (default: wait)').choices(['wait', 'abort']))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
-    .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
-    .option('--budget-calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
-    .option('--budget-tokens <n>', 'most tokens', wholeNumber(1))
-    .option('--budget-turns <n>', 'most rounds of the model', wholeNumber(1))
-    .option('--budget-minutes <n>', 'no call begins later than this after the start', wholeNumber(1))
-    .option('--budget-pool <pool>', 'a budget shared with other sessions: duolog budget pool')
-    .option('--approve-above <amount>', 'a person approves once before the session costs more, in USD', amount)
-    .option('--approve-tool <tool>', 'a person approves an allowed tool first; repeatable', collect)
-    .option('--approval-timeout <minutes>', 'how long a person may take (default: for ever)', wholeNumber(1))
-    .addOption(
-      new Option('--on-approval-timeout <what>', 'what happens then (default: deny)').choices([
-        'deny',
-        'approve',
-        'escalate',
-      ]),
-    )
-    .addOption(new Option('--when-rejected <what>', 'after the last revision (default: fail)').choices(['fail', 'ask']))
+    .option('--stalled-after <seconds>', 'a call that is silent for so long is shown as stalled', wholeNumber(1))
+    .addOption(choice('--on-stalled <do>', 'with a stalled call (default: wait)', ['wait', 'abort']))
     .option('--allow-tool <tool>', "a tool the Worker may use, in its executor's words; repeatable", collect)
-    .option('--approve <what...>', 'a person approves first: plan, items, completion, or ids of work items')
     .addOption(
-      new Option('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)').choices([
+      choice('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)', [
         'retry',
         'resume',
         'ask',
       ]),
     )
     .addOption(
-      new Option('--dispatch <how>', 'who makes the calls: this process, or services (default: local)').choices([
+      choice('--dispatch <how>', 'who makes the calls: this process, or services (default: local)', [
         'local',
         'topics',
       ]),
     )
+}
+
+function addBudgetFlags(command: Command): Command {
+  return command
+    .option('--budget-usd <amount>', 'most the session may cost; then it waits', amount)
+    .option('--budget-calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
+    .option('--budget-tokens <n>', 'most tokens', wholeNumber(1))
+    .option('--budget-turns <n>', 'most rounds of the model', wholeNumber(1))
+    .option('--budget-minutes <n>', 'no call begins later than this after the start', wholeNumber(1))
+    .option('--budget-pool <pool>', 'a budget shared with other sessions: duolog budget pool')
+}
+
+function addPersonFlags(command: Command): Command {
+  return command
+    .option('--approve <what...>', 'a person approves first: plan, items, completion, or ids of work items')
+    .option('--approve-above <amount>', 'a person approves once before the session costs more, in USD', amount)
+    .option('--approve-tool <tool>', 'a person approves an allowed tool first; repeatable', collect)
+    .option('--approval-timeout <minutes>', 'how long a person may take (default: for ever)', wholeNumber(1))
+    .addOption(
+      choice('--on-approval-timeout <what>', 'what happens then (default: deny)', ['deny', 'approve', 'escalate']),
+    )
+    .addOption(choice('--when-rejected <what>', 'after the last revision (default: fail)', ['fail', 'ask']))
+}
+
+function choice(flags: string, description: string, choices: readonly string[]): Option {
+  return new Option(flags, description).choices(choices)
 }
 
 function run(task: string, flags: RunFlags): Promise<ExitCode> {
