@@ -131,7 +131,9 @@ describe('the timer index', () => {
     for (let n = 0; n < 900; n++) index.remove({ stream: `s${n}`, timer: 't' })
     expect(index.size).toBe(100)
     expect(index.oldest?.offset).toBe(900)
-    expect(index.scheduledBefore(950, 20).map(({ offset }) => offset)).toEqual(dues.slice(900, 920).map((_, n) => 900 + n))
+    expect(index.scheduledBefore(950, 20).map(({ offset }) => offset)).toEqual(
+      dues.slice(900, 920).map((_, n) => 900 + n),
+    )
     const taken = index.takeDue(500, 1000)
     const due = taken.map(({ dueAtMs }) => dueAtMs)
     expect(due).toEqual(
