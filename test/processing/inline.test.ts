@@ -5,7 +5,7 @@ import { startInlineProjection } from '../../src/processing/inline-projection.ts
 import { defineProjection } from '../../src/processing/projection.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
-import { localLogs, workbench } from './logs.ts'
+import { localLogs, until, workbench } from './logs.ts'
 import { type Counted, counts } from './projection-suite.ts'
 
 const added = (n: number): Counted => ({ type: 'Added', data: { n } })
@@ -126,24 +126,28 @@ describe.each(localLogs)('inline projections: $name (I1, I2)', ({ newUrl }) => {
       },
     })
     const view = bench.running(await startInlineProjection({ store, projection: gate }))
-    const codes: unknown[] = []
-    const consumer = bench.running(
-      store.consume({
-        group: 'g',
-        topics: ['session.events'],
-        handler: async ({ key }, { checkpoint }) => {
-          if (key === 'in') await store.appendToStream('out', [added(1)], { checkpoint })
-        },
-        onError: (error) => {
-          codes.push((error as { code?: string }).code)
-          refuse = false
-        },
-      }),
-    )
-    await consumer.ready
+    const errors: unknown[] = []
+    const consume = () =>
+      bench.running(
+        store.consume({
+          group: 'g',
+          topics: ['session.events'],
+          handler: async ({ key }, { checkpoint }) => {
+            if (key === 'in') await store.appendToStream('out', [added(1)], { checkpoint })
+          },
+          onError: (error) => void errors.push(error),
+        }),
+      )
+    const first = consume()
+    await first.ready
     await store.appendToStream('in', [added(1)])
+    await until(() => errors.length > 0)
+    await first.stop()
+    expect(errors[0]).toMatchObject({ code: 'PROJECTION_FAILED' })
+    refuse = false
+    // Begins where the group's checkpoint is: at the message whose append was refused.
+    consume()
     await store.waitForVersion('out', 1)
-    expect(codes).toEqual(['PROJECTION_FAILED'])
     expect(await view.get('out')).toEqual({ n: 1 })
   })
 
