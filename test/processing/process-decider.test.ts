@@ -102,9 +102,9 @@ describe('a process as a decider (P1)', () => {
     expect(waiting.pending).toEqual({ 'retry/stock': 120 })
     const again = [...road, observe('ReleaseRefused', 20), fire('retry/stock', 120)]
     expect(stateAfter(...again).compensation).toMatchObject({ queue: ['stock'], attempts: 2 })
-    const gaveUp = stateAfter(...again, fire('answer/stock', 5120))
+    const gaveUp = stateAfter(...again, fire('answer/stock', 60_120))
     expect(gaveUp).toMatchObject({ status: 'partly-compensated', compensation: { left: ['stock'] }, pending: {} })
-    expect(eventsAfter(...again, fire('answer/stock', 5120)).at(-1)).toEqual({
+    expect(eventsAfter(...again, fire('answer/stock', 60_120)).at(-1)).toEqual({
       type: 'ProcessCompensated',
       data: { left: ['stock'] },
     })
