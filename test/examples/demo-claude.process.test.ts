@@ -26,9 +26,9 @@ const solutions: Record<string, string> = {
 /** Plans as the script does, writes the right solutions at once, approves. */
 function answer(request: MessagesRequest, folder: string): MessagesReply {
   const asked = JSON.stringify(request.messages)
-  if (asked.includes('tool_result')) return { text: 'It is done.' }
   const tools = JSON.stringify(request.tools ?? [])
-  if (!tools.includes('StructuredOutput')) return write(asked, workDirIn(request, folder))
+  if (!tools.includes('StructuredOutput')) return work(asked, workDirIn(request, folder))
+  if (asked.includes('tool_result')) return { text: 'It is done.' }
   const verdict = { approved: true, qualityScore: 0.9, feedback: [], recommendations: [] }
   const { strategy, workItems } = plan!
   return {
@@ -42,11 +42,16 @@ function workDirIn(request: MessagesRequest, folder: string): string {
   return said.slice(from, said.indexOf('/project', from) + '/project'.length)
 }
 
-function write(asked: string, workDir: string): MessagesReply {
+/** Claude Code lets nobody write over a file that was not read. */
+function work(asked: string, workDir: string): MessagesReply {
+  const answered = asked.split('"tool_result"').length - 1
+  if (answered >= 2) return { text: 'It is done.' }
   // A work prompt names its own item first, and items that are finished after it.
   const [item] = [...plan!.workItems].sort((a, b) => placeOf(asked, a.title) - placeOf(asked, b.title))
+  const file_path = join(workDir, `src/${item!.id}.mjs`)
+  if (answered === 0) return { tool: { name: 'Read', input: { file_path } } }
   const content = readFileSync(new URL(`solutions/${solutions[item!.id]}`, EXAMPLE), 'utf8')
-  return { tool: { name: 'Write', input: { file_path: join(workDir, `src/${item!.id}.mjs`), content } } }
+  return { tool: { name: 'Write', input: { file_path, content } } }
 }
 
 function placeOf(asked: string, title: string): number {

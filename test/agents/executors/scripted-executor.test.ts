@@ -124,7 +124,14 @@ describe('scriptedExecutor', () => {
       .trimEnd()
       .split('\n')
       .map((line) => JSON.parse(line))
-    const common = { atMs: expect.any(Number), sessionId: 'session-1', purpose: 'work', workItemId: 'a', attempt: 1, pid: process.pid }
+    const common = {
+      atMs: expect.any(Number),
+      sessionId: 'session-1',
+      purpose: 'work',
+      workItemId: 'a',
+      attempt: 1,
+      pid: process.pid,
+    }
     expect(lines).toEqual([
       { ...common, callId: 'work:a:1', phase: 'start' },
       { ...common, callId: 'work:a:1', phase: 'end', outcome: 'failed' },
