@@ -2,7 +2,7 @@ import { DuologError, isExpectedVersionConflict } from '../core/errors.ts'
 import { STREAM_DOES_NOT_EXIST } from '../core/versions.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { pathOf } from './explain-issues.ts'
-import { foldSession, sessionStateAt } from './fold-session.ts'
+import { sessionStateAt } from './fold-session.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { evolveSession } from './session/evolve.ts'
 import { beginsStep, isKeptBesideNewPlan } from './session/fork.ts'
@@ -160,13 +160,13 @@ function badFork(field: string, problem: string): DuologError {
   return new DuologError('INVALID_ARGUMENT', `${field}: ${problem}`)
 }
 
-/** Whether a session is a fork of another, or of a fork of it. */
+/** The version of `ancestor` up to which a session, a fork of it or of a fork of it, shares its history; nothing: it does not. */
 export async function descendsFrom(
   store: EventStore,
   sessionId: string,
   ancestor: string,
 ): Promise<number | undefined> {
-  for await (const { event } of foldSession(store, sessionId, { to: 1 })) {
+  for await (const event of sessionStore(store).readStream(sessionId, { maxCount: 1 })) {
     if (event.type !== 'SessionForked') return undefined
     const { from, atVersion } = event.data
     return from === ancestor ? atVersion : descendsFrom(store, from, ancestor)

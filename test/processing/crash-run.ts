@@ -6,7 +6,7 @@ import { listDeadLetters } from '../../src/processing/dead-letters.ts'
 import { sqliteViews } from '../../src/processing/sqlite-views.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
-import { type Child, startProgram } from './child.ts'
+import { type Child, startProgram } from '../support/program.ts'
 import type { CrashProgram } from './crash-program-main.ts'
 import { type Counted, counts } from './projection-suite.ts'
 
@@ -95,7 +95,7 @@ async function isKilled({ ended }: Child): Promise<boolean> {
   return (await ended).signal === 'SIGKILL'
 }
 
-const start = (program: CrashProgram) => startProgram('./crash-program-main.ts', program)
+const start = (program: CrashProgram) => startProgram(new URL('./crash-program-main.ts', import.meta.url), program)
 
 function reject(message: string): never {
   throw new Error(message)

@@ -3,7 +3,7 @@ import { DatabaseSync } from 'node:sqlite'
 import { describe, expect, it } from 'vitest'
 import { startInlineProjection } from '../../src/processing/inline-projection.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
-import { startProgram } from './child.ts'
+import { startProgram } from '../support/program.ts'
 import type { InlineProgram } from './inline-program-main.ts'
 import { workbench } from './logs.ts'
 import { type Counted, counts } from './projection-suite.ts'
@@ -45,7 +45,7 @@ function inFile(path: string): { readonly rows: Record<string, Row>; readonly be
 
 describe('inline views of several processes on one file', () => {
   const bench = workbench()
-  const run = (config: InlineProgram) => startProgram('inline-program-main.ts', config)
+  const run = (config: InlineProgram) => startProgram(new URL('./inline-program-main.ts', import.meta.url), config)
 
   it.each([
     ['inline.rows.written', 17],

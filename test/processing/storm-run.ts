@@ -5,7 +5,7 @@ import type { AnyEvent } from '../../src/core/event.ts'
 import { sqliteViews } from '../../src/processing/sqlite-views.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
-import { type Child, startProgram } from './child.ts'
+import { type Child, startProgram } from '../support/program.ts'
 import type { NewLog } from './crash-run.ts'
 import { counts } from './projection-suite.ts'
 
@@ -67,7 +67,8 @@ export async function stormOn(newLog: NewLog, options: StormOptions): Promise<St
   }
 }
 
-const enter = ({ url, views }: Storm) => startProgram('./storm-member-main.ts', { url, views })
+const enter = ({ url, views }: Storm) =>
+  startProgram(new URL('./storm-member-main.ts', import.meta.url), { url, views })
 
 async function leave(member: Child): Promise<string | undefined> {
   member.process.stdin?.end()

@@ -1,8 +1,9 @@
 import type { RecordedEvent } from '../../core/event.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { foldSession, sessionStateBefore } from '../fold-session.ts'
+import { sessionStateBefore } from '../fold-session.ts'
 import { evolveSession, initialSessionState } from '../session/evolve.ts'
 import type { SessionEvent } from '../session/schemas.ts'
+import { sessionStore } from '../session/session-events.ts'
 import type { SessionState } from '../session/state.ts'
 import { type SessionView, sessionView } from '../session/view.ts'
 
@@ -46,11 +47,8 @@ export class SessionStateProjection {
 
   /** Takes in everything the log has by now, or up to a position. */
   async catchUp(options: { readonly to?: number } = {}): Promise<this> {
-    for await (const { event, state } of foldSession(this.#store, this.sessionId, options)) {
-      if (event.streamPosition <= this.#version) continue
-      this.#state = state
-      this.#version = event.streamPosition
-    }
+    const tail = { ...options, from: this.#version + 1 }
+    for await (const event of sessionStore(this.#store).readStream(this.sessionId, tail)) await this.apply(event)
     return this
   }
 

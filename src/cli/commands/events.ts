@@ -68,14 +68,19 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
     for await (const event of followStream(store, session, { signal: interrupt.signal })) {
       if (event.streamPosition >= flags.from && (flags.type?.includes(event.type) ?? true))
         await printEvent(event, flags)
-      if (event.streamPosition === 1) state = await sessionStateBefore(store, event as RecordedEvent<SessionEvent>)
-      if (flags.follow) state = evolveSession(state, event as RecordedEvent<SessionEvent>)
+      if (flags.follow) state = await stateAfter(store, state, event as RecordedEvent<SessionEvent>)
       if (event.streamPosition >= version && (!flags.follow || isOver(state))) return EXIT.completed
     }
     return EXIT.interrupted
   } finally {
     interrupt.release()
   }
+}
+
+/** A fork begins with the state of the session it comes from. */
+async function stateAfter(store: EventStore, state: SessionState, event: RecordedEvent<SessionEvent>) {
+  const before = event.streamPosition === 1 ? await sessionStateBefore(store, event) : state
+  return evolveSession(before, event)
 }
 
 /** Ended, and everything that still ran has reported. */

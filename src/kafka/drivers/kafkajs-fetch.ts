@@ -2,6 +2,7 @@ import { gunzipSync } from 'node:zlib'
 import { KafkaError } from '../driver.ts'
 import { decodeRecordBatches, type RecordBatch } from '../record-batches.ts'
 import type { LowBroker } from './kafkajs-internals.ts'
+import { WireReader } from './wire.ts'
 
 /*
  * Fetching with kafkajs's connections and requests, but not its decoder: that copies the headers of a record once for
@@ -78,7 +79,7 @@ function withOwnDecoder(broker: LowBroker): OwnDecoder {
 
 /** Versions 4 to 11 of the answer: the later ones say more between the fields we need. */
 function decodeAnswer(payload: Buffer, version: number): Answer {
-  const input = new Input(payload)
+  const input = new WireReader(payload)
   const clientSideThrottleTime = input.int32()
   if (version >= 7) input.skip(6) // error code and id of the fetch session, which is not used
   const responses = input.list(() => ({
@@ -88,7 +89,7 @@ function decodeAnswer(payload: Buffer, version: number): Answer {
   return { clientSideThrottleTime, responses }
 }
 
-function partitionAnswer(input: Input, version: number): PartitionAnswer {
+function partitionAnswer(input: WireReader, version: number): PartitionAnswer {
   const partition = input.int32()
   const errorCode = input.int16()
   const highWatermark = input.int64()
@@ -108,55 +109,4 @@ function decompress(codec: number, bytes: Buffer): Buffer {
   const name = CODECS[codec] ?? String(codec)
   const message = `Records compressed with ${name} cannot be read here; let their producer use gzip or none, or set compression.type=gzip on the topic.`
   throw new KafkaError('REFUSED', message, { type: 'UNSUPPORTED_COMPRESSION_TYPE' })
-}
-
-/** Kafka's primitive types, one after the other. */
-class Input {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  skip(count: number): void {
-    this.#at += count
-  }
-
-  int16(): number {
-    this.#at += 2
-    return this.#bytes.readInt16BE(this.#at - 2)
-  }
-
-  int32(): number {
-    this.#at += 4
-    return this.#bytes.readInt32BE(this.#at - 4)
-  }
-
-  bigint(): bigint {
-    this.#at += 8
-    return this.#bytes.readBigInt64BE(this.#at - 8)
-  }
-
-  int64(): number {
-    return Number(this.bigint())
-  }
-
-  text(): string {
-    const length = Math.max(this.int16(), 0)
-    this.#at += length
-    return this.#bytes.toString('utf8', this.#at - length, this.#at)
-  }
-
-  bytes(): Buffer {
-    const length = Math.max(this.int32(), 0)
-    const start = this.#at
-    this.#at += length
-    return this.#bytes.subarray(start, this.#at)
-  }
-
-  list<T>(item: () => T): T[] {
-    const length = Math.max(this.int32(), 0)
-    return Array.from({ length }, item)
-  }
 }

@@ -1,5 +1,6 @@
 import { encodeBatch } from '../encode-batch.ts'
 import type { LowBroker, LowCluster } from './kafkajs-internals.ts'
+import { int16, int32, nullableText } from './wire.ts'
 
 /*
  * kafkajs's produce request with a body of our own: its encoder makes a buffer of each field of each record and costs
@@ -74,20 +75,4 @@ function encodeProduce({ transactionalId, acks, timeout, topicData, ...producer 
     }
   }
   return Buffer.concat(parts)
-}
-
-function nullableText(text: string | undefined): Buffer {
-  return text === undefined ? int16(-1) : Buffer.concat([int16(Buffer.byteLength(text)), Buffer.from(text)])
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
 }

@@ -1,3 +1,5 @@
+import { int16, int32, text, WireReader } from './wire.ts'
+
 /*
  * What members of a consumer group tell each other: Kafka's own "consumer" protocol, version 0, which every library and
  * every tool that shows groups reads.
@@ -10,9 +12,9 @@ export function encodeSubscription(topics: readonly string[]): Buffer {
 }
 
 export function decodeSubscription(bytes: Buffer): readonly string[] {
-  const reader = new Reader(bytes)
+  const reader = new WireReader(bytes)
   reader.int16()
-  return reader.array(() => reader.text())
+  return reader.list(() => reader.text())
 }
 
 export function encodeAssignment(assignment: Readonly<Record<string, readonly number[]>>): Buffer {
@@ -25,58 +27,12 @@ export function encodeAssignment(assignment: Readonly<Record<string, readonly nu
 /** A member to whom nothing was given has no bytes at all. */
 export function decodeAssignment(bytes: Buffer): readonly { readonly topic: string; readonly partition: number }[] {
   if (bytes.length === 0) return []
-  const reader = new Reader(bytes)
+  const reader = new WireReader(bytes)
   reader.int16()
   return reader
-    .array(() => {
+    .list(() => {
       const topic = reader.text()
-      return reader.array(() => ({ topic, partition: reader.int32() }))
+      return reader.list(() => ({ topic, partition: reader.int32() }))
     })
     .flat()
-}
-
-function int16(value: number): Buffer {
-  const bytes = Buffer.alloc(2)
-  bytes.writeInt16BE(value)
-  return bytes
-}
-
-function int32(value: number): Buffer {
-  const bytes = Buffer.alloc(4)
-  bytes.writeInt32BE(value)
-  return bytes
-}
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value)
-  return Buffer.concat([int16(bytes.length), bytes])
-}
-
-class Reader {
-  readonly #bytes: Buffer
-  #at = 0
-
-  constructor(bytes: Buffer) {
-    this.#bytes = bytes
-  }
-
-  int16(): number {
-    this.#at += 2
-    return this.#bytes.readInt16BE(this.#at - 2)
-  }
-
-  int32(): number {
-    this.#at += 4
-    return this.#bytes.readInt32BE(this.#at - 4)
-  }
-
-  text(): string {
-    const length = this.int16()
-    this.#at += length
-    return this.#bytes.toString('utf8', this.#at - length, this.#at)
-  }
-
-  array<T>(read: () => T): T[] {
-    return Array.from({ length: Math.max(0, this.int32()) }, read)
-  }
 }

@@ -27,6 +27,7 @@ export class StoreTopics {
   readonly #definitions: TopicDefinitions
   /** Partition counts by logical name. */
   readonly #counts = new Map<string, number>()
+  readonly #asked = new Map<string, Promise<void>>()
   readonly #keyBytes = new TextEncoder()
 
   static async open(options: StoreTopicsOptions): Promise<StoreTopics> {
@@ -61,9 +62,21 @@ export class StoreTopics {
     return [...new Set(messages.map(({ topic }) => topic))].filter((topic) => !this.#counts.has(topic))
   }
 
+  /** Many may ask for a topic at once: it is looked for, and made, by the first. */
   async ensure(topics: readonly string[]): Promise<void> {
     const unknown = topics.filter((topic) => !this.#counts.has(topic))
-    if (unknown.length > 0) this.#learn(await this.#ensure(unknown.map((topic) => this.#definitions.of(topic))))
+    const fresh = unknown.filter((topic) => !this.#asked.has(topic))
+    if (fresh.length > 0) this.#ask(fresh)
+    await Promise.all(unknown.map((topic) => this.#asked.get(topic)))
+  }
+
+  #ask(topics: readonly string[]): void {
+    const asked = this.#ensure(topics.map((topic) => this.#definitions.of(topic)))
+      .then((existing) => this.#learn(existing))
+      .finally(() => {
+        for (const topic of topics) this.#asked.delete(topic)
+      })
+    for (const topic of topics) this.#asked.set(topic, asked)
   }
 
   /** The event topic is looked at before anything is made: who opens the wrong log leaves no traces in it. */

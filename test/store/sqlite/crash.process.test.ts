@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { startProgram } from '../../support/program.ts'
 import type { AppendProgram } from './append-program.ts'
-import { startChild } from './child.ts'
 import { audit } from './log-audit.ts'
 import { type TempLog, tempLog } from './temp-log.ts'
 
@@ -19,7 +19,7 @@ function program(more: Partial<AppendProgram> = {}): AppendProgram {
 }
 
 function run(more: Partial<AppendProgram> = {}) {
-  return startChild('./append-program.ts', program(more))
+  return startProgram(new URL('./append-program.ts', import.meta.url), program(more))
 }
 
 describe('killed at a named point', () => {

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
-import { type Child, startChild } from './child.ts'
+import { type Child, startProgram } from '../../support/program.ts'
 import type { GuestProgram } from './guest-program.ts'
 import { type TempLog, tempLog } from './temp-log.ts'
 
@@ -29,7 +29,11 @@ afterEach(async () => {
 })
 
 function start(guest: Omit<GuestProgram, 'path'>): Child {
-  const child = startChild('./guest-program.ts', { path: log.path, leaseMs: LEASE_MS, ...guest })
+  const child = startProgram(new URL('./guest-program.ts', import.meta.url), {
+    path: log.path,
+    leaseMs: LEASE_MS,
+    ...guest,
+  })
   children.push(child)
   return child
 }

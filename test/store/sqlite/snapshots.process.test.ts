@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
-import { startChild } from './child.ts'
+import { startProgram } from '../../support/program.ts'
 import { type TempLog, tempLog } from './temp-log.ts'
 
 describe('N1 killed around a snapshot', () => {
@@ -13,7 +13,7 @@ describe('N1 killed around a snapshot', () => {
   it.each(['store.snapshot.saving', 'store.snapshot.saved'])(
     'at %s: every fact is there, and the fold is right',
     async (dieAt) => {
-      const child = startChild('./snapshot-main.ts', { path: log.path, dieAt })
+      const child = startProgram(new URL('./snapshot-main.ts', import.meta.url), { path: log.path, dieAt })
       expect((await child.ended).signal).toBe('SIGKILL')
       const acknowledged = child.lines.length
       expect(acknowledged).toBeGreaterThanOrEqual(9)

@@ -15,11 +15,11 @@ export interface Child {
   }>
 }
 
-/** Starts another process on a log: `program` is a file beside this one. */
-export function startChild(program: string, config: object): Child {
-  const file = fileURLToPath(new URL(program, import.meta.url))
+/** Starts another process on a log; its config is its one argument. */
+export function startProgram(program: URL, config: object): Child {
+  const file = fileURLToPath(program)
   const flags = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
-  const child = spawn(process.execPath, [...flags, file, JSON.stringify(config)], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const child = spawn(process.execPath, [...flags, file, JSON.stringify(config)], { stdio: ['pipe', 'pipe', 'pipe'] })
   const lines: string[] = []
   const listeners = new Set<() => void>()
   let rest = ''
