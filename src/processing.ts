@@ -100,4 +100,5 @@ export {
   type WaitForOptions,
   type WaitTarget,
 } from './processing/start-projection.ts'
+export type { PoisonOptions } from './processing/view-poison.ts'
 export type { ListRowsOptions, ViewBuild, ViewChange, ViewRow, ViewStore } from './processing/view-store.ts'

@@ -10,6 +10,7 @@ import {
   type ProjectionFailedError,
   project,
 } from './projection.ts'
+import type { ViewPoison } from './view-poison.ts'
 import type { ViewBuild, ViewStore } from './view-store.ts'
 
 /*
@@ -25,9 +26,8 @@ export interface BuildFeedOptions<Row, E extends AnyEvent> {
   readonly views: ViewStore
   readonly build: ViewBuild
   readonly maxBatchMessages: number
-  readonly poison: 'wait' | 'skip'
+  readonly poison: ViewPoison<E>
   readonly onError: (error: unknown) => void
-  readonly onSkipped: (message: Projected, error: unknown) => void
   /** After everything there was in a partition is applied. */
   readonly onCaughtUp: () => Promise<void>
   /** The build is gone: another one took its place. */
@@ -55,7 +55,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   constructor(options: BuildFeedOptions<Row, E>) {
     this.#options = options
     this.build = options.build
-    const { store, projection, views, onError } = options
+    const { store, projection, views, onError, poison } = options
     const { name, version, generation } = options.build
     this.#consumer = store.consume({
       group: `projection.${name}.v${version}.${generation}.${views.id}`,
@@ -67,6 +67,10 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
       onTaken: (partition) => void this.#taken.set(keyOf(partition), partition),
       handler: (message, context) => this.#take(message, { offset: message.offset, event: message }, context),
       unreadable: (error, message, context) => this.#unreadable(error, message, context),
+      ...(poison.hearsOfStrangers && {
+        stranger: (error: unknown, message: Projected, context: ConsumerContext) =>
+          this.#unreadable(error, message, context),
+      }),
       onError,
     })
     this.ready = this.#consumer.ready
@@ -109,8 +113,9 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   }
 
   async #unreadable(error: unknown, message: Projected, context: ConsumerContext): Promise<void> {
-    if (this.#options.poison === 'wait') throw error
-    this.#options.onSkipped(message, error)
+    // What came before it is seen, however long it waits.
+    await this.#store(this.#hand(message), message.offset)
+    await this.#options.poison.meet(error, message)
     await this.#take(message, { offset: message.offset }, context)
   }
 
@@ -136,14 +141,12 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
 
   /** What came before it is stored; then it is passed over, or everything behind it waits. */
   async #meetPoison(hand: Hand<E>, error: ProjectionFailedError): Promise<void> {
-    const { poison, onSkipped } = this.#options
     const before = hand.pending.filter(({ offset }) => offset < error.offset)
     await this.#apply(hand, before, Math.max(error.offset, hand.from ?? 0))
-    hand.blocked = poison === 'wait'
-    if (hand.blocked) throw error
-    const [bad, ...rest] = hand.pending
-    if (bad?.event !== undefined) onSkipped(bad.event, error)
-    hand.pending = [{ offset: error.offset }, ...rest]
+    hand.blocked = true
+    const [bad] = hand.pending
+    if (bad?.event !== undefined) await this.#options.poison.meet(error, bad.event)
+    hand.pending = [{ offset: error.offset }, ...hand.pending.slice(1)]
   }
 
   async #apply(hand: Hand<E>, messages: readonly PendingMessage<E>[], to: number): Promise<void> {

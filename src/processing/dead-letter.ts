@@ -42,6 +42,8 @@ const letterSchema = z.object({
   attempts: z.number(),
   /** How often this message was redriven before. */
   redrives: z.number(),
+  /** Of a projection: its view. */
+  view: z.string().optional(),
   /** When it was put aside, ISO; absent in letters of a program that did not write it. */
   at: z.string().optional(),
   /** The record as bytes (base64), where data and headers do not say all of it. */
@@ -90,11 +92,12 @@ export interface Failure {
   readonly attempts: number
   /** ISO time. */
   readonly at: string
+  readonly view?: string
 }
 
 export function toLetter(message: Projected, failure: Failure, raw?: RawRecord): DeadLetter {
   const { topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, causationId } = message
-  const { group, reason, error, attempts, at } = failure
+  const { group, reason, error, attempts, at, view } = failure
   const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !OURS.has(name)))
   return {
     id: `${group}/${topic}/${partition}/${offset}`,
@@ -102,6 +105,7 @@ export function toLetter(message: Projected, failure: Failure, raw?: RawRecord):
     ...(causationId !== undefined && { causationId }),
     ...(isRecordedEvent(message) && { streamPosition: message.streamPosition }),
     ...{ reason: clean(reason), error: clean(error), attempts, redrives: redrivesOf(message), at },
+    ...(view !== undefined && { view }),
     ...(raw && { raw: toBase64(raw) }),
   }
 }

@@ -83,7 +83,7 @@ export async function showDeadLetter(store: EventStore, topic: string, id: strin
 /**
  * Sends letters again: a message to its topic, an event to the group that failed at it. Exactly once: the record that it
  * was redriven and the message are one append. Refused are letters of which an earlier one with the same key stays open
- * (a key's order is kept), and those that go in circles.
+ * (a key's order is kept), those that go in circles, and those of a projection, whose view is to be built again.
  */
 export async function redriveDeadLetters(store: EventStore, topic: string, options: RedriveOptions): Promise<Settled> {
   const { filter, by, dryRun = false, maxRedrives = DEFAULT_MAX_REDRIVES } = options
@@ -123,10 +123,10 @@ function planRedrive(letters: Letters, wanted: readonly DeadLetterEntry[], maxRe
   const refused: Refused[] = []
   const open = [...letters.byId.values()].filter(({ status }) => status === 'open')
   for (const letter of open.toSorted(inOrder)) {
-    const { id, group, partition, key, redrives } = letter
+    const { id, group, partition, key } = letter
     const line = JSON.stringify([group, partition, key])
     const earlier = heldUp.get(line)
-    const reason = earlier === undefined ? circling(redrives, maxRedrives) : waitsFor(earlier)
+    const reason = ofView(letter) ?? (earlier === undefined ? circling(letter, maxRedrives) : waitsFor(earlier))
     if (chosen.has(id) && reason === undefined) accepted.push(letter)
     else if (chosen.has(id)) refused.push({ letter, reason: reason ?? '' })
     if (!chosen.has(id) || reason !== undefined) heldUp.set(line, earlier ?? id)
@@ -138,7 +138,13 @@ function waitsFor(id: string): string {
   return `"${id}", before it with the same key, stays open`
 }
 
-function circling(redrives: number, maxRedrives: number): string | undefined {
+/** A row is a fold in the order of the log: nothing can be slipped in behind. */
+function ofView({ view }: DeadLetter): string | undefined {
+  if (view === undefined) return undefined
+  return `it is of the view "${view}": mend the projection, raise its version so that the view is built again, and discard it`
+}
+
+function circling({ redrives }: DeadLetter, maxRedrives: number): string | undefined {
   return redrives >= maxRedrives ? `it was redriven ${redrives} times already` : undefined
 }
 

@@ -107,8 +107,8 @@ export class ProjectionFailedError extends DuologError {
     super(
       'PROJECTION_FAILED',
       `Projection "${projection}" failed at ${type} of "${key}" (offset ${offset} of partition ${partition} of "${topic}"): ` +
-        `${cause instanceof Error ? cause.message : String(cause)}. Mend the projection and start it again, or pass such ` +
-        "messages over with poison: 'skip'.",
+        `${cause instanceof Error ? cause.message : String(cause)}. Mend the projection and start it again, or say ` +
+        "what becomes of such messages: poison: 'skip' | 'deadLetter' | 'stop'.",
       { cause },
     )
     this.offset = offset

@@ -24,6 +24,8 @@ import { codeOf } from './retry-policy.ts'
 export interface Aside {
   readonly message: Projected
   readonly group: string
+  /** Of a projection: its view. */
+  readonly view?: string
   readonly attempts: number
   readonly why: Why
   readonly checkpoint: Checkpoint | undefined
@@ -36,11 +38,11 @@ export interface Why {
 }
 
 export async function putAside<E extends AnyEvent>(store: EventStore<E>, aside: Aside): Promise<void> {
-  const { group, attempts, why } = aside
+  const { group, view, attempts, why } = aside
   const message = await withOrigin(store, aside.message)
   const at = new Date(systemClock.now()).toISOString()
   const raw = await store.readRaw?.(message)
-  const letter = toLetter(message, { ...why, group, attempts, at }, raw)
+  const letter = toLetter(message, { ...why, group, attempts, at, ...(view !== undefined && { view }) }, raw)
   reach('processor.put-aside.begin')
   try {
     await append(store, aside, letter, [toCopy(letter)])

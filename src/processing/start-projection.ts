@@ -8,6 +8,7 @@ import { WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
 import type { Projected, Projection } from './projection.ts'
+import { type PoisonOptions, ViewPoison } from './view-poison.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
 /*
@@ -15,18 +16,14 @@ import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-stor
  */
 
 /** What {@link startProjection} takes. */
-export interface StartProjectionOptions<Row, E extends AnyEvent> {
+export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonOptions {
   readonly store: EventStore<E>
   readonly projection: Projection<Row, E>
   /** Default: `memoryViews()`. It is yours to close, after the projection. */
   readonly views?: ViewStore
   /** Messages applied in one transaction at most. Default 500. */
   readonly maxBatchMessages?: number
-  /**
-   * A message at which the projection throws, or that the catalogue cannot read. `wait` (default): its partition waits
-   * and `onError` hears of it again and again; `skip`: it is passed over and `onSkipped` hears of it.
-   */
-  readonly poison?: 'wait' | 'skip'
+  /** Hears of each message that was passed over or put aside; again when the view is built again. */
   readonly onSkipped?: (message: Projected, error: unknown) => void
   readonly onError?: (error: unknown) => void
   readonly logger?: Logger
@@ -67,6 +64,8 @@ export interface RunningProjection<Row> {
   /** Builds the view again from the log's beginning, beside the live one; resolves when it has taken its place. */
   rebuild(): Promise<void>
   status(): Promise<ProjectionStatus>
+  /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
+  readonly stopped: Promise<string | undefined>
   /** Stops following; what was applied stays. Idempotent. */
   stop(): Promise<void>
 }
@@ -88,7 +87,10 @@ const DEFAULT_WAIT_MS = 30_000
 
 class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly ready: Promise<void>
+  readonly stopped: Promise<string | undefined>
   readonly #options: StartProjectionOptions<Row, E>
+  readonly #poison: ViewPoison<E>
+  readonly #end = Promise.withResolvers<string | undefined>()
   readonly #views: ViewStore
   readonly #logger: Logger
   readonly #stopping = new AbortController()
@@ -99,6 +101,12 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   constructor(options: StartProjectionOptions<Row, E>) {
     this.#options = options
+    this.stopped = this.#end.promise
+    this.#poison = new ViewPoison({
+      ...options,
+      onSkipped: (message, error) => this.#skipped(message, error),
+      onStop: (reason) => void this.#stop(reason),
+    })
     this.#views = options.views ?? memoryViews()
     this.#logger = options.logger ?? silentLogger
     this.ready = this.#follow()
@@ -157,10 +165,15 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     return oldest === undefined ? 0 : Math.max(0, (systemClock.now() - Date.parse(oldest)) / 1000)
   }
 
-  async stop(): Promise<void> {
+  stop(): Promise<void> {
+    return this.#stop(undefined)
+  }
+
+  async #stop(reason: string | undefined): Promise<void> {
     this.#stopping.abort()
     await this.ready.catch(() => {})
     await Promise.all([this.#live?.stop(), this.#building?.stop()])
+    this.#end.resolve(reason)
   }
 
   /** Takes up the build that is live for this version, or builds one. */
@@ -186,16 +199,15 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   #feed(build: ViewBuild): BuildFeed<Row, E> {
-    const { store, projection, maxBatchMessages = DEFAULT_BATCH_MESSAGES, poison = 'wait' } = this.#options
+    const { store, projection, maxBatchMessages = DEFAULT_BATCH_MESSAGES } = this.#options
     const feed: BuildFeed<Row, E> = new BuildFeed({
       store,
       projection,
       views: this.#views,
       build,
       maxBatchMessages,
-      poison,
+      poison: this.#poison,
       onError: (error) => this.#report(error),
-      onSkipped: (message, error) => this.#skipped(message, error),
       onCaughtUp: async () => {
         if (feed === this.#building) await this.#tryToSwap(feed)
       },
