@@ -6,6 +6,7 @@ import {
   KafkaError,
   type PartitionReader,
 } from '../../kafka/driver.ts'
+import { LruCache } from '../lru-cache.ts'
 import type { SnapshotTable } from '../snapshots.ts'
 import { pause } from '../wake-ups.ts'
 import { SNAPSHOT_TOPIC } from './names.ts'
@@ -13,20 +14,31 @@ import type { StoreTopics } from './store-topics.ts'
 
 /*
  * Snapshots in a compacted topic, one key per kind and stream. What is kept in memory is where each key's newest record
- * lies; the record is fetched when it is asked for.
+ * lies; the record is fetched when it is asked for, and kept if it is small.
+ *
+ * K1 A snapshot that another process has replaced since is as true as the new one, and a fold from it only a little
+ *    longer. So a fold need not ask the topic first: what was learned in the last second answers it, what is older answers
+ *    it while the topic is asked on the side. What this process wrote itself it sees at once.
  */
 
+const FRESH_MS = 1000
+const STALE_MS = 30_000
+const MAX_KEPT_TEXTS = 64
+const MAX_KEPT_CHARACTERS = 64 * 1024
 const ATTEMPTS = 10
 const RETRY_PAUSE_MS = 50
 const UTF8 = new TextEncoder()
 
+type SnapshotDriver = Pick<KafkaDriver, 'openReader' | 'offsetOf' | 'produce'>
+type SnapshotTopics = Pick<StoreTopics, 'ensure' | 'partitionCountOf' | 'names'>
+
 export class KafkaSnapshots implements SnapshotTable {
-  readonly #driver: KafkaDriver
-  readonly #topics: StoreTopics
+  readonly #driver: SnapshotDriver
+  readonly #topics: SnapshotTopics
   readonly #partitions = new Map<number, SnapshotIndex>()
   #reader: PartitionReader | undefined
 
-  constructor(driver: KafkaDriver, topics: StoreTopics) {
+  constructor(driver: SnapshotDriver, topics: SnapshotTopics) {
     this.#driver = driver
     this.#topics = topics
   }
@@ -71,6 +83,7 @@ export class KafkaSnapshots implements SnapshotTable {
     const topic = this.#topics.names.physical(SNAPSHOT_TOPIC)
     const headers = value === null ? {} : { 'content-type': 'application/json' }
     await this.#driver.produce([{ topic, partition, key: Buffer.from(key), value, headers }])
+    this.#partitions.get(partition)?.expire()
   }
 }
 
@@ -81,27 +94,53 @@ interface Place {
 
 /** Where the newest snapshots of one partition lie. */
 class SnapshotIndex {
-  readonly #driver: KafkaDriver
+  readonly #driver: SnapshotDriver
   readonly #reader: PartitionReader
   readonly #place: Place
   readonly #offsets = new Map<string, number>()
+  readonly #texts = new LruCache<string, { readonly offset: number; readonly text: string }>(MAX_KEPT_TEXTS)
   #position = 0
   #running: Promise<void> = Promise.resolve()
+  #refreshing: Promise<void> | undefined
+  #expired = 0
+  #freshUntilMs = Number.NEGATIVE_INFINITY
 
-  constructor(driver: KafkaDriver, reader: PartitionReader, place: Place) {
+  constructor(driver: SnapshotDriver, reader: PartitionReader, place: Place) {
     this.#driver = driver
     this.#reader = reader
     this.#place = place
   }
 
   async load(key: string): Promise<string | undefined> {
-    await this.#catchUp()
+    await this.#freshEnoughFor(key)
     const offset = this.#offsets.get(key)
     if (offset === undefined) return undefined
+    const kept = this.#texts.get(key)
+    if (kept?.offset === offset) return kept.text
     const { records } = await this.#fetch(offset)
     const [record] = records
     // Compacted away since: a newer one is on its way. It is not worth a wait.
-    return record?.offset === offset ? record.value?.toString() : undefined
+    const text = record?.offset === offset ? record.value?.toString() : undefined
+    if (text !== undefined && text.length <= MAX_KEPT_CHARACTERS) this.#texts.set(key, { offset, text })
+    return text
+  }
+
+  /** What was known of the partition counts no more. */
+  expire(): void {
+    this.#expired++
+    this.#freshUntilMs = Number.NEGATIVE_INFINITY
+  }
+
+  /** K1 */
+  async #freshEnoughFor(key: string): Promise<void> {
+    const overdueMs = performance.now() - this.#freshUntilMs
+    if (overdueMs < 0) return
+    if (overdueMs > STALE_MS || !this.#offsets.has(key)) return this.#catchUp()
+    this.#refreshing ??= this.#catchUp()
+      .catch(() => {}) // who has to wait for it hears of it
+      .finally(() => {
+        this.#refreshing = undefined
+      })
   }
 
   async keys(): Promise<readonly string[]> {
@@ -117,12 +156,14 @@ class SnapshotIndex {
   }
 
   async #read(): Promise<void> {
+    const [begunMs, expired] = [performance.now(), this.#expired]
     for (let end = this.#position + 1; this.#position < end; ) {
       const fetched = await this.#fetchOn()
       for (const record of fetched.records) this.#take(record)
       this.#position = fetched.nextOffset
       end = fetched.stableOffset
     }
+    if (expired === this.#expired) this.#freshUntilMs = begunMs + FRESH_MS
   }
 
   async #fetchOn(): Promise<FetchedPartition> {
