@@ -129,26 +129,29 @@ export class KafkajsWriter implements TransactionalWriter {
 
   async #produce(producer: Transactional, records: readonly DriverRecord[]): Promise<readonly PlacedBatch[]> {
     const byLeader = groupBy(records, ({ topic, partition }) => String(leaderOf(this.#cluster, topic, partition)))
-    const sent = [...byLeader].map(([nodeId, group]) => this.#produceTo(nodeId, producer, group))
-    // All must have answered before anything is decided: a late one must not land in the next transaction.
-    const settled = await Promise.allSettled(sent)
-    return settled.flatMap((result) => {
-      if (result.status === 'rejected') throw result.reason
-      return result.value
-    })
+    return (await allAnswered([...byLeader].map(([nodeId, group]) => this.#produceTo(nodeId, producer, group)))).flat()
   }
 
-  /** In pieces below the broker's usual limit of a batch: a large append is one transaction, not one request. */
+  /**
+   * In pieces below the broker's usual limit of a batch: a large append is one transaction, not one request. While the broker
+   * writes one the next are on their way; it takes them in their order.
+   */
   async #produceTo(nodeId: string, producer: Transactional, records: readonly DriverRecord[]): Promise<PlacedBatch[]> {
     const broker = await this.#cluster.findBroker({ nodeId })
+    const pieces = inPieces(records)
     const placed: PlacedBatch[] = []
-    for (const piece of inPieces(records)) {
-      const topicData = this.#sequenced(toTopicData(piece))
-      const timeout = this.#options.transactionTimeoutMs
-      const { topics } = await broker.produce({ ...producer, topicData, acks: -1, timeout })
-      placed.push(...toPlaced(topics, topicData))
+    while (pieces.length > 0) {
+      const sent = pieces.splice(0, MAX_PIECES_UNDER_WAY).map((piece) => this.#producePiece(broker, producer, piece))
+      for (const batches of await allAnswered(sent)) placed.push(...batches)
     }
     return placed
+  }
+
+  async #producePiece(broker: RequestBroker, producer: Transactional, piece: readonly DriverRecord[]) {
+    const topicData = this.#sequenced(toTopicData(piece))
+    const timeout = this.#options.transactionTimeoutMs
+    const { topics } = await broker.produce({ ...producer, topicData, acks: -1, timeout })
+    return toPlaced(topics, topicData)
   }
 
   #sequenced(topicData: readonly LowTopicData[]): LowTopicData[] {
@@ -233,6 +236,15 @@ export class KafkajsWriter implements TransactionalWriter {
   }
 }
 
+/** All must have answered before anything is decided: a late one must not land in the next transaction. */
+async function allAnswered<T>(requests: readonly Promise<T>[]): Promise<T[]> {
+  const settled = await Promise.allSettled(requests)
+  return settled.map((result) => {
+    if (result.status === 'rejected') throw result.reason
+    return result.value
+  })
+}
+
 /** kafkajs's form of records: by topic, then by partition, in their order. */
 export function toTopicData(records: readonly DriverRecord[]): LowTopicData[] {
   return [...groupBy(records, ({ topic }) => topic)].map(([topic, ofTopic]) => ({
@@ -245,6 +257,8 @@ export function toTopicData(records: readonly DriverRecord[]): LowTopicData[] {
 }
 
 const MAX_PIECE_BYTES = 700 * 1024
+/** The broker knows a producer's sequence numbers of five batches. */
+const MAX_PIECES_UNDER_WAY = 5
 const OVERHEAD_BYTES = 500
 
 function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {

@@ -32,6 +32,10 @@ import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2000
 const TROUBLES_BEFORE_GIVING_UP = 6
+/** With so many waiting already the next transaction need not wait for those who are answered now. */
+const ANSWER_ASIDE_FROM = 500
+/** Answered at a time, so that the broker's answers come in between. */
+const ANSWERS_A_TURN = 50
 
 export interface PartitionWriterOptions extends PlanTools {
   readonly log: PartitionLog
@@ -65,6 +69,8 @@ export class PartitionWriter {
   #provenUpTo = 0
   /** The takeover to come is one to prove ourselves: nobody fenced us, so no manners are needed. */
   #proving = false
+  /** Answers on their way while the next transaction is. */
+  #answering: Promise<void> | undefined
 
   constructor(options: PartitionWriterOptions) {
     this.#options = options
@@ -84,6 +90,7 @@ export class PartitionWriter {
   async close(): Promise<void> {
     this.#closing = true
     await this.#running
+    await this.#answering
     await Promise.all([this.#options.writer.close(), this.#options.reader.close()])
   }
 
@@ -205,7 +212,20 @@ export class PartitionWriter {
     for (const { append } of batch) {
       if (append.checkpoint !== undefined) this.#options.guard.reached(append.checkpoint, { carried: true })
     }
-    answerAll(batch, plan)
+    this.#answer(batch, plan)
+  }
+
+  /** Callers do a lot with their answer, first of all the next append: the broker works meanwhile where it can. */
+  #answer(batch: readonly Waiting[], plan: BatchPlan): void {
+    if (this.#answering === undefined && this.#queue.length < ANSWER_ASIDE_FROM) {
+      answerAll(batch, plan)
+      return
+    }
+    const answering = (this.#answering ?? Promise.resolve()).then(() => answerInTurns(batch, plan))
+    this.#answering = answering
+    void answering.then(() => {
+      if (this.#answering === answering) this.#answering = undefined
+    })
   }
 
   #aborted(batch: readonly Waiting[], error: unknown): void {
@@ -265,12 +285,20 @@ function isRecognisable({ idempotencyKey, givenEventIds }: PreparedAppend): bool
   return idempotencyKey !== undefined || givenEventIds > 0
 }
 
-function answerAll(batch: readonly Waiting[], { planned }: BatchPlan): void {
+function answerAll(batch: readonly Waiting[], { planned }: Pick<BatchPlan, 'planned'>): void {
   batch.forEach((waiting, index) => {
     const judgement = planned[index]?.judgement
     if (judgement?.kind === 'refused') waiting.reject(judgement.error)
     else if (judgement !== undefined) waiting.resolve(judgement.appended)
   })
+}
+
+async function answerInTurns(batch: readonly Waiting[], { planned }: BatchPlan): Promise<void> {
+  for (let start = 0; start < batch.length; start += ANSWERS_A_TURN) {
+    const end = start + ANSWERS_A_TURN
+    await turn()
+    answerAll(batch.slice(start, end), { planned: planned.slice(start, end) })
+  }
 }
 
 function messageOf(error: unknown): string {
