@@ -57,6 +57,7 @@ export class CallMaker {
 
   async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
     let requestDigest: string | undefined
+    const sinceStop = msSinceAbort(signal, this.#options.clock)
     try {
       await this.#waitForTime(call, signal)
       if (call.role === 'gate')
@@ -69,7 +70,8 @@ export class CallMaker {
       return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), requestDigest }
     } catch (error) {
       const digest = requestDigest === undefined ? {} : { requestDigest }
-      if (signal.aborted) return { kind: 'report-cancelled', reason: messageOf(signal.reason), ...digest }
+      if (signal.aborted)
+        return { kind: 'report-cancelled', reason: messageOf(signal.reason), stopMs: sinceStop(), ...digest }
       return { ...failureOf(error, this.#options.clock), ...digest }
     }
   }
@@ -147,6 +149,13 @@ export class CallMaker {
     }
     return this.#options.runGate!(gate, context)
   }
+}
+
+/** How long a stop took: asked when the call has settled. */
+function msSinceAbort(signal: AbortSignal, clock: Clock): () => number {
+  let abortedAt: number | undefined
+  signal.addEventListener('abort', () => (abortedAt = clock.now()), { once: true })
+  return () => Math.max(0, clock.now() - (abortedAt ?? clock.now()))
 }
 
 function digestOf(request: AgentRequest): string {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -14,8 +14,10 @@ import { killWith, livingWith, until } from './executors/support.ts'
 
 /* What services do when one of them hangs, and what a cancel reaches: real processes over any log. */
 
-/** Left alone, more than enough on busy cores; the product's own limit is 1 s on a quiet machine. */
-const CANCEL_LIMIT_MS = 5_000
+/** From the recorded cancel to the last sign of life of what the agent had started. */
+const CANCEL_LIMIT_MS = 1_000
+/** The limit is the product's, not that of cores others are busy on: one of these has to keep it. */
+const CANCEL_TRIES = 5
 const item = { id: 'a', title: 'a', description: 'Make a', acceptanceCriteria: ['a is there'], dependencies: [] }
 
 const scriptWith = (workMs: number) => ({
@@ -23,12 +25,26 @@ const scriptWith = (workMs: number) => ({
   items: { a: { attempts: [{ delayMs: workMs }] } },
 })
 
-/** An agent with children: one of its own, one that is deaf to SIGTERM, one in a session of its own. */
+/**
+ * An agent with children: one of its own, one in a session of its own, and two, a grandchild among them, that are deaf to
+ * SIGTERM and write down that they live: in beats.txt, with fsync, until they are gone.
+ */
 const TREE = `
 sh -c 'sleep 600; :' "$1" &
-sh -c 'trap "" TERM; while :; do sleep 600; done' "$1" &
-setsid sh -c 'sleep 600; :' "$1" &
+sh -c 'trap "" TERM; "$1" "$2" "$0" & while :; do sleep 600; done' "$@" &
+setsid "$2" "$3" "$1" &
 wait
+`
+
+const BEATS = `
+const { fsyncSync, openSync, writeSync } = require('node:fs')
+process.on('SIGTERM', () => {})
+process.on('SIGHUP', () => {})
+const file = openSync(require('node:path').join(__dirname, 'beats.txt'), 'a')
+setInterval(() => {
+  writeSync(file, Date.now() + '\\n')
+  fsyncSync(file)
+}, 20)
 `
 
 /** `openLog` gives the address of a fresh log whose leases are short. */
@@ -60,17 +76,17 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
     return service
   }
 
-  async function createSession(): Promise<void> {
+  async function createSession(sessionId = 's1'): Promise<void> {
     const coordinator = new KafkaAgentCoordinator({ store })
     const workDir = join(dir, 'work')
-    await coordinator.create('x', { sessionId: 's1', workDir, settings: { dispatch: 'topics' } })
+    await coordinator.create('x', { sessionId, workDir, settings: { dispatch: 'topics' } })
     await coordinator.close()
   }
 
-  async function untilEvent(type: string): Promise<RecordedEvent> {
+  async function untilEvent(type: string, sessionId = 's1'): Promise<RecordedEvent> {
     for (let version = 1; ; version++) {
-      await store.waitForVersion('s1', version)
-      const [event] = await Array.fromAsync(store.readStream('s1', { from: version, maxCount: 1 }))
+      await store.waitForVersion(sessionId, version)
+      const [event] = await Array.fromAsync(store.readStream(sessionId, { from: version, maxCount: 1 }))
       if (event?.type === type) return event
     }
   }
@@ -110,42 +126,65 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
 
     describe('cancel from another process', () => {
       let marker: string
+      const beatsFile = () => join(dir, 'beats.txt')
       beforeEach(() => {
         marker = `duolog-tree-${randomUUID()}`
         writeFileSync(join(dir, 'tree.sh'), TREE)
+        writeFileSync(join(dir, 'beats.cjs'), BEATS)
       })
       afterEach(() => killWith(marker))
 
-      const agent = () => ['--command', `sh ${join(dir, 'tree.sh')} ${marker}`]
+      const agent = () => [
+        '--command',
+        `sh ${join(dir, 'tree.sh')} ${marker} ${process.execPath} ${join(dir, 'beats.cjs')}`,
+      ]
       const treeOf = () => livingWith(marker).filter((line) => !line.includes('--command'))
+      const beatsOf = () => (existsSync(beatsFile()) ? readFileSync(beatsFile(), 'utf8').trim().split('\n') : [])
 
       /** The tree stands; it is cancelled; when that is recorded of the call, nothing of the tree is left. */
-      async function cancelsTheTree(callId: string): Promise<void> {
-        await until(() => treeOf().length >= 4)
-        const cancel = spawnDuolog(['cancel', 's1', '--log', logUrl], dir)
+      async function cancelsTheTree(sessionId: string, callId: string): Promise<number> {
+        await until(() => treeOf().length >= 5 && beatsOf().length > 4)
+        const cancel = spawnDuolog(['cancel', sessionId, '--log', logUrl], dir)
         const ended = once(cancel, 'close')
-        const cancelled = await untilEvent('SessionCancelled')
-        const stopped = await untilEvent('AgentCallCancelled')
+        const cancelled = await untilEvent('SessionCancelled', sessionId)
+        const stopped = await untilEvent('AgentCallCancelled', sessionId)
         expect(treeOf()).toEqual([])
-        expect(stopped.data).toMatchObject({ callId, reason: 'the session is cancelled' })
-        const tookMs = Date.parse(stopped.timestamp) - Date.parse(cancelled.timestamp)
-        expect(tookMs).toBeLessThan(CANCEL_LIMIT_MS)
+        expect(stopped.data).toMatchObject({ callId, reason: 'the session is cancelled', stopMs: expect.any(Number) })
         expect(await ended).toEqual([0, null])
-        process.stderr.write(`cancel (${name}, ${callId}): the whole tree gone after ${tookMs} ms\n`)
+        const lastBeatMs = Math.max(...beatsOf().map(Number))
+        expect(lastBeatMs).toBeLessThanOrEqual(Date.parse(stopped.timestamp))
+        rmSync(beatsFile())
+        const tookMs = lastBeatMs - Date.parse(cancelled.timestamp)
+        const { stopMs } = stopped.data as { stopMs: number }
+        process.stderr.write(`cancel (${name}, ${callId}): silence after ${tookMs} ms, stopped in ${stopMs} ms\n`)
+        return Math.max(tookMs, stopMs)
       }
 
-      it("of a session that services run: the worker's agent is stopped with all it has started", async () => {
+      async function oneOf(tries: number, cancel: (sessionId: string) => Promise<number>): Promise<number> {
+        let least = Number.POSITIVE_INFINITY
+        for (let n = 1; n <= tries && least >= CANCEL_LIMIT_MS; n++) least = Math.min(least, await cancel(`s${n}`))
+        return least
+      }
+
+      it("of a session that services run: the worker's agent is stopped within 1 s, with all it has started", async () => {
         writeScript(0)
         await Promise.all([start('manager'), start('worker', agent())])
-        await createSession()
-        await cancelsTheTree('work:a:1')
+        const took = await oneOf(CANCEL_TRIES, async (sessionId) => {
+          await createSession(sessionId)
+          return cancelsTheTree(sessionId, 'work:a:1')
+        })
+        expect(took).toBeLessThan(CANCEL_LIMIT_MS)
       })
 
       it('of a session that another process runs itself', async () => {
-        const run = spawnDuolog(['run', 'x', '--session', 's1', '--log', logUrl, ...agent()], dir)
-        const ended = once(run, 'close')
-        await cancelsTheTree('plan:1')
-        expect(await ended).toEqual([1, null])
+        const took = await oneOf(CANCEL_TRIES, async (sessionId) => {
+          const run = spawnDuolog(['run', 'x', '--session', sessionId, '--log', logUrl, ...agent()], dir)
+          const ended = once(run, 'close')
+          const tookMs = await cancelsTheTree(sessionId, 'plan:1')
+          expect(await ended).toEqual([1, null])
+          return tookMs
+        })
+        expect(took).toBeLessThan(CANCEL_LIMIT_MS)
       })
     })
   })

@@ -70,7 +70,13 @@ export type SessionRequest =
         readonly durationMs: number
       })
   /** The owner itself stopped the call (shutdown, pause, cancel): not in doubt, not a failure. */
-  | (Report & CallObservation & { readonly kind: 'report-cancelled'; readonly reason: string })
+  | (Report &
+      CallObservation & {
+        readonly kind: 'report-cancelled'
+        readonly reason: string
+        /** From being told to stop until it had stopped. */
+        readonly stopMs?: number
+      })
   /** The pool has not the means for it: the executor was never started, the session waits. */
   | (Report & { readonly kind: 'report-unaffordable'; readonly exceeded: SessionEventData['BudgetExceeded'] })
   /** Whoever runs the call hears nothing of its agent. */

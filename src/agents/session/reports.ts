@@ -53,7 +53,7 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
     case 'report-failure':
       return [failed(command), ...toolCalls(callId, command.paidFor ?? {})]
     case 'report-cancelled':
-      return [{ type: 'AgentCallCancelled', data: { callId, epoch, reason: command.reason, ...digestOf(command) } }]
+      return [{ type: 'AgentCallCancelled', data: cancelled(command) }]
     case 'report-unaffordable':
       return [
         { type: 'AgentCallCancelled', data: { callId, epoch, reason: 'the pool lacks the means', unbegun: true } },
@@ -65,6 +65,11 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
 /** The outcome stands first, because with it an append may be parted (F3). */
 function toolCalls(callId: string, { toolCalls = [] }: { readonly toolCalls?: readonly ToolCall[] }): SessionEvent[] {
   return toolCalls.map((call) => ({ type: 'AgentToolCalled', data: { ...call, callId, count: call.count ?? 1 } }))
+}
+
+function cancelled(command: Command<'report-cancelled'>): SessionEventData['AgentCallCancelled'] {
+  const { callId, epoch, reason, stopMs } = command
+  return { callId, epoch, reason, ...(stopMs === undefined ? {} : { stopMs }), ...digestOf(command) }
 }
 
 function digestOf({ requestDigest }: { readonly requestDigest?: string }) {

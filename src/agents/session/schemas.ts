@@ -140,6 +140,8 @@ export const sessionEventData = {
     callId,
     epoch: epoch.optional(),
     reason: z.string(),
+    /** From the moment its executor was told to stop until it had, with everything it had started. */
+    stopMs: z.number().nonnegative().optional(),
     /** It was claimed, but its executor was never started. */
     unbegun: z.literal(true).optional(),
     requestDigest: requestDigest.optional(),
