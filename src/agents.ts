@@ -104,6 +104,7 @@ export {
   QualityGateProcessor,
 } from './agents/gates/quality-gates.ts'
 export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
+export { type KeepOutput, readCallOutput } from './agents/large-outputs.ts'
 export { BudgetPool, type BudgetPoolView, type PoolMisfit } from './agents/pool/budget-pool.ts'
 export type { PoolReservation, PoolState } from './agents/pool/pool-decider.ts'
 export type { GatePromptInput } from './agents/prompts/gate-prompt.ts'

@@ -86,9 +86,9 @@ function endOf(event: SessionEvent): EndedCall | undefined {
 }
 
 function completed(data: SessionEventData['AgentCallCompleted']): Recording['outcome'] {
-  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, changes, ...result } = data
+  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, outputRef: _____, changes, ...result } = data
   if (changes === undefined) return { result }
-  const { base: _____, ...replayable } = changes
+  const { base: ______, ...replayable } = changes
   return { result: { ...result, changes: replayable } }
 }
 

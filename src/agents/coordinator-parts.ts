@@ -1,7 +1,9 @@
 import { DuologError } from '../core/errors.ts'
+import { silentLogger } from '../core/logger.ts'
 import type { KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
+import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
@@ -14,13 +16,12 @@ export function runningElsewhere(sessionId: string, owner: string): DuologError 
   )
 }
 
-export function guardedExecutors({
-  executor,
-  executors,
-}: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
+export function guardedExecutors(options: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
+  const { executor, executors, store, logger = silentLogger } = options
   const manager = executors?.manager ?? executor
   const worker = executors?.worker ?? executor
-  return { ...(manager && { manager: guardedExecutor(manager) }), ...(worker && { worker: guardedExecutor(worker) }) }
+  const guarded = (given: AgentExecutor) => guardedExecutor(given, { keepOutput: outputKeeper(store, logger) })
+  return { ...(manager && { manager: guarded(manager) }), ...(worker && { worker: guarded(worker) }) }
 }
 
 export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] {

@@ -1,4 +1,5 @@
 import { DuologError, type DuologErrorOptions, isDuologError } from '../core/errors.ts'
+import type { BlobReference } from '../store/blobs.ts'
 
 /*
  * The port to whoever does the work: a script, a command line agent, a model behind an SDK.
@@ -74,6 +75,8 @@ export interface AgentResult {
   readonly output: string
   /** Set when `output` was shortened: how many characters it had. */
   readonly fullOutputChars?: number
+  /** Where the whole of a shortened `output` is (`readCallOutput`). Not for executors to set. */
+  readonly outputRef?: BlobReference
   /** The answer as data, where the executor has it apart from the text. */
   readonly structured?: unknown
   readonly usage?: AgentUsage

@@ -53,6 +53,34 @@ export function createRedactor(options: RedactorOptions = {}): Redact {
   }
 }
 
+const PIECE_CHARS = 1_000_000
+const KEY_BEGINS = '-----BEGIN '
+/** Longer than any form above. */
+const LONGEST_SECRET_CHARS = 25_000
+
+/** Of a text of any length, in pieces between which others get their turn. */
+export async function redactLong(text: string, redact: Redact): Promise<string> {
+  const pieces: string[] = []
+  for (let start = 0; start < text.length; ) {
+    const end = endOfPiece(text, start)
+    pieces.push(redact(text.slice(start, end)))
+    start = end
+    await new Promise((resolve) => setTimeout(resolve))
+  }
+  return pieces.join('')
+}
+
+/** Not within a key of many lines, nor within a word where there are words. */
+function endOfPiece(text: string, start: number): number {
+  const end = start + PIECE_CHARS
+  if (end >= text.length) return text.length
+  const earliest = end - LONGEST_SECRET_CHARS
+  const key = text.slice(earliest, end + KEY_BEGINS.length).indexOf(KEY_BEGINS)
+  if (key > 0) return earliest + key
+  const gap = ['\n', ' '].map((space) => text.lastIndexOf(space, end)).find((place) => place > earliest)
+  return gap ?? end
+}
+
 /** Redacts every text inside a JSON value; keys stay. */
 export function redactJson(value: unknown, redact: Redact): unknown {
   if (typeof value === 'string') return redact(value)

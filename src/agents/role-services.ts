@@ -6,6 +6,7 @@ import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
+import { outputKeeper } from './large-outputs.ts'
 import { newOwner } from './names.ts'
 import { type OwnPrompts, promptsWith } from './prompts/session-prompts.ts'
 import { sessionStore } from './session/session-events.ts'
@@ -48,7 +49,7 @@ class RoleService {
       prompts: promptsWith(prompts),
       workDirChanges,
       owner: this.owner,
-      executors: { [role]: guardedExecutor(executor) },
+      executors: { [role]: guardedExecutor(executor, { keepOutput: outputKeeper(store, logger) }) },
       logger,
       clock,
     })

@@ -8,6 +8,7 @@ import { addDiffCommand } from './commands/diff.ts'
 import { addDlqCommand } from './commands/dlq.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addForkCommand } from './commands/fork.ts'
+import { addOutputCommand } from './commands/output.ts'
 import { addResolveCommand } from './commands/resolve.ts'
 import { addResumeCommand } from './commands/resume.ts'
 import { addRunCommand } from './commands/run.ts'
@@ -39,6 +40,7 @@ export function createProgram(): Command {
   addSessionsCommand(program)
   addShowCommand(program)
   addEventsCommand(program)
+  addOutputCommand(program)
   addCassetteCommand(program)
   addForkCommand(program)
   addDiffCommand(program)

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { createRedactor, redactJson } from '../../src/agents/redact.ts'
+import { createRedactor, redactJson, redactLong } from '../../src/agents/redact.ts'
 
 const redact = createRedactor({
   env: {
@@ -75,5 +75,19 @@ describe('createRedactor', () => {
       a: ['[redacted:secret]', 1, null],
       b: { c: true },
     })
+  })
+})
+
+describe('redactLong', () => {
+  const key = join('-----BEGIN ', 'PRIVATE KEY-----', `\n${'QUFB\n'.repeat(1_000)}`, '-----END ', 'PRIVATE KEY-----')
+  it.each([
+    ['a key of many lines', key, '[redacted:private-key]'],
+    ['a token in a long line', join(' sk-', 'abcdefghijklmnopqrstuvwxyz '), ' [redacted:api-key] '],
+  ])('finds %s wherever the text is cut into pieces', async (_, secret, shown) => {
+    for (const before of [999_999, 999_990, 998_000, 1_000_000]) {
+      const text = `${'x'.repeat(before)}${secret}${'y '.repeat(600_000)}`
+      const found = (await redactLong(text, redact)) === text.replace(secret, shown)
+      expect([before, found]).toEqual([before, true])
+    }
   })
 })

@@ -4,9 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { AgentRequest } from '../../src/agents/executor.ts'
-import { guardedExecutor } from '../../src/agents/executors/guarded-executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
-import { readSession } from '../../src/agents/read-sessions.ts'
 import { checkWorkDir } from '../../src/agents/work-dir.ts'
 import { observeWork } from '../../src/agents/work-dir-changes.ts'
 import { silentLogger } from '../../src/core/logger.ts'
@@ -132,31 +130,6 @@ describe('a work directory', () => {
     await check(folder, undefined, (_context, message) => warnings.push(String(message)))
     expect(warnings.join()).toContain('1 local changes. They stay as they are')
     expect(readFileSync(join(folder, 'kept.txt'), 'utf8')).toBe('mine\n')
-  })
-})
-
-describe('an output of 50 MB', () => {
-  it('is shortened, its length recorded, and the session goes on', async () => {
-    const store = openMemoryStore()
-    const execute = async ({ purpose }: AgentRequest) => {
-      if (purpose === 'work') return { output: 'x'.repeat(50 * 1024 * 1024) }
-      return { output: JSON.stringify(purpose === 'plan' ? planOf({ a: {} }) : approval) }
-    }
-    const coordinator = new KafkaAgentCoordinator({
-      store,
-      executor: guardedExecutor({ execute }),
-      workDirChanges: false,
-    })
-    const { sessionId, status } = await coordinator.run('x')
-    await coordinator.close()
-    expect(status).toBe('completed')
-    for await (const event of store.readStream(sessionId)) {
-      expect(JSON.stringify(event).length).toBeLessThan(500_000)
-      if (event.type !== 'AgentCallCompleted' || (event.data as { callId: string }).callId !== 'work:a:1') continue
-      expect(event.data).toMatchObject({ fullOutputChars: 50 * 1024 * 1024 })
-    }
-    const call = (await readSession(store, sessionId)).calls.find(({ callId }) => callId === 'work:a:1')
-    expect(call).toMatchObject({ promptVersion: 1, requestDigest: expect.stringMatching(/^[0-9a-f]{64}$/) })
   })
 })
 

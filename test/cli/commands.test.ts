@@ -45,6 +45,15 @@ describe('a session that completes', () => {
     })
   })
 
+  it('keeps what each call answered: duolog output', async () => {
+    const { callId } = view.calls[1]!
+    const printed = await folder.run(['output', view.sessionId, callId])
+    expect(printed).toMatchObject({ code: 0, stderr: '' })
+    expect(await folder.json(['output', view.sessionId, callId])).toEqual({ output: printed.stdout.trimEnd() })
+    const none = await folder.run(['output', view.sessionId, 'work:third:1'])
+    expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('has no answer of a call "work:third:1"')])
+  })
+
   it('tells its progress on stderr, one line per event', () => {
     const lines = ran.stderr.split('\n').map((line) => line.replace(/^\d\d:\d\d:\d\d /, ''))
     expect(lines.slice(0, 4)).toEqual([

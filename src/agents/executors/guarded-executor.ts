@@ -16,7 +16,8 @@ import {
   paidForOf,
 } from '../executor.ts'
 import { check } from '../explain-issues.ts'
-import { createRedactor, type Redact, redactJson } from '../redact.ts'
+import type { KeepOutput } from '../large-outputs.ts'
+import { createRedactor, type Redact, redactJson, redactLong } from '../redact.ts'
 import { extractAnswer } from '../structured-output.ts'
 import { headAndTail } from './captured-text.ts'
 import { changesSchema } from './result-changes.ts'
@@ -27,6 +28,8 @@ export interface GuardOptions {
   readonly stopGraceMs?: number
   /** A longer output keeps its beginning and its end; `fullOutputChars` says how long it was. Default 200,000. */
   readonly maxOutputChars?: number
+  /** Is given the whole of a longer one, redacted, and says where it is. Default: it is kept nowhere. */
+  readonly keepOutput?: KeepOutput | undefined
   /** Structured answers cannot be cut: a longer one (as JSON) fails the call. Default 500,000. */
   readonly maxStructuredChars?: number
   /** Default: `createRedactor()`. `(text) => text` keeps everything. */
@@ -62,6 +65,7 @@ export function guardedExecutor(executor: AgentExecutor, options: GuardOptions =
     stopGraceMs: options.stopGraceMs ?? 5_000,
     maxOutputChars: options.maxOutputChars ?? 200_000,
     maxStructuredChars: options.maxStructuredChars ?? 500_000,
+    keepOutput: options.keepOutput,
     redact: options.redact ?? createRedactor(),
   }
   return {
@@ -188,18 +192,37 @@ function paid({ costUsd, usage, executorSessionId, toolCalls }: AgentResult): Pa
   }
 }
 
-function accept(guard: Guard, request: AgentRequest, raw: unknown): AgentResult {
+async function accept(guard: Guard, request: AgentRequest, raw: unknown): Promise<AgentResult> {
   const checked = check(resultSchema, raw)
   if (!checked.ok) throw wrongShape(checked.errors)
   const result = withoutUndefined(checked.value) as unknown as AgentResult
   const structured = structuredOf(guard, request, result)
-  const output = headAndTail(result.output, guard.maxOutputChars)
   return {
     ...result,
-    output: guard.redact(output),
+    ...(await keptOutput(guard, result)),
     ...(structured === undefined ? {} : { structured: redactJson(structured, guard.redact) }),
     ...(result.toolCalls === undefined ? {} : { toolCalls: recordedToolCalls(result.toolCalls, guard.redact) }),
-    ...(output === result.output ? {} : { fullOutputChars: result.fullOutputChars ?? result.output.length }),
+  }
+}
+
+const NOTE_CHARS = 64
+
+/** What was cut before (a replayed answer) is a note longer, and not cut again. */
+function isShort({ output, fullOutputChars }: AgentResult, maxOutputChars: number): boolean {
+  return output.length <= maxOutputChars + (fullOutputChars === undefined ? 0 : NOTE_CHARS)
+}
+
+type KeptOutput = Pick<AgentResult, 'output' | 'fullOutputChars' | 'outputRef'>
+
+/** Redacted while it is whole, so that no secret is cut into something that no longer looks like one. */
+async function keptOutput({ redact, maxOutputChars, keepOutput }: Guard, result: AgentResult): Promise<KeptOutput> {
+  if (isShort(result, maxOutputChars)) return { output: redact(result.output) }
+  const output = await redactLong(result.output, redact)
+  const outputRef = await keepOutput?.(output)
+  return {
+    output: headAndTail(output, maxOutputChars),
+    fullOutputChars: result.fullOutputChars ?? result.output.length,
+    ...(outputRef === undefined ? {} : { outputRef }),
   }
 }
 

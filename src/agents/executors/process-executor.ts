@@ -43,9 +43,12 @@ export interface ProcessExecutorOptions {
   readonly output?: 'json-lines' | 'text'
   /** Between SIGTERM and SIGKILL of a stopped call. Default 400. */
   readonly killGraceMs?: number
-  /** What is kept of each of stdout and stderr, beginning and end. Default 200,000. */
+  /**
+   * What is kept of each of stdout and stderr, beginning and end. Default 200,000; where stdout is the answer ('text')
+   * 64,000,000.
+   */
   readonly maxCaptureChars?: number
-  /** A longer line of stdout is dropped. Default 8,000,000. */
+  /** A longer line of stdout is dropped. Default 64,000,000. */
   readonly maxLineChars?: number
   /** A command that prints more is stopped and has failed. Default 256 MiB. */
   readonly maxOutputBytes?: number
@@ -55,6 +58,7 @@ export interface ProcessExecutorOptions {
 
 const RETRY_AFTER_MS = 1_000
 const QUOTED_CHARS = 2_000
+const MAX_ANSWER_CHARS = 64_000_000
 
 const resultLine = z.object({
   output: z.string().optional(),
@@ -98,8 +102,9 @@ function commandOf({ command }: ProcessExecutorOptions): string {
 }
 
 async function execute(options: Configured, request: AgentRequest, context: AgentContext): Promise<AgentResult> {
-  const protocol = new Protocol(context, options.maxLineChars ?? 8_000_000)
-  const { command, args = [], killGraceMs, maxCaptureChars, maxOutputBytes } = options
+  const protocol = new Protocol(context, options.maxLineChars ?? MAX_ANSWER_CHARS)
+  const { command, args = [], killGraceMs, maxOutputBytes } = options
+  const maxCaptureChars = options.maxCaptureChars ?? (options.output === 'text' ? MAX_ANSWER_CHARS : undefined)
   const outcome = await runProcess({
     command,
     args,

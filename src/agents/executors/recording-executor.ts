@@ -1,6 +1,7 @@
 import { isDuologError } from '../../core/errors.ts'
-import { type AgentExecutor, type PaidFor, paidForOf } from '../executor.ts'
-import { createRedactor, type Redact } from '../redact.ts'
+import { type AgentExecutor, type AgentResult, type PaidFor, paidForOf } from '../executor.ts'
+import { createRedactor, type Redact, redactLong } from '../redact.ts'
+import { headAndTail } from './captured-text.ts'
 import { type Recording, recordingOf } from './cassette.ts'
 
 /** Options of {@link recordingExecutor}. */
@@ -23,7 +24,9 @@ export function recordingExecutor(
     async execute(request, context) {
       try {
         const result = await executor.execute(request, context)
-        await sink(recordingOf(request, { result: withoutToolCalls(result) as RecordedResult }, redact))
+        const isAnswer = request.outputSchema !== undefined
+        const recorded = isAnswer ? withoutToolCalls(result) : await shortened(withoutToolCalls(result), redact)
+        await sink(recordingOf(request, { result: recorded as RecordedResult }, redact))
         return result
       } catch (error) {
         const failure = context.signal.aborted ? undefined : failureOf(error)
@@ -37,6 +40,20 @@ export function recordingExecutor(
 
 type RecordedResult = Extract<Recording['outcome'], { result: unknown }>['result']
 type RecordedError = Extract<Recording['outcome'], { error: unknown }>['error']
+
+const MAX_OUTPUT_CHARS = 200_000
+
+/** As the log keeps it: beginning and end. An answer that has to be found in the text stays whole. */
+async function shortened<T extends AgentResult>(result: T, redact: Redact): Promise<T> {
+  const { output } = result
+  if (typeof output !== 'string' || output.length <= MAX_OUTPUT_CHARS) return result
+  const clean = await redactLong(output, redact)
+  return {
+    ...result,
+    output: headAndTail(clean, MAX_OUTPUT_CHARS),
+    fullOutputChars: result.fullOutputChars ?? output.length,
+  }
+}
 
 /** Answers are replayed, not deeds. */
 function withoutToolCalls<T extends PaidFor>({ toolCalls: _, ...rest }: T): Omit<T, 'toolCalls'> {

@@ -78,7 +78,7 @@ function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
 
 function completed(command: Command<'complete'>): SessionEvent {
   const { callId, epoch, result, durationMs } = command
-  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars, changes } = result
+  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars, outputRef, changes } = result
   return {
     type: 'AgentCallCompleted',
     data: {
@@ -90,6 +90,7 @@ function completed(command: Command<'complete'>): SessionEvent {
       ...digestOf(command),
       ...(changes === undefined ? {} : { changes: { ...changes, files: [...changes.files] } }),
       ...(fullOutputChars === undefined ? {} : { fullOutputChars }),
+      ...(outputRef === undefined ? {} : { outputRef: { ...outputRef } }),
       ...(structured === undefined
         ? {}
         : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),

@@ -108,6 +108,10 @@ export const sessionEventData = {
     output: z.string(),
     /** Set when `output` was shortened: how many characters it had. */
     fullOutputChars: z.int().nonnegative().optional(),
+    /** Then the whole is among the store's blobs. */
+    outputRef: z
+      .object({ sha256: z.string().regex(/^[0-9a-f]{64}$/), size: z.int().positive(), location: z.string() })
+      .optional(),
     structured: z.json().optional(),
     /** What a Worker's call did to the work directory. */
     changes: changes.optional(),
