@@ -1,6 +1,7 @@
 import type { StreamInfo } from '../event-store.ts'
 import type { PositionRange, StreamFacts } from '../judge-append.ts'
 import type { EventRow } from '../sqlite/rows.ts'
+import { EventArena } from './event-arena.ts'
 import { type EventMark, flawOfVersion, type IndexedEvent, type PartitionReplica } from './partition-replica.ts'
 
 /** The replica in memory: nothing to find at the start, nothing to tidy up. Grows with the partition. */
@@ -8,6 +9,7 @@ export class MemoryReplica implements PartitionReplica {
   #position = 0
   #last: EventMark | undefined
   readonly #streams = new Map<string, StreamIndex>()
+  readonly #arena = new EventArena()
 
   get position(): number {
     return this.#position
@@ -28,7 +30,7 @@ export class MemoryReplica implements PartitionReplica {
   }
 
   #add({ stream, row, idempotencyKey }: IndexedEvent): string | undefined {
-    const index = this.#streams.get(stream) ?? new StreamIndex()
+    const index = this.#streams.get(stream) ?? new StreamIndex(this.#arena)
     const flaw = flawOfVersion(row[9], index.currentVersion() + 1)
     if (flaw !== undefined) return flaw
     index.add(row, idempotencyKey)
@@ -42,17 +44,19 @@ export class MemoryReplica implements PartitionReplica {
   }
 
   offsetOf(stream: string, streamPosition: number): number | undefined {
-    return this.#streams.get(stream)?.rows[streamPosition - 1]?.[0]
+    const place = this.#streams.get(stream)?.places[streamPosition - 1]
+    return place === undefined ? undefined : this.#arena.offsetAt(place)
   }
 
   rows(stream: string, from: number, to: number): readonly EventRow[] {
-    return this.#streams.get(stream)?.rows.slice(from - 1, to) ?? []
+    return this.#streams.get(stream)?.rows(from, to) ?? []
   }
 
   *streams(): Generator<StreamInfo> {
-    for (const [stream, { rows }] of this.#streams) {
-      const last = rows[rows.length - 1]
-      if (last !== undefined) yield { stream, currentStreamVersion: rows.length, lastEventAt: last[4] }
+    for (const [stream, index] of this.#streams) {
+      const version = index.currentVersion()
+      const [last] = index.rows(version, version)
+      if (last !== undefined) yield { stream, currentStreamVersion: version, lastEventAt: last[4] }
     }
   }
 
@@ -60,6 +64,7 @@ export class MemoryReplica implements PartitionReplica {
     this.#position = 0
     this.#last = undefined
     this.#streams.clear()
+    this.#arena.clear()
   }
 
   close(): void {
@@ -68,13 +73,23 @@ export class MemoryReplica implements PartitionReplica {
 }
 
 class StreamIndex implements StreamFacts {
-  readonly rows: EventRow[] = []
+  /** Of its events, by version. */
+  readonly places: number[] = []
+  readonly #arena: EventArena
   #keys: Map<string, PositionRange> | undefined
   /** Built when first asked for: most streams are never asked for an id. */
   #ids: Map<string, number> | undefined
 
+  constructor(arena: EventArena) {
+    this.#arena = arena
+  }
+
+  rows(from: number, to: number): readonly EventRow[] {
+    return this.places.slice(from - 1, to).map((place, index) => this.#arena.rowAt(place, from + index))
+  }
+
   add(row: EventRow, idempotencyKey: string | undefined): void {
-    this.rows.push(row)
+    this.places.push(this.#arena.add(row))
     this.#ids?.set(row[1], row[9])
     if (idempotencyKey === undefined) return
     this.#keys ??= new Map()
@@ -82,7 +97,7 @@ class StreamIndex implements StreamFacts {
   }
 
   currentVersion(): number {
-    return this.rows.length
+    return this.places.length
   }
 
   positionsOfKey(idempotencyKey: string): PositionRange | undefined {
@@ -90,12 +105,12 @@ class StreamIndex implements StreamFacts {
   }
 
   positionOfEvent(eventId: string): number | undefined {
-    this.#ids ??= new Map(this.rows.map((row) => [row[1], row[9]]))
+    this.#ids ??= new Map(this.rows(1, this.places.length).map((row) => [row[1], row[9]]))
     return this.#ids.get(eventId)
   }
 }
 
-const NO_STREAM: StreamFacts = new StreamIndex()
+const NO_STREAM: StreamFacts = new StreamIndex(new EventArena())
 
 /** The events of one append share its key and follow one another. */
 export function addToRange(keys: Map<string, PositionRange>, key: string, position: number): void {
