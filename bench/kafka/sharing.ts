@@ -113,15 +113,15 @@ async function measureOffered(brokers: readonly string[]): Promise<Result[]> {
   ]
 }
 
-/** Keeps no promise, so that what is collected is the store's. Latency counts from when the event was due, not from when the busy process got to it. */
+/**
+ * Latency counts from when the event was due, not from when the busy process got to it. No promise is kept, so that what
+ * garbage is collected is the store's.
+ */
 async function offer(store: EventStore, forMs: number): Promise<readonly number[]> {
   const latencies: number[] = []
   const event = eventOf(1000)
   const run = randomUUID()
-  let failure: unknown
-  const fail = (error: unknown) => {
-    failure = error
-  }
+  const failures: unknown[] = []
   const begun = performance.now()
   let sent = 0
   while (performance.now() - begun < forMs) {
@@ -129,11 +129,14 @@ async function offer(store: EventStore, forMs: number): Promise<readonly number[
     for (; sent < due; sent++) {
       const dueAt = begun + (sent * 1000) / OFFERED_PER_SECOND
       const append = store.appendToStream(`${run}-${sent % 1000}`, [event])
-      append.then(() => latencies.push(performance.now() - dueAt), fail)
+      append.then(
+        () => latencies.push(performance.now() - dueAt),
+        (error: unknown) => failures.push(error),
+      )
     }
     await new Promise((resolve) => setTimeout(resolve, TICK_MS))
   }
-  while (latencies.length < sent && failure === undefined) await new Promise((resolve) => setTimeout(resolve, TICK_MS))
-  if (failure !== undefined) throw failure
+  while (latencies.length + failures.length < sent) await new Promise((resolve) => setTimeout(resolve, TICK_MS))
+  if (failures.length > 0) throw new AggregateError(failures, `${failures.length} appends failed`)
   return latencies
 }
