@@ -13,7 +13,9 @@ import { timed } from '../report.ts'
 const BATCH = 500
 const KEYS = 60
 
-export const TRANSFORMED = 30_000
+export const TRANSFORMED = 60_000
+/** One for each partition of `in`, each in another partition of the events: as the plain consumer has it. */
+const OUT = ['out-0', 'out-2', 'out-4']
 
 /** Messages waiting in the topic `in` of the store. */
 export async function fill(store: EventStore): Promise<void> {
@@ -40,7 +42,7 @@ export async function exactlyOnce(store: EventStore): Promise<number> {
       maxBatchMessages: BATCH,
       handleBatch: async (messages, context) => {
         const events = messages.map(({ data }) => ({ type: 'Out', data: { ...(data as object), done: true } }))
-        await context.append(`out-${messages[0]?.partition}`, events)
+        await context.append(OUT[messages[0]?.partition ?? 0] as string, events)
         done += events.length
         if (done >= TRANSFORMED) all.resolve()
       },
@@ -51,8 +53,33 @@ export async function exactlyOnce(store: EventStore): Promise<number> {
   return (done * 1000) / ms
 }
 
+/** What an event of ours carries on the wire: CloudEvents 1.0 and the headers for other consumers. */
+export function eventHeaders(): Record<string, string> {
+  const time = new Date().toISOString()
+  return {
+    'content-type': 'application/json',
+    ce_specversion: '1.0',
+    ce_id: randomUUID(),
+    ce_source: 'duolog',
+    ce_type: 'Out',
+    ce_time: time,
+    ce_subject: 'out',
+    ce_dataschema: 'duolog:Out:1',
+    ce_correlationid: 'out',
+    'event-type': 'Out',
+    'correlation-id': 'out',
+    'aggregate-id': 'out',
+    ce_sequence: '0000000000000001',
+    'sequence-number': '1',
+  }
+}
+
 /** Records per second: fetch, produce, wait for all replicas, commit the offset; again after a crash. */
-export async function atLeastOnce(driver: KafkaDriver, topic: string): Promise<number> {
+export async function atLeastOnce(
+  driver: KafkaDriver,
+  topic: string,
+  headers: () => Record<string, string>,
+): Promise<number> {
   const out = `plain-${randomUUID()}`
   await driver.createTopics([{ topic: out, partitions: 6 }])
   let done = 0
@@ -79,7 +106,7 @@ export async function atLeastOnce(driver: KafkaDriver, topic: string): Promise<n
             partition: place.partition,
             key,
             value: Buffer.from(JSON.stringify({ ...(JSON.parse(String(value)) as object), done: true })),
-            headers: { ce_type: 'Out', ce_id: randomUUID() },
+            headers: headers(),
           }))
           await driver.produce(chunk)
           done += chunk.length

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import type { Event } from '../../src/core/event.ts'
 import { defineProjection } from '../../src/processing/projection.ts'
@@ -16,12 +17,12 @@ const counts = defineProjection<{ count: number }, Added>({
 
 const STREAMS = 100
 const TICK_MS = 5
-const WARM_UP_MS = 1_000
+const WARM_UP_MS = 2_000
 const one: Added = { type: 'Added', data: { n: 1 } }
 
 /** From the call of an append until a reader of the view (SQLite) sees it, at a steady rate. At most 200/s are timed. */
 export async function visibleAfter(store: EventStore, folder: string, load: { perSecond: number; seconds: number }) {
-  const views = await sqliteViews(join(folder, `views-${load.perSecond}.db`))
+  const views = await sqliteViews(join(folder, `views-${randomUUID()}.db`))
   const view = startProjection<{ count: number }, Added>({
     store: store as unknown as EventStore<Added>,
     projection: counts,

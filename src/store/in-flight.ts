@@ -41,8 +41,17 @@ export class InFlight<E extends AnyEvent> {
     this.#commit = commit
   }
 
+  get hasRoom(): boolean {
+    return this.#held.length < this.#maxMessages
+  }
+
   room(signal: AbortSignal): Promise<void> {
-    return this.#until(() => this.#held.length < this.#maxMessages, signal)
+    return this.#until(() => this.hasRoom, signal)
+  }
+
+  /** Nobody commits at the moment, and the first of all is done. */
+  get mayFlush(): boolean {
+    return !this.#isFlushing && this.#held[0]?.isDone === true
   }
 
   /** Resolves when nobody is at work on a message. */

@@ -101,7 +101,7 @@ async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Mes
   const { hands, signal, maxInFlight } = loop
   for (const message of batch) {
     hands.upcoming = message
-    await hands.room(signal)
+    if (!hands.hasRoom) await hands.room(signal)
     if (signal.aborted) return
     void hands.hold(message, (held) => handle(loop, held))
   }
@@ -139,7 +139,7 @@ async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Prom
   let end = await persist(loop, held.message, () => handler(held.message, context))
   held.isDone = end === undefined
   // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
-  if (held.isDone) end = await persist(loop, held.message, () => hands.flush())
+  if (held.isDone && hands.mayFlush) end = await persist(loop, held.message, () => hands.flush())
   if (end === 'fenced') loop.fence()
 }
 

@@ -49,6 +49,9 @@ export class KafkaConsumer implements Consumer {
   readonly #tools: ConsumerTools
   readonly #ended = Promise.withResolvers<void>()
   readonly ended = this.#ended.promise
+  readonly #released = Promise.withResolvers<void>()
+  /** Resolves when its connections are closed, too: a last poll may outlast `stop` for a moment. */
+  readonly released = this.#released.promise
   #assignment: Assignment | undefined
   #member: GroupMember | undefined
   #feed: PartitionFeed | undefined
@@ -90,9 +93,13 @@ export class KafkaConsumer implements Consumer {
   async #stop(): Promise<void> {
     this.#stopping.abort()
     await this.ready.catch(() => {})
-    await this.#member?.leave()
-    await this.#revoke()
-    await this.#feed?.close()
+    try {
+      await this.#member?.leave()
+      await this.#revoke()
+    } finally {
+      const closed = this.#feed?.close() ?? Promise.resolve()
+      void closed.catch(() => {}).then(this.#released.resolve)
+    }
   }
 
   #assigned(places: readonly TopicPartition[], ready: () => void): void {

@@ -292,8 +292,8 @@ class KafkaStore implements EventStore {
       prepared: this.#topics.ensure(options.topics),
     })
     this.#consumers.add(consumer)
-    const stop = () => consumer.stop().finally(() => this.#consumers.delete(consumer))
-    return { ready: consumer.ready, ended: consumer.ended, stop }
+    void consumer.released.then(() => this.#consumers.delete(consumer))
+    return { ready: consumer.ready, ended: consumer.ended, stop: () => consumer.stop() }
   }
 
   close(): Promise<void> {
@@ -305,11 +305,13 @@ class KafkaStore implements EventStore {
   async #close(): Promise<void> {
     this.#closing.abort()
     this.#unwatch()
-    await Promise.all([...this.#consumers].map((consumer) => consumer.stop()))
+    const consumers = [...this.#consumers]
+    await Promise.all(consumers.map((consumer) => consumer.stop()))
     await this.snapshots.idle()
     await this.#snapshotTable.close()
     await this.#tail.close()
-    await Promise.all([this.#partitions.close(), this.#heartbeats.close()])
+    const released = consumers.map((consumer) => consumer.released)
+    await Promise.all([this.#partitions.close(), this.#heartbeats.close(), ...released])
     await this.#driver.close()
   }
 

@@ -14,6 +14,8 @@ import { placeKey } from './names.ts'
  */
 
 const POLL_MS = 200
+/** While some partition is left out: its reader may take what it has at any moment. */
+const SHORT_POLL_MS = 20
 const RETRY_PAUSE_MS = 200
 const MAX_WAITING_RECORDS = 1000
 
@@ -85,10 +87,14 @@ export class PartitionFeed {
       const seen = this.#changed.generation
       const wanted = [...this.#partitions.values()].filter((partition) => !partition.full)
       if (this.#partitions.size === 0) await this.#changed.after(seen, { signal })
-      else if (wanted.length === 0) await pause(POLL_MS / 10, signal)
-      else await this.#poll(wanted, (positions) => reader.fetch(positions, { maxWaitMs: POLL_MS }))
+      else if (wanted.length === 0) await pause(SHORT_POLL_MS, signal)
+      else await this.#poll(wanted, (positions) => reader.fetch(positions, { maxWaitMs: this.#waitMs(wanted) }))
     }
     await reader.close()
+  }
+
+  #waitMs(wanted: readonly FeedPartition[]): number {
+    return wanted.length < this.#partitions.size ? SHORT_POLL_MS : POLL_MS
   }
 
   async #poll(
