@@ -93,6 +93,8 @@ export interface FetchedRecord {
   readonly key: Buffer | null
   readonly value: Buffer | null
   readonly headers: Readonly<Record<string, Buffer | string | readonly (Buffer | string)[] | null | undefined>>
+  /** The headers of these names as text, the last one where one repeats, without those that are null; cheaper than `headers`. */
+  texts?(isWanted: (name: string) => boolean): Readonly<Record<string, string>>
 }
 
 export interface FetchPosition extends TopicPartition {

@@ -113,6 +113,24 @@ class LogRecord implements FetchedRecord {
     return this.#headers
   }
 
+  texts(isWanted: (name: string) => boolean): Readonly<Record<string, string>> {
+    const texts: Record<string, string> = {}
+    const cursor = new Cursor(this.#bytes, this.#bodyAt)
+    cursor.skipBytes()
+    cursor.skipBytes()
+    for (let left = cursor.varint(), index = 0; left > 0; left--, index++) {
+      const name = headerName(cursor, index)
+      if (!isWanted(name)) {
+        cursor.skipBytes()
+        continue
+      }
+      const value = cursor.textOrNull()
+      if (value !== null) put(texts, name, value)
+      else delete texts[name]
+    }
+    return texts
+  }
+
   #decodeHeaders(): FetchedRecord['headers'] {
     const headers: Record<string, Buffer | (Buffer | string)[] | null> = {}
     const cursor = new Cursor(this.#bytes, this.#bodyAt)
@@ -189,6 +207,14 @@ class Cursor {
     const start = this.at
     this.at += length
     return this.bytes.subarray(start, this.at)
+  }
+
+  textOrNull(): string | null {
+    const length = this.varint()
+    if (length < 0) return null
+    const start = this.at
+    this.at += length
+    return this.bytes.toString('utf8', start, this.at)
   }
 
   skipBytes(): void {

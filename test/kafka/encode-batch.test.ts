@@ -45,6 +45,20 @@ describe('a record batch', () => {
     ])
   })
 
+  it('tells the headers asked for as text: the last one of those that repeat, none that is null', () => {
+    const headers = { n1: 'first', n2: 'second', gone: 'there', no: '', other: 'ü', ['__proto__x'.slice(0, 9)]: 'own' }
+    const bytes = encodeBatch([{ key: null, value: null, headers }], PRODUCER)
+    bytes.write('n1', bytes.indexOf('n2')) // repeats now
+    bytes[bytes.indexOf('no', bytes.indexOf('there')) + 2] = 1 // null now
+    const [record] = decodeRecordBatches(bytes, decompress)[0]?.records ?? []
+    const asked = record?.texts?.((name) => name !== 'gone') ?? {}
+    expect(Object.entries(asked)).toEqual([
+      ['n1', 'second'],
+      ['other', 'ü'],
+      ['__proto__', 'own'],
+    ])
+  })
+
   it('is right at every length where a length takes one byte more, in any script', () => {
     for (const text of ['x', 'ü', '語', '🦊']) {
       for (const count of [0, 1, 15, 16, 20, 21, 22, 31, 32, 63, 64, 65, 2000, 8191, 8192, 40_000]) {

@@ -173,35 +173,34 @@ export function decodeRecord(
 }
 
 export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
-  const { key: keyBytes, value, headers } = record
+  const { key: keyBytes, value } = record
   if (keyBytes === null) return { stranger: 'it has no key' }
   if (keyBytes.length === 0) return { stranger: 'its key is empty' }
   // As text two such keys could be one, and one of them a stream's name.
   if (!isUtf8(keyBytes)) return { stranger: 'its key is not UTF-8' }
   if (value === null) return { stranger: 'its value is null' }
   const key = keyBytes.toString()
-  const eventId = text(headers.ce_id)
-  const type = text(headers.ce_type)
+  const texts = record.texts?.(isTelling) ?? textsOf(record.headers)
+  const { ce_id: eventId, ce_type: type, ce_correlationid: correlationId } = texts
   if (!eventId || !type) return { stranger: `it has no header ${eventId ? 'ce_type' : 'ce_id'}` }
-  const version = versionOf(text(headers.ce_dataschema))
+  const version = versionOf(texts.ce_dataschema)
   if (version === undefined) return { stranger: 'its header ce_dataschema does not end in a version' }
   const dataJson = value.toString()
   const parsed = parse(dataJson)
   if (parsed === undefined) return { stranger: 'its value is not JSON' }
-  const correlationId = text(headers.ce_correlationid)
   const fields: RecordFields = {
     key,
     eventId,
     type,
     version,
-    timestamp: text(headers.ce_time) ?? new Date(record.timestampMs).toISOString(),
+    timestamp: texts.ce_time ?? new Date(record.timestampMs).toISOString(),
     correlationId: correlationId === key ? undefined : correlationId,
-    causationId: text(headers.ce_causationid),
-    headers: foreignHeaders(headers),
+    causationId: texts.ce_causationid,
+    headers: foreignHeaders(texts),
     data: parsed.data,
     dataJson,
-    sequence: sequenceOf(text(headers.ce_sequence)),
-    idempotencyKey: text(headers[IDEMPOTENCY_KEY]),
+    sequence: sequenceOf(texts.ce_sequence),
+    idempotencyKey: texts[IDEMPOTENCY_KEY],
   }
   return { record: fields }
 }
@@ -241,6 +240,27 @@ export function headerText({ headers }: FetchedRecord, name: string): string | u
 function text(value: Headers[string]): string | undefined {
   const last = Array.isArray(value) ? value[value.length - 1] : value
   return last === undefined || last === null ? undefined : last.toString()
+}
+
+/** Ours that say something no other part of the record says. */
+const TELLING = new Set([
+  ...['ce_id', 'ce_type', 'ce_dataschema', 'ce_correlationid', 'ce_time', 'ce_causationid', 'ce_sequence'],
+  IDEMPOTENCY_KEY,
+])
+
+function isTelling(name: string): boolean {
+  return TELLING.has(name) || !isOwn(name)
+}
+
+function textsOf(headers: Headers): Readonly<Record<string, string>> {
+  const texts: Record<string, string> = {}
+  for (const name of Object.keys(headers)) {
+    const value = isTelling(name) ? text(headers[name]) : undefined
+    if (value === undefined) continue
+    if (name !== '__proto__') texts[name] = value
+    else Object.defineProperty(texts, name, { value, enumerable: true })
+  }
+  return texts
 }
 
 function foreignHeaders(headers: Headers): Readonly<Record<string, string>> | undefined {
