@@ -1,10 +1,12 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import fc from 'fast-check'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { AgentExecutor } from '../../../src/agents/executor.ts'
 import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinator.ts'
 import { BudgetPool } from '../../../src/agents/pool/budget-pool.ts'
+import { type PoolCommand, type PoolState, poolDecider } from '../../../src/agents/pool/pool-decider.ts'
 import { settleOrphans } from '../../../src/agents/pool/pool-desk.ts'
 import { sessionStore } from '../../../src/agents/session/session-events.ts'
 import { EMPTY_TALLY } from '../../../src/agents/session/tally.ts'
@@ -76,7 +78,33 @@ describe.each([
     expect((await runner.resume('s')).status).toBe('waiting')
     await pool.raise({ maxUsd: 10 })
     expect(await runner.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
-    expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
+    // The pool is settled after the session has the outcome.
+    const settled = { usd: 2.7, reservedUsd: 0, calls: 3, held: [] }
+    await expect.poll(() => pool.show(), { timeout: 20_000 }).toMatchObject(settled)
+  })
+})
+
+describe('B1, B2', () => {
+  it('hold for 50 calls side by side, in whatever order they hold, end and are told twice', () => {
+    const step = fc.record({ call: fc.nat(49), settle: fc.boolean(), spent: fc.integer({ min: 0, max: 1_000_000 }) })
+    const run = fc.record({ maxUsd: fc.integer({ min: 1, max: 30 }), steps: fc.array(step, { maxLength: 300 }) })
+    fc.assert(
+      fc.property(run, ({ maxUsd, steps }) => {
+        const { decide, evolve, initialState } = poolDecider
+        const make = (state: PoolState, command: PoolCommand) => decide(command, state).reduce(evolve, state)
+        let state = make(initialState(), { kind: 'create', limits: { maxUsd } })
+        for (const { call, settle, spent } of steps) {
+          const key = `k${call}`
+          const command: PoolCommand = settle
+            ? { kind: 'settle', key, spent: { ...EMPTY_TALLY, calls: 1, microUsd: spent } }
+            : { kind: 'reserve', ...reservation(key) }
+          state = make(state, command)
+          expect(decide(command, state)).toEqual([])
+          expect(state.tally.microUsd + state.tally.reservedMicroUsd).toBeLessThanOrEqual(maxUsd * 1e6)
+          expect(state.tally.reservedMicroUsd).toBe(state.open.size * 1e6)
+        }
+      }),
+    )
   })
 })
 
