@@ -1,3 +1,4 @@
+import { reach } from '../../core/reach.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { purposeOfCall } from '../session/budget.ts'
 import { tallyOf } from '../session/call-tally.ts'
@@ -42,7 +43,10 @@ export class PoolDesk {
   }
 
   async settle(sessionId: string, state: SessionState, call: CallState, epoch: number): Promise<void> {
-    await this.#poolOf(state)?.settle(keyOf(sessionId, call.callId, epoch), spentBy(call))
+    const pool = this.#poolOf(state)
+    if (pool === undefined) return
+    await pool.settle(keyOf(sessionId, call.callId, epoch), spentBy(call))
+    reach('pool.settled')
   }
 
   #poolOf({ settings: { budget } }: SessionState): BudgetPool | undefined {
@@ -60,6 +64,7 @@ export async function settleOrphans(sessions: SessionLog, pool: BudgetPool): Pro
     const spent = await whatBecameOf(sessions, reservation)
     if (spent === undefined) continue
     await pool.settle(reservation.key, spent)
+    reach('pool.orphan.settled')
     settled += 1
   }
   return settled
