@@ -51,7 +51,8 @@ export class KafkajsWriter implements TransactionalWriter {
 
   async init(): Promise<void> {
     const { transactionalId, transactionTimeoutMs } = this.#options
-    this.#forget()
+    this.#producer = undefined
+    this.#sequences = new Map()
     try {
       await this.#cluster.connect()
       const { producerId, producerEpoch } = await this.#persist(transactionTimeoutMs, async () => {
@@ -76,14 +77,19 @@ export class KafkajsWriter implements TransactionalWriter {
       await this.#end(producer, true)
       return { kind: 'committed', placed }
     } catch (error) {
-      const producer = this.#producer
-      this.#forget()
-      this.#stale = true
       const known = nameDenied(toKafkaError(error), this.#askedBy(transaction))
-      if (placed !== undefined) return { kind: 'unknown', error: known, placed }
-      await this.#tryAbort(producer)
-      return { kind: 'aborted', error: known }
+      if (isFenced(known)) this.#producer = undefined
+      else await this.#comeApart(placed === undefined)
+      return placed === undefined ? { kind: 'aborted', error: known } : { kind: 'unknown', error: known, placed }
     }
+  }
+
+  /** What is known of the cluster may be what was wrong. */
+  async #comeApart(abort: boolean): Promise<void> {
+    const producer = this.#producer
+    this.#forget()
+    this.#stale = true
+    if (abort) await this.#tryAbort(producer)
   }
 
   #askedBy({ records, offsets }: Transaction): Asked {
@@ -234,6 +240,14 @@ export class KafkajsWriter implements TransactionalWriter {
     this.#coordinator = undefined
     this.#sequences = new Map()
   }
+}
+
+/**
+ * By another `init`, which has finished what was open: nothing is left to abort. Who said so is who is to be asked, so the next
+ * `init` goes to the same coordinator and asks nobody who leads.
+ */
+function isFenced({ type }: KafkaError): boolean {
+  return type === 'INVALID_PRODUCER_EPOCH' || type === 'PRODUCER_FENCED'
 }
 
 /** All must have answered before anything is decided: a late one must not land in the next transaction. */
