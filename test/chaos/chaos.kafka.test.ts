@@ -24,6 +24,19 @@ describeKafka('a session on Kafka, killed with SIGKILL', () => {
     await dieAtEach(log, 'kafka-points', everyPoint({ local, manager: {}, worker: {}, coordinator: {} }))
   })
 
+  /** In the middle of the session, where calls run side by side; the file's suite has the first and the last time. */
+  it('P7: at every step of a call and of its executor', async () => {
+    const steps = Object.entries(points.local).filter(([name]) => /^(call|executor)\./.test(name))
+    expect(steps.map(([name]) => name)).toEqual(
+      expect.arrayContaining(['call.claimed', 'call.affordable', 'call.executed', 'call.reported']),
+    )
+    const local = Object.fromEntries(steps.map(([name, times]) => [name, Math.max(2, Math.ceil(times / 2))]))
+    const scenarios = everyPoint({ local, manager: {}, worker: {}, coordinator: {} })
+    const midway = scenarios.filter(({ deaths: [death] }) => death?.kind === 'point' && death.nth > 1)
+    expect(midway).toHaveLength(steps.length)
+    await dieAtEach(log, 'kafka-steps', midway)
+  })
+
   it('at random places, alone and with manager, worker and coordinator apart', async () => {
     const seed = process.env.CHAOS_SEED ?? 'short'
     const alone = [1, 2, 3, 4].map((run) => scenarioOf({ seed, run, points, topicsPercent: 0 }))
