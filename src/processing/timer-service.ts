@@ -166,7 +166,7 @@ export class TimerService<E extends AnyEvent> {
     const waits = [this.#changed.after(seen, { signal })]
     if (room) waits.push(pauseBy(this.#options.clock, this.#pauseMs(), signal))
     await Promise.race(waits)
-    over.abort()
+    over.abort(null) // a reason, or each wait would make an error with its stack
   }
 
   #pauseMs(): number {
