@@ -1,3 +1,4 @@
+import type { Clock } from '../core/clock.ts'
 import type { AnyEvent, NewEvent } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Appended, AppendOptions, Checkpoint, Consumer, EventStore } from '../store/event-store.ts'
@@ -51,6 +52,8 @@ export interface ProcessorBase<E extends AnyEvent> {
   readonly from?: 'beginning' | 'end'
   /** When a handler that rejected is tried again; after the last try the message is put aside. */
   readonly retry?: RetryPolicy
+  /** Pauses before a next try go by it. Default: the system's; a test's own need not really wait. */
+  readonly clock?: Clock
   /** Opens after many failures in a row: the partitions then wait and no message is burned. Default: none. */
   readonly breaker?: CircuitBreakerOptions | CircuitBreaker
   /** A handler that takes longer has failed (TIMEOUT); its signal fires. Default: no limit. */

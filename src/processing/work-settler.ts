@@ -1,10 +1,11 @@
+import type { Clock } from '../core/clock.ts'
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { describe, invalidArgument } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
-import { pause } from '../store/wake-ups.ts'
+import { pause, pauseBy } from '../store/wake-ups.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
 import { callWithin } from './handler-call.ts'
@@ -49,10 +50,12 @@ export class WorkSettler<E extends AnyEvent> {
   readonly parked = new ParkedMessages()
   readonly #options: SettlerOptions<E>
   readonly #watch: EventLoopWatch<Projected>
+  readonly #clock: Clock
   readonly #logger: Logger
 
   constructor(options: SettlerOptions<E>) {
     this.#options = options
+    this.#clock = options.clock ?? systemClock
     this.#logger = options.logger ?? silentLogger
     this.#watch = new EventLoopWatch({
       blockedAfterMs: options.blockedAfterMs ?? DEFAULT_BLOCKED_AFTER_MS,
@@ -69,7 +72,7 @@ export class WorkSettler<E extends AnyEvent> {
     const { retry = {} } = this.#options
     const delivered = work.messages
     const resolved = delivered.some(isPointer) ? await this.#resolve(work) : delivered
-    const pauses = new RetryPauses(retry)
+    const pauses = new RetryPauses(retry, this.#clock.now())
     for (let attempt = 1; ; attempt++) {
       const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
       if (verdict === 'settled') return
@@ -120,7 +123,7 @@ export class WorkSettler<E extends AnyEvent> {
   }
 
   async #afterFailure(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>, error: unknown): Promise<Verdict> {
-    const pauseMs = pauses.afterFailure(error)
+    const pauseMs = pauses.afterFailure(error, this.#clock.now())
     if (pauseMs !== undefined) return { pauseMs, reason: whyOf(error).reason }
     if (delivered.length > 1) await this.#oneByOne({ ...work, messages: delivered }, slots)
     else await this.#putAside(work, delivered, { attempts: attempt, why: whyOf(error) })
@@ -162,9 +165,9 @@ export class WorkSettler<E extends AnyEvent> {
   async #park(work: Work<E>, attempt: number, verdict: Exclude<Verdict, 'settled'>): Promise<void> {
     const [message] = work.messages
     reach('processor.park.begin')
-    const dueMs = systemClock.now() + verdict.pauseMs
+    const dueMs = this.#clock.now() + verdict.pauseMs
     const unpark = this.parked.add({ message: message as Projected, attempt, dueMs, reason: verdict.reason })
-    await pause(verdict.pauseMs, work.signal)
+    await pauseBy(this.#clock, verdict.pauseMs, work.signal)
     unpark()
     work.signal.throwIfAborted()
     reach('processor.park.done')

@@ -15,6 +15,7 @@ import type { ProcessorOptions } from '../../src/processing/processor-options.ts
 import type { Projected } from '../../src/processing/projection.ts'
 import { startProcessor } from '../../src/processing/start-processor.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
+import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { type LogKind, until, workbench } from './logs.ts'
 
 type Job = Event<'Job', { n: number }>
@@ -58,6 +59,30 @@ export function processorSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC)).toMatchObject([
         { data: { n: 2 }, reason: 'no 2', attempts: 1, key: 'k' },
       ])
+    })
+
+    it('retries go by the clock it was given: hours pass without waiting, and nothing is tried before they did', async () => {
+      const { send, start } = await setUp()
+      const clock = virtualClock()
+      const hourMs = 3_600_000
+      const tries: number[] = []
+      const handler: ProcessorOptions<Job>['handler'] = async (_, { attempt }) => {
+        tries.push(attempt)
+        if (attempt === 1) return { kind: 'retryAfter', afterMs: 24 * hourMs }
+        if (attempt < 4) throw new Error('not yet')
+      }
+      await send('k', 1)
+      const patient = { maxAttempts: 5, firstPauseMs: hourMs, longestPauseMs: hourMs }
+      const processor = start({ topics: [TOPIC], handler, clock, retry: patient })
+      for (const [attempt, pauseMs] of [24 * hourMs, hourMs, hourMs].entries()) {
+        await until(() => processor.parked()[0]?.attempt === attempt + 1)
+        clock.advance(attempt === 0 ? pauseMs - 1 : pauseMs / 2 - 1)
+        await new Promise((resolve) => setImmediate(resolve))
+        expect(tries).toHaveLength(attempt + 1)
+        clock.advance(pauseMs)
+      }
+      await until(() => tries.length === 4 && processor.parked().length === 0)
+      expect(tries).toEqual([1, 2, 3, 4])
     })
 
     it('stop: the processor ends and the message is not done', async () => {
