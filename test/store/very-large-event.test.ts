@@ -14,7 +14,7 @@ it('G1 an event of 50 MB in a file comes back as it was written, also after the 
     await writer.close()
     const reader = await openEventStore(url)
     const [event] = await Array.fromAsync(reader.readStream('a'))
-    const read = (event?.data as { text: string }).text
+    const read = (event?.data as { text: string } | undefined)?.text ?? ''
     expect(read.length).toBe(text.length)
     expect(read === text).toBe(true)
     await reader.close()
