@@ -38,8 +38,18 @@ export interface DriverOptions {
   readonly logger: Logger
   /** How long to look for a broker at the start before giving up, milliseconds. */
   readonly connectTimeoutMs: number
-  readonly ssl?: boolean | undefined
+  /** TLS to every broker. `true` trusts the authorities that Node trusts. */
+  readonly ssl?: boolean | TlsOptions | undefined
   readonly sasl?: SaslOptions | undefined
+}
+
+/** Each a text in PEM. */
+export interface TlsOptions {
+  /** Whom to trust, instead of the authorities that Node trusts. */
+  readonly ca?: string
+  /** Of this client, where the broker asks for one; with its key. */
+  readonly cert?: string
+  readonly key?: string
 }
 
 export interface SaslOptions {

@@ -68,6 +68,10 @@ const PARAMETERS = {
     prefix: text,
     clientId: text,
     ssl: flag,
+    /** Files in PEM: whom to trust; the certificate of this client, and its key. Each means ssl=true. */
+    sslCa: text,
+    sslCert: text,
+    sslKey: text,
     sasl: oneOf('plain', 'scram-sha-256', 'scram-sha-512'),
   },
 } as const

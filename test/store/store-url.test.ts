@@ -21,6 +21,14 @@ describe('parseStoreUrl', () => {
       { scheme: 'kafka', brokers: ['b1:1', 'b2:2', '[::1]:3'], parameters: { topics: 'require', ssl: true } },
     ],
     [
+      'kafka://b:9093/?sslCa=./ca.pem&sslCert=me.pem&sslKey=/keys/me.key',
+      {
+        scheme: 'kafka',
+        brokers: ['b:9093'],
+        parameters: { sslCa: './ca.pem', sslCert: 'me.pem', sslKey: '/keys/me.key' },
+      },
+    ],
+    [
       'kafka://ann:p%40ss%3Aw@b:9092?sasl=scram-sha-512',
       {
         scheme: 'kafka',
@@ -60,6 +68,7 @@ describe('parseStoreUrl', () => {
     ['kafka://h?topics=maybe', 'INVALID_URL', /topics must be one of create, require/],
     ['kafka://h?driver=kafka', 'INVALID_URL', /driver must be one of kafkajs, platformatic/],
     ['kafka://h?ssl=yes', 'INVALID_URL', /ssl must be true or false/],
+    ['kafka://h?sslCa=', 'INVALID_URL', /sslCa must not be empty/],
     ['kafka://h?sasl=plain', 'INVALID_URL', /user and a password/],
     ['kafka://ann@h', 'INVALID_URL', /user:password/],
   ])('refuses %s with %s', (url, code, message) => {

@@ -1,14 +1,14 @@
 import { DuologError } from '../../core/errors.ts'
 import type { DriverOptions } from '../driver.ts'
+import { type CertificateFlaw, flawOfCertificate } from './certificate-flaw.ts'
 import { type RequestCluster, toKafkaError } from './kafkajs-internals.ts'
 
 const RETRY_PAUSE_MS = 200
-/** What asking again does not change. */
 const SASL = new Set(['SASL_AUTHENTICATION_FAILED', 'UNSUPPORTED_SASL_MECHANISM', 'ILLEGAL_SASL_STATE'])
 
 /**
  * @throws BROKER_UNREACHABLE naming the addresses and the reason, after `connectTimeoutMs` at the latest; BROKER_REFUSED
- *   at once where user, password or mechanism are wrong.
+ *   at once where user, password, mechanism or a certificate are wrong.
  */
 export async function connectWithin(
   cluster: RequestCluster,
@@ -22,12 +22,20 @@ export async function connectWithin(
       await within(deadline - performance.now(), cluster.refreshMetadata())
       return
     } catch (cause) {
-      if (SASL.has(toKafkaError(cause).type ?? '')) throw await givenUp(cluster, refused(brokers, cause))
+      const final = refusalOf(brokers, cause)
+      if (final !== undefined) throw await givenUp(cluster, final)
       if (!(reason instanceof Error) || !(cause instanceof LateError)) reason = cause
       if (performance.now() + RETRY_PAUSE_MS > deadline) throw await givenUp(cluster, unreachable(brokers, reason))
       await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS))
     }
   }
+}
+
+/** What asking again does not change. */
+function refusalOf(brokers: readonly string[], cause: unknown): DuologError | undefined {
+  if (SASL.has(toKafkaError(cause).type ?? '')) return refused(brokers, cause)
+  const flaw = flawOfCertificate(cause)
+  return flaw && notTrusted(brokers, flaw, cause)
 }
 
 async function givenUp(cluster: RequestCluster, error: DuologError): Promise<DuologError> {
@@ -50,8 +58,17 @@ function refused(brokers: readonly string[], cause: unknown): DuologError {
   return new DuologError('BROKER_REFUSED', message, { cause })
 }
 
+function notTrusted(brokers: readonly string[], { whose, said }: CertificateFlaw, cause: unknown): DuologError {
+  const at = brokers.join(', ')
+  const message =
+    whose === 'broker'
+      ? `The certificate of the Kafka broker at ${at} is not trusted: ${said}. Name the file with the certificate of whoever signed it, sslCa=FILE, and address the broker as its certificate does.`
+      : `The Kafka broker at ${at} did not take the certificate of this client: ${said}. Name the files of one it takes: sslCert=FILE&sslKey=FILE.`
+  return new DuologError('BROKER_REFUSED', message, { cause })
+}
+
 function unreachable(brokers: readonly string[], cause: unknown): DuologError {
   const reason = cause instanceof Error ? ` (${cause.message})` : ''
-  const message = `No Kafka broker answers at ${brokers.join(', ')}${reason}. Check the address, and that the broker runs and its advertised address can be reached from here.`
+  const message = `No Kafka broker answers at ${brokers.join(', ')}${reason}. Check the address, that the broker runs and its advertised address can be reached from here, and that ssl= is as it wants it.`
   return new DuologError('BROKER_UNREACHABLE', message, { cause, retry: { afterMs: 1000 } })
 }

@@ -52,7 +52,7 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout
     connectionTimeout: CONNECTION_TIMEOUT_MS,
     requestTimeout,
     retry: RETRY,
-    ssl: options.ssl ?? false,
+    ssl: options.ssl === undefined ? false : typeof options.ssl === 'boolean' ? options.ssl : { ...options.ssl },
     ...(options.sasl !== undefined && { sasl: options.sasl as SASLOptions }),
     logLevel: kafkajs.logLevel.INFO,
     logCreator: bridgeTo(options.logger, kafkajs.logLevel),

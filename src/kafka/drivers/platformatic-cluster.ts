@@ -37,6 +37,8 @@ export class PlatformaticCluster implements RequestCluster {
   readonly #options: ClusterOptions
   readonly #pool: ConnectionPool
   readonly #topics = new Set<string>()
+  /** Why connections came to an end. */
+  readonly #broken = new WeakMap<Connection, unknown>()
   #brokers = new Map<number, Address>()
   #controller = -1
   #partitions = new Map<string, readonly KnownPartition[] | KafkaError>()
@@ -46,8 +48,10 @@ export class PlatformaticCluster implements RequestCluster {
     this.#options = options
     const connection = { ...options.connection, requestTimeout: LIBRARY_TIMEOUT_MS }
     this.#pool = new library.ConnectionPool(options.clientId, connection)
-    // An 'error' nobody listens to would end the process; whoever waits for an answer hears of it by that.
-    this.#pool.on('connecting', ({ connection }) => void connection.on('error', () => {}))
+    // An 'error' nobody listens to would end the process; whoever waits for an answer hears no more than that it is closed.
+    this.#pool.on('connecting', ({ connection }) => {
+      connection.on('error', (error) => void this.#broken.set(connection, error))
+    })
   }
 
   async connect(): Promise<void> {
@@ -133,11 +137,13 @@ export class PlatformaticCluster implements RequestCluster {
 
   #at(address: Address): PlatformaticBroker {
     const send: Send = async (request, timeoutMs = this.#options.requestTimeoutMs) => {
+      let connection: Connection | undefined
       try {
-        const connection = await this.#pool.get(address)
+        connection = await this.#pool.get(address)
         return await answered(connection, request(connection), timeoutMs)
       } catch (error) {
-        throw this.#toKafkaError(error, address)
+        const why = connection && this.#broken.get(connection)
+        throw this.#toKafkaError(why ?? error, address)
       }
     }
     return new PlatformaticBroker(this.#library, send)

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net'
 import { DuologError } from '../../core/errors.ts'
 import type { DriverOptions, KafkaDriver, SaslOptions } from '../driver.ts'
 import { connectWithin } from './connect-within.ts'
@@ -36,14 +37,20 @@ export async function connectPlatformatic(options: DriverOptions): Promise<Kafka
   return driverOn({ cluster, newCluster, openReader, logger })
 }
 
-function connectionOptions({ ssl, sasl }: DriverOptions): ConnectionOptions {
+function connectionOptions({ brokers, ssl, sasl }: DriverOptions): ConnectionOptions {
   return {
     connectTimeout: CONNECTION_TIMEOUT_MS,
-    ...(ssl === true && { tls: {} }),
+    ...(ssl !== undefined &&
+      ssl !== false && { tls: ssl === true ? {} : { ...ssl }, tlsServerName: areNames(brokers) }),
     ...(sasl !== undefined && {
       sasl: { mechanism: MECHANISMS[sasl.mechanism], username: sasl.username, password: sasl.password },
     }),
   }
+}
+
+/** A broker behind a shared address is told by its name whom is meant; an IP address is no such name. */
+function areNames(brokers: readonly string[]): boolean {
+  return brokers.every((broker) => isIP(toAddress(broker).host) === 0)
 }
 
 function toAddress(broker: string): Address {

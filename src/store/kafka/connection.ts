@@ -15,7 +15,14 @@ export interface KafkaConnection {
   readonly prefix?: string | undefined
   /** Default: duolog. */
   readonly clientId?: string | undefined
+  /** TLS to every broker. Default: false, or true where one of the files below is named. */
   readonly ssl?: boolean | undefined
+  /** A file (PEM) with the certificates of the authorities to trust, instead of those that Node trusts. */
+  readonly sslCa?: string | undefined
+  /** A file (PEM) with the certificate this client shows to a broker that asks for one; goes with `sslKey`. */
+  readonly sslCert?: string | undefined
+  /** A file (PEM) with the key of `sslCert`, without a password. */
+  readonly sslKey?: string | undefined
   readonly sasl?: SaslOptions['mechanism'] | undefined
   readonly username?: string | undefined
   readonly password?: string | undefined
