@@ -22,11 +22,15 @@ import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
  *    the topic is another one, and the replica begins anew. So it does when the log ends before the replica's position.
  * L5 While a lost replica is filled again, and before L4 is settled, nobody is answered from it: `facts` and `eventAt`
  *    throw, readers wait.
+ * L6 Where nothing was read for a while the next read looks first whether the log still has the replica's last event: a topic
+ *    that was made anew, and has grown beyond the position since, shows by nothing else.
  */
 
 const END_WAIT_MS = 20
 const RETRY_PAUSE_MS = 100
 const READ_PATIENCE_MS = 15_000
+/** No topic is deleted, made anew and filled again in less, while somebody reads it. */
+const LOOK_AGAIN_AFTER_MS = 5000
 /** Records decoded at a time. */
 const PORTION = 1000
 
@@ -42,6 +46,13 @@ export interface PartitionLogOptions {
   readonly onEvents: (streams: ReadonlyMap<string, number>) => void
 }
 
+/** Where a record lies, and what it says it is. */
+interface ClaimedPlace {
+  readonly stream: string
+  readonly sequence: number
+  readonly offset: number
+}
+
 export class PartitionLog {
   readonly #replica: PartitionReplica
   readonly #options: PartitionLogOptions
@@ -54,6 +65,7 @@ export class PartitionLog {
   #caughtUp = false
   /** How often it had to begin anew. */
   #beginnings = 0
+  #readAt = performance.now()
 
   constructor(options: PartitionLogOptions) {
     this.#options = options
@@ -101,11 +113,11 @@ export class PartitionLog {
     return this.#replica.facts(stream)
   }
 
-  /** True for an event every reader of the log counts as one: the replica has it at this very offset. */
-  isFact(stream: string, sequence: number | undefined, offset: number): boolean {
-    if (sequence === undefined) return false
+  /** The event there, if every reader of the log counts it as one: the replica has it at this very offset. */
+  factAt({ stream, sequence, offset }: ClaimedPlace): RecordedEvent | undefined {
     this.#mustBeWhole()
-    return this.#replica.offsetOf(stream, sequence) === offset
+    const [row] = this.#replica.rows(stream, sequence, sequence)
+    return row?.[0] === offset ? this.toEvent(row, stream) : undefined
   }
 
   eventAt(stream: string, position: number): RecordedEvent | undefined {
@@ -135,7 +147,9 @@ export class PartitionLog {
 
   /** Takes in what somebody fetched, from here or from before; never leaves a hole. `until`: how far it will go on at once. */
   take(fetched: FetchedPartition, until = 0): void {
-    if (this.#mark === undefined && fetched.fromOffset <= this.position) this.#take(fetched, until)
+    if (this.#mark !== undefined || fetched.fromOffset > this.position) return
+    this.#take(fetched, until)
+    this.#readAt = performance.now()
   }
 
   /** The log has nothing at the replica's position: it is another log, or lost what it had. */
@@ -242,6 +256,7 @@ export class PartitionLog {
   /** While one part is taken in, the next one is on its way. */
   async #readUntil(target: (first: FetchedPartition) => number, maxWaitMs: number): Promise<void> {
     if (this.#mark !== undefined) await this.#prove(this.#mark)
+    else if (performance.now() - this.#readAt > LOOK_AGAIN_AFTER_MS) await this.#lookAgain()
     let begun = this.#beginnings
     let fetched = await this.#fetch(0) // who is at the end already must not wait for more
     let until = target(fetched)
@@ -256,6 +271,7 @@ export class PartitionLog {
       until = fetched.stableOffset // the end of a log that is there no more cannot be reached
     }
     this.#caughtUp = true
+    this.#readAt = performance.now()
   }
 
   /** There is more, and this will be taken in. */
@@ -275,11 +291,23 @@ export class PartitionLog {
   async #prove(mark: EventMark): Promise<void> {
     const fetched = await this.#fetch(0, mark.offset)
     if (this.#mark !== mark) return
-    const [record] = fetched.records
-    const same = record?.offset === mark.offset && headerText(record, 'ce_id') === mark.eventId
-    if (!same) return this.startOver('another record stands where its last event was')
+    if (!hasEvent(fetched, mark)) return this.startOver(OTHER_RECORD)
     this.#mark = undefined
     this.#takeUnlessLost(fetched)
+  }
+
+  /** L6. Nobody else has to wait for it (L5): it was whole, and hardly ever is not. */
+  async #lookAgain(): Promise<void> {
+    const mark = this.#replica.lastEvent()
+    const begun = this.#beginnings
+    if (mark === undefined) return
+    const { topic, partition, reader } = this.#options
+    const place = { topic, partition, offset: mark.offset }
+    // One that has gone by its retention tells nothing; a broker that is away is waited for by the read itself.
+    const [fetched] = await reader.fetch([place], { maxWaitMs: 0 }).catch(() => [])
+    if (fetched === undefined || begun !== this.#beginnings) return
+    if (hasEvent(fetched, mark)) this.#takeUnlessLost(fetched)
+    else this.startOver(OTHER_RECORD)
   }
 
   async #fetch(maxWaitMs: number, from?: number): Promise<FetchedPartition> {
@@ -302,6 +330,12 @@ export class PartitionLog {
       await pause(RETRY_PAUSE_MS)
     }
   }
+}
+
+const OTHER_RECORD = 'another record stands where its last event was'
+
+function hasEvent({ records: [record] }: FetchedPartition, { offset, eventId }: EventMark): boolean {
+  return record?.offset === offset && headerText(record, 'ce_id') === eventId
 }
 
 export function isOutOfRange(error: unknown): boolean {

@@ -12,8 +12,8 @@ import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { Contention } from './contention.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { readBack } from './read-back.ts'
-import { wasCommitted } from './resolve-doubt.ts'
-import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
+import { isFact, wasCommitted } from './resolve-doubt.ts'
+import { brokerRefused, outcomeUnknown, refusalOf, topicMadeAnew } from './writer-errors.ts'
 
 /*
  * The fenced single writer of one partition of the event topic, taken over on demand.
@@ -27,6 +27,8 @@ import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
  *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
  * W5 An append that can be recognised (by its key or its ids) is refused only by an owner that proved itself after it was
  *    asked: else a former attempt of it, by a process that died, could still be on its way, and come true after the no.
+ * W6 What a commit put below what had been read of the log before it lies in another log, a topic made anew: nothing that was
+ *    judged by the old one is answered by that, but only what is a fact of the new one, and the others with an error.
  */
 
 const FIRST_PAUSE_MS = 50
@@ -52,6 +54,8 @@ interface Doubt {
   readonly batch: readonly Waiting[]
   readonly plan: BatchPlan
   readonly placed: readonly PlacedBatch[]
+  /** W6 */
+  readonly inAnotherLog?: true
 }
 
 export class PartitionWriter {
@@ -182,6 +186,8 @@ export class PartitionWriter {
   }
 
   async #write(batch: readonly Waiting[], plan: BatchPlan): Promise<void> {
+    const { log, names } = this.#options
+    const readTo = log.position
     const outcome = await this.#options.writer.transact(plan)
     if (outcome.kind === 'aborted') return this.#aborted(batch, outcome.error)
     if (outcome.kind === 'unknown') {
@@ -189,8 +195,14 @@ export class PartitionWriter {
       return this.#lose(outcome.error)
     }
     reach('kafka.writer.committed')
-    this.#doubt = { batch, plan, placed: outcome.placed }
-    await this.#readBack(plan, outcome.placed)
+    const { placed } = outcome
+    this.#doubt = { batch, plan, placed }
+    if (placed.some(({ topic, baseOffset }) => topic === names.eventTopic && baseOffset < readTo)) {
+      this.#doubt = { batch, plan, placed, inAnotherLog: true }
+      this.#owner = false
+      return log.startOver('what was appended lies before it')
+    }
+    await this.#readBack(plan, placed)
     this.#doubt = undefined
     reach('kafka.writer.read-back')
     this.#finish(batch, plan)
@@ -248,10 +260,24 @@ export class PartitionWriter {
   }
 
   async #resolve(doubt: Doubt): Promise<void> {
+    if (doubt.inAnotherLog) return this.#answerFacts(doubt)
     const committed = await wasCommitted(doubt.plan, doubt.placed, this.#options)
     this.#doubt = undefined
     if (committed) this.#finish(doubt.batch, doubt.plan)
     else this.#queue.putBack(doubt.batch)
+  }
+
+  /** W6 */
+  #answerFacts({ batch, plan, placed }: Doubt): void {
+    const { log, names } = this.#options
+    this.#doubt = undefined
+    const own = placed.filter(({ topic }) => topic === names.eventTopic)
+    batch.forEach((waiting, index) => {
+      const planned = plan.planned[index]
+      const { judgement } = planned ?? {}
+      if (judgement?.kind === 'write' && planned && isFact(planned, own, log)) waiting.resolve(judgement.appended)
+      else waiting.reject(topicMadeAnew(waiting.append.stream, names.eventTopic))
+    })
   }
 
   async #backOff(error: unknown): Promise<void> {

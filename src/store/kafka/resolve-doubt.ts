@@ -1,5 +1,5 @@
 import type { PartitionReader, PlacedBatch } from '../../kafka/driver.ts'
-import type { BatchPlan } from './batch-plan.ts'
+import type { BatchPlan, Planned } from './batch-plan.ts'
 import type { Names } from './names.ts'
 import type { PartitionLog } from './partition-log.ts'
 
@@ -22,16 +22,26 @@ export async function wasCommitted(
   placed: readonly PlacedBatch[],
   { log, reader, names }: DoubtTools,
 ): Promise<boolean> {
-  for (const { append, judgement } of plan.planned) {
-    const [event] = append.events
-    if (judgement.kind !== 'write' || event === undefined) continue
-    const found = log.eventAt(append.stream, judgement.appended.firstStreamPosition)
-    const own = placed.filter(({ topic }) => topic === names.eventTopic)
-    return found?.eventId === event.eventId && own.some((batch) => lieWithin(batch, found.offset))
+  const own = placed.filter(({ topic }) => topic === names.eventTopic)
+  for (const planned of plan.planned) {
+    const fact = isFact(planned, own, log)
+    if (fact !== undefined) return fact
   }
   const witness = placed[0]
   // Only offsets: committing them once more changes nothing.
   return witness === undefined ? false : isVisible(witness, reader)
+}
+
+/** Whether its first event is in the log where this transaction put it; nothing where it wrote no event. */
+export function isFact(
+  { append, judgement }: Planned,
+  own: readonly PlacedBatch[],
+  log: Pick<PartitionLog, 'eventAt'>,
+): boolean | undefined {
+  const [event] = append.events
+  if (judgement.kind !== 'write' || event === undefined) return undefined
+  const found = log.eventAt(append.stream, judgement.appended.firstStreamPosition)
+  return found?.eventId === event.eventId && own.some((batch) => lieWithin(batch, found.offset))
 }
 
 function lieWithin({ baseOffset, lastOffset }: PlacedBatch, offset: number): boolean {

@@ -1,0 +1,153 @@
+import { expect, it, vi } from 'vitest'
+import type { Logger } from '../../src/core/logger.ts'
+import { connectDriver, type KafkaDriverName } from '../../src/kafka/connect-driver.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import { watchEventTopic } from '../../src/store/kafka/event-topic-watch.ts'
+import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { ONE_PARTITION } from './appender.ts'
+import { plainClient } from './log-check.ts'
+
+/*
+ * Somebody changes the event topic, deletes it, or deletes it and makes it anew, while stores are open: it is seen, said as
+ * an error, and nobody is answered by what the log was.
+ */
+
+const brokers = kafkaBrokers.split(',')
+const DRIVERS = ['kafkajs', 'platformatic'] as const
+
+const counted = (n: number) => [{ type: 'Counted', data: { n } }]
+
+async function asAdmin<T>(
+  work: (admin: ReturnType<ReturnType<typeof plainClient>['admin']>) => Promise<T>,
+): Promise<T> {
+  const admin = plainClient(kafkaBrokers).admin()
+  await admin.connect()
+  try {
+    return await work(admin)
+  } finally {
+    await admin.disconnect()
+  }
+}
+
+const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' }
+
+async function makeAnew(topic: string): Promise<void> {
+  await asAdmin(async (admin) => {
+    await admin.deleteTopics({ topics: [topic] })
+    await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(topic)
+    const anew = {
+      topic,
+      numPartitions: 1,
+      replicationFactor: 1,
+      configEntries: Object.entries(FOR_EVER).map(([name, value]) => ({ name, value })),
+    }
+    await admin.createTopics({ topics: [anew], waitForLeaders: true })
+  })
+}
+
+function notebook(): { readonly said: string[]; readonly logger: Logger } {
+  const said: string[] = []
+  return { said, logger: { debug() {}, info() {}, warn() {}, error: (_fields, message) => void said.push(message) } }
+}
+
+async function read(store: EventStore, stream: string): Promise<unknown[]> {
+  const found: unknown[] = []
+  for await (const { data } of store.readStream(stream)) found.push(data)
+  return found
+}
+
+describeKafka.each(DRIVERS)('an event topic that changes under the store, with %s', (driver: KafkaDriverName) => {
+  async function opened(label: string) {
+    const prefix = uniquePrefix(label)
+    const { said, logger } = notebook()
+    const open = () => openKafkaStore({ brokers, prefix, driver }, { topics: ONE_PARTITION, logger })
+    return { store: await open(), open, said, eventTopic: `${prefix}session.events` }
+  }
+
+  it('retention, compaction, deletion: each is said once, and what to do', async () => {
+    const { store, eventTopic: topic } = await opened('watched')
+    const { said, logger } = notebook()
+    const eyes = await connectDriver(driver, { brokers, clientId: 'watch', logger, connectTimeoutMs: 8000 })
+    const stop = watchEventTopic({ driver: eyes, topic, logger, everyMs: 50 })
+    const set = (name: string, value: string) => eyes.alterTopicConfig(topic, { ...FOR_EVER, [name]: value })
+    const next = async () => {
+      await expect.poll(() => said.length, { timeout: 30_000 }).toBeGreaterThan(0)
+      return said.splice(0)
+    }
+    try {
+      await set('retention.ms', '3600000')
+      expect(await next()).toEqual([expect.stringMatching(/deletes events after 3600000 ms.*Set retention\.ms=-1/)])
+      await set('retention.bytes', '1000000')
+      expect(await next()).toEqual([expect.stringMatching(/beyond 1000000 bytes\. Set retention\.bytes=-1/)])
+      await set('cleanup.policy', 'compact')
+      expect(await next()).toEqual([expect.stringMatching(/cleanup\.policy=compact by now.*at once/)])
+      await asAdmin((admin) => admin.deleteTopics({ topics: [topic] }))
+      expect(await next()).toEqual([expect.stringContaining(`${topic} is gone`)])
+    } finally {
+      stop()
+      await eyes.close()
+      await store.close()
+    }
+  })
+
+  it('W6 made anew under an idle owner: what stands on its history is refused and told why, what does not is a fact', async () => {
+    const { store, open, said, eventTopic } = await opened('anew')
+    for (const n of [1, 2, 3]) await store.appendToStream('s', counted(n))
+    await makeAnew(eventTopic)
+    const [old, fresh] = await Promise.allSettled([
+      store.appendToStream('s', counted(4), { expectedStreamVersion: 3 }),
+      store.appendToStream('fresh', counted(1)),
+    ])
+    expect(old).toMatchObject({
+      status: 'rejected',
+      reason: { code: 'LOG_CORRUPT', message: expect.stringMatching(/made anew.*"s"/) },
+    })
+    expect(fresh).toMatchObject({ status: 'fulfilled', value: { firstStreamPosition: 1 } })
+    expect(said).toEqual([expect.stringContaining('is not in its log any more')])
+    // From here on it goes by the log there is, and other readers see what it acknowledges.
+    expect(await store.appendToStream('s', counted(5))).toMatchObject({ firstStreamPosition: 1 })
+    const other = await open()
+    for (const reader of [store, other]) {
+      expect(await read(reader, 's')).toEqual([{ n: 5 }])
+      expect(await read(reader, 'fresh')).toEqual([{ n: 1 }])
+    }
+    await Promise.all([other.close(), store.close()])
+  })
+
+  it('L4 made anew under a reader: it says so, and has what there is now', async () => {
+    const { store, open, said, eventTopic } = await opened('anew-read')
+    const reader = await open()
+    for (const n of [1, 2, 3]) await store.appendToStream('s', counted(n))
+    expect(await read(reader, 's')).toHaveLength(3)
+    await store.close()
+    await makeAnew(eventTopic)
+    expect(await read(reader, 's')).toEqual([])
+    expect(said).toEqual([expect.stringContaining('is not in its log any more')])
+    const late = reader.appendToStream('s', counted(4), { expectedStreamVersion: 3 })
+    await expect(late).rejects.toMatchObject({ code: 'EXPECTED_VERSION_CONFLICT', current: 0 })
+    await reader.close()
+  })
+
+  it('L6 made anew and grown past what a sleeper knew: it wakes up to the new log, not to a mixture', async () => {
+    const { store: sleeper, open, said, eventTopic } = await opened('anew-grown')
+    for (const n of [1, 2, 3]) await sleeper.appendToStream('s', counted(n))
+    await makeAnew(eventTopic)
+    const other = await open()
+    for (const n of [11, 12]) await other.appendToStream('s', counted(n))
+    for (let n = 0; n < 10; n++) await other.appendToStream('grown', counted(n))
+    const now = performance.now.bind(performance)
+    const later = vi.spyOn(performance, 'now').mockImplementation(() => now() + 10_000)
+    try {
+      expect(await sleeper.appendToStream('s', counted(13))).toMatchObject({ firstStreamPosition: 3 })
+      expect(said).toEqual([expect.stringContaining('is not in its log any more')])
+      for (const reader of [sleeper, other]) {
+        expect(await read(reader, 's')).toEqual([{ n: 11 }, { n: 12 }, { n: 13 }])
+        expect(await read(reader, 'grown')).toHaveLength(10)
+      }
+    } finally {
+      later.mockRestore()
+      await Promise.all([other.close(), sleeper.close()])
+    }
+  })
+})
