@@ -54,6 +54,20 @@ describe('events of all sessions', () => {
     expect(events(rest.stdout).map(({ data }) => data)).toEqual([2])
   })
 
+  it('of one category and one type go on with --follow, and nothing else comes between', async () => {
+    const args = ['events', '--log', 'file:log.db', '--json', '--follow', '--category', 'lamp', '--type', 'Lit']
+    const following = folder.start(args)
+    const first = new Promise<void>((resolve) => following.child.stdout?.once('data', () => resolve()))
+    await store.appendToStream('order-1', [{ type: 'Lit', data: 'another category' }])
+    await store.appendToStream('lamp-1', [
+      { type: 'Dimmed', data: 'another type' },
+      { type: 'Lit', data: 'wanted' },
+    ])
+    await first
+    following.child.kill('SIGINT')
+    expect(events((await following.ended).stdout).map(({ data }) => data)).toEqual(['wanted'])
+  })
+
   it('are refused with what counts for one session only, and the other way round', async () => {
     const from = await folder.run(['events', '--log', 'file:log.db', '--from', '3'])
     expect(from).toMatchObject({ code: 2, stderr: expect.stringContaining('--from counts the events of one session') })

@@ -17,6 +17,7 @@ const STRANGERS = [
   { reason: 'it has no key', key: null, value: '{}' },
   { reason: 'its key is empty', key: '', value: '{}', headers: envelope('1') },
   { reason: 'its key is not UTF-8', key: Buffer.from([0xc3, 0x28]), value: '{}', headers: envelope('1') },
+  { reason: 'its value is not JSON', key: 'k'.repeat(4096), value: '{"half":', headers: envelope('1') },
   { reason: 'its value is null', key: STREAM, value: null, headers: envelope('2') },
   { reason: 'it has no header ce_id', key: STREAM, value: '{}' },
   { reason: 'its value is not JSON', key: STREAM, value: '{"half":', headers: envelope('2') },

@@ -42,6 +42,10 @@ const BAD_ENVELOPES: readonly (readonly [what: string, event: object, names: Reg
 const BAD_OPTIONS: readonly (readonly [what: string, options: object, names: RegExp])[] = [
   ['a negative version', { expectedStreamVersion: -1 }, /expectedStreamVersion/],
   ['half a version', { expectedStreamVersion: 1.5 }, /expectedStreamVersion/],
+  ['a version as text', { expectedStreamVersion: '3' }, /expectedStreamVersion/],
+  ['null as version', { expectedStreamVersion: null }, /expectedStreamVersion/],
+  ['an object as version', { expectedStreamVersion: {} }, /expectedStreamVersion/],
+  ['no number as version', { expectedStreamVersion: Number.NaN }, /expectedStreamVersion/],
   ['a misspelt constant', { expectedStreamVersion: 'STREAM_EXIST' }, /expectedStreamVersion.*STREAM_EXISTS/],
   ['an empty idempotency key', { idempotencyKey: '' }, /idempotencyKey/],
   ['a long idempotency key', { idempotencyKey: 'k'.repeat(257) }, /idempotencyKey has 257 characters, at most 256/],
