@@ -79,6 +79,7 @@ export class TimerService<E extends AnyEvent> {
       onError: options.onError,
     })
     this.ready = this.#consumer.ready
+    this.#stopping.signal.addEventListener('abort', () => this.#changed.wakeAll())
     this.ended = this.#run()
     // A store that closes ends this, too: nothing may keep the process alive after it.
     void this.#consumer.ended.then(() => this.#stopping.abort())
@@ -160,13 +161,17 @@ export class TimerService<E extends AnyEvent> {
 
   /** Until something changed, the next timer is due, or it is time to look at the clock again. */
   async #wait(seen: number): Promise<void> {
+    if (this.#working.size >= FIRED_TOGETHER) return this.#someDone(seen)
     const over = new AbortController()
-    const signal = AbortSignal.any([over.signal, this.#stopping.signal])
-    const room = this.#working.size < FIRED_TOGETHER
-    const waits = [this.#changed.after(seen, { signal })]
-    if (room) waits.push(pauseBy(this.#options.clock, this.#pauseMs(), signal))
-    await Promise.race(waits)
+    const { signal } = over
+    await Promise.race([this.#changed.after(seen, { signal }), pauseBy(this.#options.clock, this.#pauseMs(), signal)])
     over.abort(null) // a reason, or each wait would make an error with its stack
+  }
+
+  /** Those that are answered together are followed by as many together. */
+  async #someDone(seen: number): Promise<void> {
+    await this.#changed.after(seen)
+    await turn()
   }
 
   #pauseMs(): number {
@@ -277,6 +282,10 @@ export class TimerService<E extends AnyEvent> {
     }
     partition.marking = false
   }
+}
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => void setImmediate(resolve))
 }
 
 type TimerEvent = Extract<ProcessEvent, { type: 'TimerScheduled' | 'TimerFired' | 'TimerCancelled' }> &

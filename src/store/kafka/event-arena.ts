@@ -41,10 +41,6 @@ export class EventArena {
     return (this.#blocks.length - 1) * STRIDE + start
   }
 
-  offsetAt(place: number): number {
-    return this.#blockOf(place).readDoubleLE(place % STRIDE)
-  }
-
   rowAt(place: number, streamVersion: number): EventRow {
     const block = this.#blockOf(place)
     const start = place % STRIDE

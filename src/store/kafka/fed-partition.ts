@@ -1,11 +1,11 @@
 import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { FetchedRecord } from '../../kafka/driver.ts'
+import type { FetchedRecord, TopicPartition } from '../../kafka/driver.ts'
 import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
 import type { FeedPartition } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { decodeRecord, strangerMessage } from './record-codec.ts'
+import { claimOf, decodeRecord, strangerMessage } from './record-codec.ts'
 
 /*
  * A fed partition as messages. Of the event topic only what every reader counts as a fact: the replica knows, and has it
@@ -45,36 +45,48 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
   }
 }
 
+/** What is no fact must be looked at wholly: it may be a stranger. */
 async function decode(
   { place }: FeedPartition,
   records: readonly FetchedRecord[],
-  { names, logger, eventLog, onStranger }: FedPartitionTools,
+  tools: FedPartitionTools,
 ): Promise<readonly Message[]> {
-  const at = { topic: names.logical(place.topic), partition: place.partition }
-  const messages = records.flatMap((record): Read[] => {
-    const decoded = decodeRecord(record, at)
-    if ('record' in decoded) return [decoded.record]
-    const { stranger: reason } = decoded
-    if (onStranger !== undefined) {
-      const message = strangerMessage(record, at)
-      onStranger(message, reason)
-      return [{ message, isStranger: true }]
-    }
-    logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
-    return []
-  })
-  const last = messages[messages.length - 1]
-  if (place.topic !== names.eventTopic || last === undefined) return messages.map(({ message }) => message)
+  const last = records[records.length - 1]
+  if (last === undefined) return []
+  const { names, eventLog } = tools
+  if (place.topic !== names.eventTopic) return records.flatMap((record) => read(record, place, tools)?.message ?? [])
   const log = eventLog(place.partition)
-  await log.catchUpPast(last.message.offset)
-  return messages.flatMap(({ message, sequence, isStranger }) => {
-    if (isStranger) return [message]
-    return log.isFact(message.key, sequence, message.offset) ? (log.eventAt(message.key, sequence ?? 0) ?? []) : []
-  })
+  await log.catchUpPast(last.offset)
+  return records.flatMap((record) => factOf(record, log) ?? strangerOf(record, place, tools) ?? [])
+}
+
+/** The replica has it decoded and checked; here is asked only which one it is. */
+function factOf(record: FetchedRecord, log: PartitionLog): RecordedEvent | undefined {
+  const claim = claimOf(record)
+  return claim && log.factAt({ ...claim, offset: record.offset })
+}
+
+function strangerOf(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Message | undefined {
+  const { isStranger, message } = read(record, place, tools) ?? {}
+  return isStranger ? message : undefined
 }
 
 interface Read {
   readonly message: RecordedMessage
-  readonly sequence?: number | undefined
-  readonly isStranger?: true
+  readonly isStranger: boolean
+}
+
+function read(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Read | undefined {
+  const { names, logger, onStranger } = tools
+  const at = { topic: names.logical(place.topic), partition: place.partition }
+  const decoded = decodeRecord(record, at)
+  if ('record' in decoded) return { message: decoded.record.message, isStranger: false }
+  const { stranger: reason } = decoded
+  if (onStranger === undefined) {
+    logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
+    return undefined
+  }
+  const message = strangerMessage(record, at)
+  onStranger(message, reason)
+  return { message, isStranger: true }
 }

@@ -43,11 +43,6 @@ export class MemoryReplica implements PartitionReplica {
     return this.#streams.get(stream) ?? NO_STREAM
   }
 
-  offsetOf(stream: string, streamPosition: number): number | undefined {
-    const place = this.#streams.get(stream)?.places[streamPosition - 1]
-    return place === undefined ? undefined : this.#arena.offsetAt(place)
-  }
-
   rows(stream: string, from: number, to: number): readonly EventRow[] {
     return this.#streams.get(stream)?.rows(from, to) ?? []
   }

@@ -36,7 +36,6 @@ export interface PartitionReplica {
    */
   take(events: readonly IndexedEvent[], nextOffset: number, more?: boolean): ReadonlyMap<number, string>
   facts(stream: string): StreamFacts
-  offsetOf(stream: string, streamPosition: number): number | undefined
   /** Without gaps from `from` to `to` or to the stream's end. */
   rows(stream: string, from: number, to: number): readonly EventRow[]
   streams(): Iterable<StreamInfo>

@@ -172,6 +172,17 @@ export function decodeRecord(
   return { record: { message, sequence, idempotencyKey } }
 }
 
+/** Which event of which stream it says it is, and no more: whether that is true, a replica knows. */
+export function claimOf(record: FetchedRecord): { readonly stream: string; readonly sequence: number } | undefined {
+  const { key } = record
+  if (key === null || !isUtf8(key)) return undefined
+  const digits = record.texts?.(isSequence).ce_sequence ?? headerText(record, 'ce_sequence')
+  const sequence = sequenceOf(digits)
+  return sequence === undefined ? undefined : { stream: key.toString(), sequence }
+}
+
+const isSequence = (name: string) => name === 'ce_sequence'
+
 export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
   const { key: keyBytes, value } = record
   if (keyBytes === null) return { stranger: 'it has no key' }

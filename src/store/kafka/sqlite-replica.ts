@@ -67,10 +67,6 @@ export class SqliteReplica implements PartitionReplica {
     }
   }
 
-  offsetOf(stream: string, streamPosition: number): number | undefined {
-    return this.#ask((open) => open.offsetOf(stream, streamPosition))
-  }
-
   rows(stream: string, from: number, to: number): readonly EventRow[] {
     return this.#ask((open) => open.rows(stream, from, to))
   }
@@ -157,7 +153,6 @@ class OpenReplica {
   readonly #insertEvent: StatementSync
   readonly #moveTo: StatementSync
   readonly #findRows: (...values: number[]) => EventRow[]
-  readonly #findOffset: StatementSync
   readonly #findLast: StatementSync
   readonly #findStreams: StatementSync
   #nextStreamId: number
@@ -177,7 +172,6 @@ class OpenReplica {
         `SELECT ${COLUMNS} FROM events WHERE stream = ? AND stream_version BETWEEN ? AND ? ORDER BY stream_version`,
       ),
     )
-    this.#findOffset = db.prepare('SELECT position FROM events WHERE stream = ? AND stream_version = ?')
     this.#findLast = db.prepare('SELECT position, event_id FROM events ORDER BY position DESC LIMIT 1')
     this.#findStreams = db.prepare(
       'SELECT id, name, (SELECT max(stream_version) FROM events WHERE stream = streams.id) AS version FROM streams ' +
@@ -264,12 +258,6 @@ class OpenReplica {
     )
     this.hot.add(hot, row, idempotencyKey)
     return undefined
-  }
-
-  offsetOf(stream: string, streamPosition: number): number | undefined {
-    const { id } = this.hot.of(stream)
-    const found = id === 0 ? undefined : this.#findOffset.get(id, streamPosition)
-    return found && Number(found.position)
   }
 
   rows(stream: string, from: number, to: number): readonly EventRow[] {

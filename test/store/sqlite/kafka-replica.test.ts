@@ -71,7 +71,7 @@ describe.each([
     expect(replica.lastEvent()).toEqual({ offset: 4, eventId: 'id-4' })
     expect(replica.rows('a', 2, 9).map((row) => row[0])).toEqual([1, 3])
     expect(replica.rows('c', 1, 9)).toEqual([])
-    expect([replica.offsetOf('b', 2), replica.offsetOf('b', 3)]).toEqual([4, undefined])
+    expect([replica.rows('b', 2, 2).map((row) => row[0]), replica.rows('b', 3, 3)]).toEqual([[4], []])
     const listed = [...replica.streams()].map(({ stream, currentStreamVersion }) => [stream, currentStreamVersion])
     expect(listed).toEqual([
       ['a', 3],
