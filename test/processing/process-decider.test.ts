@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import { describe, expect, it } from 'vitest'
 import { fold } from '../../src/core/decider.ts'
 import { type ProcessCommand, processDecider } from '../../src/processing/process-decider.ts'
@@ -6,6 +8,8 @@ import { defineProcessManager } from '../../src/processing/process-manager.ts'
 import { TimerIndex } from '../../src/processing/timer-index.ts'
 import { DeciderSpecification } from '../../src/testing/decider-specification.ts'
 import { fulfilment } from './shop.ts'
+
+setFlagsFromString('--expose-gc')
 
 const decider = processDecider(fulfilment)
 const given = DeciderSpecification.for(decider)
@@ -122,6 +126,18 @@ describe('a process as a decider (P1)', () => {
 })
 
 describe('the timer index', () => {
+  it('keeps 100,000 pending timers in bounded memory, however many came and went', () => {
+    const index = new TimerIndex()
+    const bytes = heapAround(() => {
+      for (let n = 0; n < 400_000; n++) {
+        index.add({ stream: `reminders:order-${n}`, timer: 'step/payment', dueAtMs: n, offset: n })
+        if (n >= 100_000) index.remove({ stream: `reminders:order-${n - 100_000}`, timer: 'step/payment' })
+      }
+    })
+    expect(index.size).toBe(100_000)
+    expect(bytes).toBeLessThan(80_000_000)
+  })
+
   it('gives what is due in order, not what was cancelled, and stays small', () => {
     const index = new TimerIndex()
     const dues = Array.from({ length: 1000 }, (_, n) => (n * 7919) % 1000)
@@ -154,3 +170,13 @@ describe('the timer index', () => {
     expect(index.scheduledBefore(6000, 1000).at(-1)).toMatchObject({ dueAtMs: 2000, offset: 5000 })
   })
 })
+
+/** What is kept of what `work` made, in bytes. */
+function heapAround(work: () => void): number {
+  const collect = runInNewContext('gc') as () => void
+  collect()
+  const before = process.memoryUsage().heapUsed
+  work()
+  collect()
+  return process.memoryUsage().heapUsed - before
+}

@@ -22,7 +22,7 @@ export function processSuite(log: LogKind): void {
 
   describe(`process managers: ${log.name}`, () => {
     /** `answers: false` for a command that stays without answer. */
-    async function setUp(silent: readonly string[] = []) {
+    async function setUp(silent: readonly string[] = [], answers = ANSWERS) {
       const url = log.newUrl(bench.folder())
       const store = await bench.open<ShopEvent>(url)
       const clock = virtualClock()
@@ -33,7 +33,7 @@ export function processSuite(log: LogKind): void {
         handler: async ({ type, key, eventId }, { checkpoint }) => {
           heard.push(`${type} ${key}`)
           if (silent.includes(type)) return
-          const answer = { type: ANSWERS[type], data: { order: key } } as ShopEvent
+          const answer = { type: answers[type], data: { order: key } } as ShopEvent
           await store.appendToStream(key, [answer], { idempotencyKey: eventId, checkpoint })
         },
       })
@@ -69,6 +69,25 @@ export function processSuite(log: LogKind): void {
         const undone = heard.filter((line) => line.endsWith(` ${order}`)).slice(2)
         expect(undone).toEqual([`RefundPayment ${order}`, `ReleaseStock ${order}`])
       }
+    })
+
+    it('compensation: its own retries go by the clock it is given, and what could not be undone is said', async () => {
+      const answers = { ...ANSWERS, TakePayment: 'PaymentRefused', ReleaseStock: 'ReleaseRefused' }
+      const { clock, heard, start, place } = await setUp([], answers)
+      const manager = start()
+      const undone = () => heard.filter((line) => line === 'ReleaseStock o1').length
+      await place('o1')
+      await until(async () => (await manager.load('o1')).pending['retry/stock'] !== undefined)
+      clock.advance(99)
+      // What the manager has heard after it was one tick too early is behind it.
+      await place('o2')
+      await until(async () => (await manager.load('o2')).pending['retry/stock'] !== undefined)
+      expect(undone()).toBe(1)
+      clock.advance(1)
+      await until(async () => (await manager.load('o1')).status === 'partly-compensated')
+      expect(undone()).toBe(2)
+      expect((await manager.load('o1')).compensation).toMatchObject({ left: ['stock'] })
+      expect((await manager.load('o2')).status).toBe('compensating')
     })
 
     it('a timer that was cancelled does not fire', async () => {
