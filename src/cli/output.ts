@@ -2,8 +2,16 @@ import { once } from 'node:events'
 
 /** Lines to stdout, which is for results; progress goes to stderr. Waits while the reader is slow. */
 export async function printLines(lines: readonly string[]): Promise<void> {
-  if (lines.length === 0) return
-  if (!process.stdout.write(`${lines.join('\n')}\n`)) await once(process.stdout, 'drain')
+  if (lines.length > 0) await write(`${lines.join('\n')}\n`)
+}
+
+/** A text as it is; ends with a line break, its own or one more. */
+export function printText(text: string): Promise<void> {
+  return write(text.endsWith('\n') ? text : `${text}\n`)
+}
+
+async function write(text: string): Promise<void> {
+  if (!process.stdout.write(text)) await once(process.stdout, 'drain')
 }
 
 /** The one JSON value of a command with --json. */

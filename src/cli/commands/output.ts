@@ -1,8 +1,7 @@
-import { once } from 'node:events'
 import type { Command } from 'commander'
 import { readCallOutput } from '../../agents/large-outputs.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
-import { printJson } from '../output.ts'
+import { printJson, printText } from '../output.ts'
 
 const EXAMPLES = `
 Other commands show the beginning and the end of a long answer; this one all of it.
@@ -25,8 +24,4 @@ export function addOutputCommand(program: Command): void {
         await (flags.json ? printJson({ output }) : printText(output))
       }),
     )
-}
-
-async function printText(text: string): Promise<void> {
-  if (!process.stdout.write(text.endsWith('\n') ? text : `${text}\n`)) await once(process.stdout, 'drain')
 }
