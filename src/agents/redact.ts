@@ -62,10 +62,10 @@ const LONGEST_SECRET_CHARS = 25_000
 export async function redactLong(text: string, redact: Redact): Promise<string> {
   const pieces: string[] = []
   for (let start = 0; start < text.length; ) {
+    if (start > 0) await new Promise((resolve) => setTimeout(resolve))
     const end = endOfPiece(text, start)
     pieces.push(redact(text.slice(start, end)))
     start = end
-    await new Promise((resolve) => setTimeout(resolve))
   }
   return pieces.join('')
 }
