@@ -2,6 +2,7 @@ import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, EnvelopeOptions } from '../core/event.ts'
 import type { BlobReference, BlobStore } from './blobs.ts'
 import { findJsonFlaw } from './json-flaw.ts'
+import { mayExceed } from './json-size.ts'
 import { sha256 } from './sha256.ts'
 
 /*
@@ -60,26 +61,6 @@ function tooLarge(data: unknown, limitBytes: number): Buffer | undefined {
   if (!mayExceed(data, limitBytes) || findJsonFlaw(data) !== undefined) return undefined
   const bytes = Buffer.from(JSON.stringify(data))
   return bytes.length > limitBytes ? bytes : undefined
-}
-
-const BYTES_PER_CHARACTER = 6
-const BYTES_PER_VALUE = 32
-
-/** A quick look that never says no where the answer is yes: most events are small, and pay no more than this. */
-function mayExceed(data: unknown, limitBytes: number): boolean {
-  let left = limitBytes
-  const spend = (value: unknown, depth: number): void => {
-    left -= typeof value === 'string' ? 2 + value.length * BYTES_PER_CHARACTER : BYTES_PER_VALUE
-    if (left < 0 || typeof value !== 'object' || value === null) return
-    if (depth > 500) left = -1
-    for (const key in value) {
-      left -= 4 + key.length * BYTES_PER_CHARACTER
-      if (left < 0) return
-      spend((value as Record<string, unknown>)[key], depth + 1)
-    }
-  }
-  spend(data, 0)
-  return left < 0
 }
 
 function parseReference(text: string, where: string): BlobReference {
