@@ -54,7 +54,7 @@ async function onFile(folder: string, wanted: Wanted): Promise<readonly Result[]
   if (wanted('rebuild')) {
     results.push(...(await withStore(await open('rebuild.db'), (store) => measureRebuild(store, folder, 'file'))))
   }
-  if (wanted('timers')) results.push(await withStore(await open('timers.db'), (store) => measureTimers(store, 'file')))
+  if (wanted('timers')) results.push(await measureTimers((round) => open(`timers-${round}.db`), 'file'))
   return results
 }
 
@@ -72,7 +72,7 @@ async function onKafka(folder: string, wanted: Wanted): Promise<readonly Result[
       results.push(...(await withStore(await open(), (store) => measureRebuild(store, inner, 'kafka'))))
     }
     if (wanted('transform')) results.push(...(await measureTransform(broker.address.split(','), open)))
-    if (wanted('timers')) results.push(await withStore(await open(), (store) => measureTimers(store, 'kafka')))
+    if (wanted('timers')) results.push(await measureTimers(() => open(), 'kafka'))
     return results
   } finally {
     await broker.stop()
@@ -126,11 +126,18 @@ async function measureVisible(
   return results
 }
 
-async function measureTimers(store: EventStore, log: string): Promise<Result> {
-  progress(`${log}: ${TIMERS} timers`)
-  const ms = await timersDueAtOnce(store, TIMERS)
+/** Each round on a log of its own; round 0 warms up and does not count. */
+async function measureTimers(open: (round: number) => Promise<EventStore>, log: string): Promise<Result> {
+  const times: number[] = []
+  for (let number = 0; number <= ROUNDS; number++) {
+    progress(`${log}: ${TIMERS} timers, round ${number}`)
+    const ms = await withStore(await open(number), (store) => timersDueAtOnce(store, TIMERS))
+    if (number > 0) times.push(ms)
+  }
+  const ms = median(times)
   const goal = { goal: '< 2,000 ms', met: ms < 2_000 }
-  return { name: `${log}: 10,000 timers due at once`, value: round(ms), unit: 'ms', ...goal, against: 'the last fired' }
+  const against = `the last fired; median of ${times.map(round).join(', ')}`
+  return { name: `${log}: 10,000 timers due at once`, value: round(ms), unit: 'ms', ...goal, against }
 }
 
 async function measureTransform(brokers: readonly string[], open: (prefix: string) => Promise<EventStore>) {
