@@ -99,6 +99,20 @@ export function projectionSuite(log: LogKind): void {
       await expect(start(1).ready).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
     })
 
+    it('says how far the build beside the live one is; one that gets stuck leaves the live one as it is', async () => {
+      const { store, start } = await setUp()
+      const live = start(1)
+      const events = [added(1), added(2), added(13), added(4)]
+      await live.waitFor(await store.appendToStream('a', events))
+      expect((await live.status()).building).toBeUndefined()
+      const next = start(2, { projection: { ...counts(2), evolve: failAt(13) }, onError: () => {} })
+      await until(async () => (await next.status()).building?.applied === 2)
+      const { live: shown, building } = await next.status()
+      expect([shown.version, building?.version]).toEqual([1, 2])
+      expect(building?.end).toBeGreaterThanOrEqual(events.length)
+      expect(await next.get('a')).toEqual({ count: 4, sum: 20 })
+    })
+
     it('is rebuilt while events flow: nothing is lost, no reader goes back', async () => {
       const { store, start } = await setUp()
       const view = start()
