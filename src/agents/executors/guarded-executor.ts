@@ -17,9 +17,10 @@ import {
 } from '../executor.ts'
 import { check } from '../explain-issues.ts'
 import type { KeepOutput } from '../large-outputs.ts'
-import { createRedactor, type Redact, redactJson, redactLong } from '../redact.ts'
+import { createRedactor, type Redact, redactJson } from '../redact.ts'
 import { extractAnswer } from '../structured-output.ts'
 import { headAndTail } from './captured-text.ts'
+import { keptOutput } from './kept-output.ts'
 import { changesSchema } from './result-changes.ts'
 
 /** Limits that {@link guardedExecutor} keeps. */
@@ -199,30 +200,9 @@ async function accept(guard: Guard, request: AgentRequest, raw: unknown): Promis
   const structured = structuredOf(guard, request, result)
   return {
     ...result,
-    ...(await keptOutput(guard, result)),
+    ...(await keptOutput(result, guard)),
     ...(structured === undefined ? {} : { structured: redactJson(structured, guard.redact) }),
     ...(result.toolCalls === undefined ? {} : { toolCalls: recordedToolCalls(result.toolCalls, guard.redact) }),
-  }
-}
-
-const NOTE_CHARS = 64
-
-/** What was cut before (a replayed answer) is a note longer, and not cut again. */
-function isShort({ output, fullOutputChars }: AgentResult, maxOutputChars: number): boolean {
-  return output.length <= maxOutputChars + (fullOutputChars === undefined ? 0 : NOTE_CHARS)
-}
-
-type KeptOutput = Pick<AgentResult, 'output' | 'fullOutputChars' | 'outputRef'>
-
-/** Redacted while it is whole, so that no secret is cut into something that no longer looks like one. */
-async function keptOutput({ redact, maxOutputChars, keepOutput }: Guard, result: AgentResult): Promise<KeptOutput> {
-  if (isShort(result, maxOutputChars)) return { output: redact(result.output) }
-  const output = await redactLong(result.output, redact)
-  const outputRef = await keepOutput?.(output)
-  return {
-    output: headAndTail(output, maxOutputChars),
-    fullOutputChars: result.fullOutputChars ?? result.output.length,
-    ...(outputRef === undefined ? {} : { outputRef }),
   }
 }
 

@@ -1,8 +1,8 @@
 import { isDuologError } from '../../core/errors.ts'
 import { type AgentExecutor, type AgentResult, type PaidFor, paidForOf } from '../executor.ts'
-import { createRedactor, type Redact, redactLong } from '../redact.ts'
-import { headAndTail } from './captured-text.ts'
+import { createRedactor, type Redact } from '../redact.ts'
 import { type Recording, recordingOf } from './cassette.ts'
+import { keptOutput } from './kept-output.ts'
 
 /** Options of {@link recordingExecutor}. */
 export interface RecordingOptions {
@@ -45,14 +45,8 @@ const MAX_OUTPUT_CHARS = 200_000
 
 /** As the log keeps it: beginning and end. An answer that has to be found in the text stays whole. */
 async function shortened<T extends AgentResult>(result: T, redact: Redact): Promise<T> {
-  const { output } = result
-  if (typeof output !== 'string' || output.length <= MAX_OUTPUT_CHARS) return result
-  const clean = await redactLong(output, redact)
-  return {
-    ...result,
-    output: headAndTail(clean, MAX_OUTPUT_CHARS),
-    fullOutputChars: result.fullOutputChars ?? output.length,
-  }
+  if (typeof result.output !== 'string' || result.output.length <= MAX_OUTPUT_CHARS) return result
+  return { ...result, ...(await keptOutput(result, { redact, maxOutputChars: MAX_OUTPUT_CHARS })) }
 }
 
 /** Answers are replayed, not deeds. */
