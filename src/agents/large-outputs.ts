@@ -1,8 +1,7 @@
 import { DuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-import type { BlobReference } from '../store/blobs.ts'
+import { type BlobReference, getBlob, putBlob } from '../store/blobs.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { sha256 } from '../store/sha256.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
@@ -23,11 +22,10 @@ export function outputKeeper({ blobs }: EventStore, logger: Logger): KeepOutput 
   if (blobs === undefined) return undefined
   return async (output) => {
     const bytes = Buffer.from(output)
-    const hash = sha256(bytes)
     try {
-      return { sha256: hash, size: bytes.length, location: await blobs.put(hash, bytes) }
+      return await putBlob(blobs, bytes)
     } catch (error) {
-      logger.warn({ error, sha256: hash }, 'A long output could not be kept whole; its beginning and end are')
+      logger.warn({ error, size: bytes.length }, 'A long output could not be kept whole; its beginning and end are')
       return undefined
     }
   }
@@ -67,14 +65,7 @@ async function answerOf(
 }
 
 async function wholeOutput({ blobs }: EventStore, reference: BlobReference, callId: string): Promise<string> {
-  const bytes = await blobs?.get(reference)
-  const { sha256: hash, size } = reference
-  if (bytes === undefined) {
-    throw new DuologError(
-      'BLOB_MISSING',
-      `The output of ${callId} (${size} bytes, sha256 ${hash}) is not among the blobs. Open the log with the blobs it was written with; the beginning and the end stand in its event.`,
-    )
-  }
-  if (sha256(bytes) === hash) return Buffer.from(bytes).toString()
-  throw new DuologError('BLOB_CORRUPT', `The output of ${callId} cannot be used: its bytes are not those of ${hash}.`)
+  const otherwise = 'Its beginning and its end stand in its event.'
+  const bytes = await getBlob(blobs, reference, { what: `The output of ${callId}`, otherwise })
+  return Buffer.from(bytes).toString()
 }

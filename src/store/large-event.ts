@@ -1,9 +1,8 @@
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, EnvelopeOptions } from '../core/event.ts'
-import type { BlobReference, BlobStore } from './blobs.ts'
+import { type BlobReference, type BlobStore, getBlob, putBlob } from './blobs.ts'
 import { findJsonFlaw } from './json-flaw.ts'
 import { mayExceed } from './json-size.ts'
-import { sha256 } from './sha256.ts'
 
 /*
  * The claim check of one event: its data goes to the blobs, what is left is a reference (header `dataref`), hash, size
@@ -32,14 +31,13 @@ type Enveloped = AnyEvent & Pick<EnvelopeOptions, 'headers'>
 export async function checkIn<T extends Enveloped>(event: T, blobs: BlobStore, limitBytes: number): Promise<T> {
   const bytes = tooLarge(event?.data, limitBytes)
   if (bytes === undefined) return event
-  const hash = sha256(bytes)
-  const location = await blobs.put(hash, bytes)
+  const { sha256: hash, size, location } = await putBlob(blobs, bytes)
   const preview = bytes
     .subarray(0, PREVIEW_CHARACTERS)
     .toString()
     .replace(/\uFFFD+$/, '')
-  const data: LargeData = { sha256: hash, size: bytes.length, preview }
-  return { ...event, data, headers: { ...event.headers, [HEADER]: `${SCHEME}${hash}:${bytes.length}:${location}` } }
+  const data: LargeData = { sha256: hash, size, preview }
+  return { ...event, data, headers: { ...event.headers, [HEADER]: `${SCHEME}${hash}:${size}:${location}` } }
 }
 
 export function isCheckedIn(event: Enveloped): boolean {
@@ -50,9 +48,7 @@ export function isCheckedIn(event: Enveloped): boolean {
 export async function checkOut<T extends Enveloped>(event: T, blobs: BlobStore, where: string): Promise<T> {
   const { [HEADER]: text = '', ...headers } = event.headers ?? {}
   const reference = parseReference(text, where)
-  const bytes = await blobs.get(reference)
-  if (bytes === undefined) throw missing(where, reference)
-  if (sha256(bytes) !== reference.sha256) throw corrupt(where, `its bytes are not those of sha256 ${reference.sha256}`)
+  const bytes = await getBlob(blobs, reference, { what: `${where}: its data`, otherwise: OTHERWISE })
   return { ...event, headers, data: JSON.parse(Buffer.from(bytes).toString()) }
 }
 
@@ -63,19 +59,11 @@ function tooLarge(data: unknown, limitBytes: number): Buffer | undefined {
   return bytes.length > limitBytes ? bytes : undefined
 }
 
+const OTHERWISE = 'Other events can be read.'
+
 function parseReference(text: string, where: string): BlobReference {
   const [, hash, size, location] = REFERENCE.exec(text) ?? []
-  if (hash === undefined) throw corrupt(where, 'its header dataref is no reference')
-  return { sha256: hash, size: Number(size), location: location ?? '' }
-}
-
-function missing(where: string, { sha256: hash, size }: BlobReference): DuologError {
-  return new DuologError(
-    'BLOB_MISSING',
-    `${where}: its data (${size} bytes, sha256 ${hash}) is not among the blobs. Open the log with the blobs it was written with, or bring them back; other events can be read.`,
-  )
-}
-
-function corrupt(where: string, flaw: string): DuologError {
-  return new DuologError('BLOB_CORRUPT', `${where}: its data cannot be used: ${flaw}. Other events can be read.`)
+  if (hash !== undefined) return { sha256: hash, size: Number(size), location: location ?? '' }
+  const flaw = 'its header dataref is no reference'
+  throw new DuologError('BLOB_CORRUPT', `${where}: its data cannot be used: ${flaw}. ${OTHERWISE}`)
 }
