@@ -1,6 +1,6 @@
 import { MAX_JSON_DEPTH } from './json-flaw.ts'
 
-/** What a character takes at most: \uXXXX. */
+/** What a character takes at most: a backslash, u and four digits. */
 const BYTES_PER_CHARACTER = 6
 /** More than a number, a boolean, null or a pair of brackets with its comma takes. */
 const BYTES_PER_VALUE = 32
