@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util'
 import { startBroker } from '../test/support/broker.ts'
 import { RESULT_BYTES } from './agents/instant.ts'
 import { openOurs } from './agents/ours.ts'
+import { runPeers } from './agents/peers/run.ts'
 import { buildPackage, killAndRestart } from './agents/restart.ts'
 import { atOnce, longSession, oneByOne, overheadPerCall } from './agents/sessions.ts'
 import { openFloor } from './embedded/floor.ts'
@@ -13,6 +14,8 @@ import { median, progress, type Result, round, timed } from './report.ts'
 
 /*
  * npm run bench -- agents [--log file|kafka] [--sessions N] [--items N] [--part sessions|long|overhead|restarts]
+ *
+ * npm run bench -- agents --peers [langgraph,dbos,restate] [--quick]   (agents/peers/run.ts)
  *
  * What recording costs an agent's step: executors answer at once, results have 300 bytes, everything is synced (file) or
  * committed (Kafka) before it counts. Not shown: slow disks, other machines' networks, several brokers.
@@ -52,6 +55,7 @@ interface Plan {
 type Size = Pick<Plan, 'sessions' | 'items' | 'part'>
 
 export async function run(): Promise<readonly Result[]> {
+  if (process.argv.includes('--peers')) return runPeers(process.argv.slice(3))
   const { values } = parseArgs({
     args: process.argv.slice(3),
     options: {

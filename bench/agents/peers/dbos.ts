@@ -8,10 +8,10 @@ interface Dbos {
     setConfig(config: object): void
     registerWorkflow(workflow: Workflow, options: { readonly name: string }): Workflow
     runStep(step: () => Promise<string>, options: { readonly name: string }): Promise<string>
-    startWorkflow(workflow: Workflow, options: { readonly workflowID: string }): (
-      id: string,
-      steps: number,
-    ) => Promise<{ getResult(): Promise<number> }>
+    startWorkflow(
+      workflow: Workflow,
+      options: { readonly workflowID: string },
+    ): (id: string, steps: number) => Promise<{ getResult(): Promise<number> }>
     launch(): Promise<void>
     shutdown(): Promise<void>
   }

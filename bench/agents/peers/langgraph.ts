@@ -87,7 +87,11 @@ function graph(library: LangGraph, checkpointer: Saver, { step }: EngineOptions,
   const { Annotation, StateGraph, START, END } = library
   const all = { reducer: (left: string[], right: string[]) => [...left, ...right], default: () => [] }
   const last = { reducer: (_: string[], right: string[]) => right, default: () => [] }
-  const fields = { steps: Annotation<number>(), done: Annotation<number>(), results: Annotation(form === 'graph' ? all : last) }
+  const fields = {
+    steps: Annotation<number>(),
+    done: Annotation<number>(),
+    results: Annotation(form === 'graph' ? all : last),
+  }
   return new StateGraph(Annotation.Root(fields))
     .addNode('step', async ({ done }, { configurable }) => ({
       done: done + 1,

@@ -5,6 +5,9 @@
 
 export type PeerName = 'langgraph' | 'dbos' | 'restate'
 
+/** The saver asks for 12, which is compiled at its installation; 13 brings its binary and is the same SQLite binding. */
+export const overrides = { 'better-sqlite3': '13.2.0' }
+
 export const packages: Readonly<Record<PeerName, Readonly<Record<string, string>>>> = {
   langgraph: {
     '@langchain/langgraph': '1.7.3',
