@@ -3,12 +3,21 @@ import { dualAgentWorkflow } from '../../src/agents/dual-agent-workflow.ts'
 import { DualAgentWorkflowSaga, type Workspace } from '../../src/agents/dual-agent-workflow-saga.ts'
 import { readSession } from '../../src/agents/read-sessions.ts'
 import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
 import { ProcessSpecification } from '../../src/testing/process-specification.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
-import { type LogKind, until, workbench } from '../processing/logs.ts'
+import { type LogKind, until, untilOrSay, workbench } from '../processing/logs.ts'
 
 const workItems = [{ id: 'a', title: 'do a', description: 'a', acceptanceCriteria: ['it is done'] }]
 const request = { task: 'build it', workItems, settings: { maxRevisions: 0 } }
+
+/** For who reads that a workflow hung: how far the log, the session and what was sent are. */
+async function stand(store: EventStore, id: string) {
+  const session: string[] = []
+  for await (const { type, timestamp } of store.readStream(id)) session.push(`${timestamp} ${type}`)
+  const topics = ['agent.workflows', 'agent.tasks.manager', 'agent.tasks.worker', store.eventTopic]
+  return { session, ends: (await Promise.all(topics.map((topic) => store.partitionEnds(topic)))).flat() }
+}
 
 export function workflowSuite(log: LogKind): void {
   const bench = workbench()
@@ -28,7 +37,9 @@ export function workflowSuite(log: LogKind): void {
         discard: async () => void called.push('discard'),
         ...more.workspace,
       }
-      const saga = bench.running(new DualAgentWorkflowSaga({ store, workspace, clock }))
+      const failures: string[] = []
+      const onError = (error: unknown) => void failures.push(String(error))
+      const saga = bench.running(new DualAgentWorkflowSaga({ store, workspace, clock, onError }))
       const review = { approved, qualityScore: approved ? 0.9 : 0.1, feedback: ['no'], recommendations: [] }
       const executor = {
         execute: async ({ purpose }: { purpose: string }) =>
@@ -38,7 +49,11 @@ export function workflowSuite(log: LogKind): void {
         for (const Service of [ManagerAgentService, WorkerAgentService])
           await bench.running(new Service({ store, executor })).start()
       }
-      const ended = async (id: string, status: string) => until(async () => (await saga.status(id)).status === status)
+      const ended = (id: string, status: string) =>
+        untilOrSay(async () => (await saga.status(id)).status === status, {
+          what: `workflow ${id} is ${status}`,
+          stand: async () => ({ called, failures, ...(await stand(store, id)), process: await saga.status(id) }),
+        })
       return { store, clock, called, saga, ended }
     }
 

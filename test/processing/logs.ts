@@ -51,3 +51,38 @@ export function workbench() {
 export async function until(yes: () => boolean | Promise<boolean>): Promise<void> {
   while (!(await yes())) await new Promise((resolve) => setTimeout(resolve, 5))
 }
+
+/** What to say when it is not so in time: what was waited for, and how things stand. */
+export interface WaitedFor {
+  readonly what: string
+  /** Before the test's own time-out, or nothing is said. Default 90,000. */
+  readonly limitMs?: number
+  readonly stand: () => unknown
+}
+
+/** As `until`, but rejects with how things stand, also when the question itself gets no answer. */
+export async function untilOrSay(
+  yes: () => boolean | Promise<boolean>,
+  { what, limitMs = 90_000, stand }: WaitedFor,
+): Promise<void> {
+  let isOver = false
+  const over = Promise.withResolvers<'over'>()
+  const timer = setTimeout(() => over.resolve('over'), limitMs)
+  const asked = { times: 0, waits: false }
+  const ask = async () => {
+    asked.times++
+    asked.waits = true
+    const answer = await yes()
+    asked.waits = false
+    return answer
+  }
+  const answered = until(async () => isOver || (await ask()))
+  const end = await Promise.race([answered, over.promise]).finally(() => clearTimeout(timer))
+  isOver = true
+  if (end !== 'over') return
+  const said = await Promise.race([stand(), new Promise((resolve) => setTimeout(resolve, 5_000, 'no answer in 5 s'))])
+  const last = asked.waits ? 'the last question has no answer' : 'each question was answered'
+  throw new Error(
+    `Not in ${limitMs} ms: ${what}. Asked ${asked.times} times; ${last}. ${JSON.stringify(said, null, 1)}`,
+  )
+}
