@@ -89,6 +89,14 @@ export class CallRunner {
     await Promise.allSettled(stopping.map(({ done }) => done))
   }
 
+  /** Resolves when what follows the reports this process made of the session's calls is done, too: its pool is settled. */
+  async settled(sessionId: string, { calls, settings }: SessionState): Promise<void> {
+    if (settings.budget?.pool === undefined) return
+    const isReported = ({ status }: CallState) => status === 'completed' || status === 'failed'
+    const reported = this.#running.size === 0 ? [] : [...calls.values()].filter(isReported)
+    await Promise.allSettled(reported.map(({ callId }) => this.#running.get(keyOf(sessionId, callId))?.done))
+  }
+
   #run(sessionId: string, state: SessionState, call: CallState): Promise<void> {
     const key = keyOf(sessionId, call.callId)
     const abort = new AbortController()

@@ -300,6 +300,7 @@ export class KafkaAgentCoordinator {
     })
     const state = await runner.run(sessionId, signal)
     if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
+    await this.#runner.settled(sessionId, state)
     return this.show(sessionId)
   }
 

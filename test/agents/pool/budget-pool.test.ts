@@ -78,9 +78,22 @@ describe.each([
     expect((await runner.resume('s')).status).toBe('waiting')
     await pool.raise({ maxUsd: 10 })
     expect(await runner.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
-    // The pool is settled after the session has the outcome.
-    const settled = { usd: 2.7, reservedUsd: 0, calls: 3, held: [] }
-    await expect.poll(() => pool.show(), { timeout: 20_000 }).toMatchObject(settled)
+    expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
+  })
+
+  it('is settled when run resolves, however long that takes', async () => {
+    const store = await opened(open)
+    const pool = new BudgetPool(store, 'p')
+    await pool.create({ maxUsd: 10 })
+    const append = store.appendToStream.bind(store)
+    const slowly: typeof append = async (stream, events, options) => {
+      if (events.some(({ type }) => type === 'BudgetPoolSettled')) await new Promise((resolve) => setTimeout(resolve, 100))
+      return append(stream, events, options)
+    }
+    const runner = coordinator(Object.assign(store, { appendToStream: slowly }))
+    const settings = { budget: { pool: 'p', perCallUsd } }
+    expect((await runner.run('x', { sessionId: 's', settings })).status).toBe('completed')
+    expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
   })
 })
 
