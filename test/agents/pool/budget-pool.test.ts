@@ -87,7 +87,8 @@ describe.each([
     await pool.create({ maxUsd: 10 })
     const append = store.appendToStream.bind(store)
     const slowly: typeof append = async (stream, events, options) => {
-      if (events.some(({ type }) => type === 'BudgetPoolSettled')) await new Promise((resolve) => setTimeout(resolve, 100))
+      if (events.some(({ type }) => type === 'BudgetPoolSettled'))
+        await new Promise((resolve) => setTimeout(resolve, 100))
       return append(stream, events, options)
     }
     const runner = coordinator(Object.assign(store, { appendToStream: slowly }))
