@@ -137,6 +137,28 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       expect(agents.count('work')).toBe(1)
     })
 
+    it('resumed by two coordinators at one time is run by one; the other is told, and makes no call', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const release = Promise.withResolvers<void>()
+      agents.onWork = () => release.promise
+      const first = coordinator(store, { executor: agents })
+      await first.create('build it', { sessionId: 's1' })
+      await first.pause('s1')
+      const both = [1, 2].map(() => coordinator(store, { executor: agents }).resume('s1'))
+      const refused = both.map((resumed) =>
+        resumed.then(
+          () => Promise.reject(new Error('it ran')),
+          (error: unknown) => error,
+        ),
+      )
+      expect(await Promise.any(refused)).toMatchObject({ code: 'SESSION_RUNNING_ELSEWHERE' })
+      release.resolve()
+      const ended = (await Promise.allSettled(both)).filter(({ status }) => status === 'fulfilled')
+      expect(ended).toMatchObject([{ value: { status: 'completed' } }])
+      expect(agents.asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work', 'review'])
+    })
+
     it('cancelled from elsewhere stops its executor at once', async () => {
       const store = await openStore()
       const agents = new Agents(planOf({ a: {} }))

@@ -118,7 +118,16 @@ export function syncsOf(file: string): number {
 
 /** Memory of a process and those it began, MB; pages they share are counted once. */
 export function memoryOf(pid: number): number {
-  const children = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim().split(' ').filter(Boolean)
-  const own = /^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8'))
+  const children = ofProcess(`/proc/${pid}/task/${pid}/children`).trim().split(' ').filter(Boolean)
+  const own = /^Pss:\s+(\d+)/m.exec(ofProcess(`/proc/${pid}/smaps_rollup`))
   return Number(own?.[1] ?? 0) / 1e3 + children.reduce((sum, child) => sum + memoryOf(Number(child)), 0)
+}
+
+/** Empty of a process that has just ended. */
+function ofProcess(path: string): string {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    return ''
+  }
 }

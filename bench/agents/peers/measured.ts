@@ -53,9 +53,8 @@ export async function disk({ contender, data }: Site, steps: number): Promise<Fi
   const before = bytesOf(data)
   const size = { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp: 3 }
   const program = start(contender, ['measure', JSON.stringify(size)])
-  await program.until(() => program.lines.some(({ value }) => value.row === 'memory'))
-  const after = bytesOf(data)
   await program.ended
+  const after = bytesOf(data)
   const figures = figuresOf(program.lines.map(({ value }) => value))
   figures.delete('memory.mb')
   return figures.set('disk.times', (after - before) / (steps * RESULT_BYTES))

@@ -13,7 +13,7 @@ import { measure, type Size } from './workload.ts'
 
 const engines: Readonly<Record<string, OpenEngine>> = {
   duolog,
-  langgraph: langgraph('tasks'),
+  'langgraph-tasks': langgraph('tasks'),
   'langgraph-full': langgraph('tasks', 'FULL'),
   'langgraph-graph': langgraph('graph'),
   'langgraph-small': langgraph('small'),

@@ -20,7 +20,7 @@ export const packages: Readonly<Record<PeerName, Readonly<Record<string, string>
 
 /** Each form of a peer is a row of its own. */
 export const forms: Readonly<Record<PeerName, readonly string[]>> = {
-  langgraph: ['langgraph', 'langgraph-full', 'langgraph-graph', 'langgraph-small'],
+  langgraph: ['langgraph-tasks', 'langgraph-full', 'langgraph-graph', 'langgraph-small'],
   dbos: ['dbos'],
   restate: ['restate'],
 }
