@@ -3,7 +3,6 @@ import type { RecordedMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Consumer, EventStore } from '../store/event-store.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import type { Reaper } from './reaper.ts'
 import { isSession } from './session/session-events.ts'
 import { isEnded } from './session/state.ts'
@@ -22,7 +21,6 @@ export interface SupervisorOptions {
   readonly reaper: Reaper
   readonly reapEveryMs: number
   readonly clock: Clock
-  readonly eventTopic?: string
   /** Unique to this process; its group is named after it. */
   readonly owner: string
   readonly logger: Logger
@@ -42,10 +40,10 @@ export class Supervisor {
   }
 
   async start(): Promise<void> {
-    const { store, eventTopic, owner, reapEveryMs, logger } = this.#options
+    const { store, owner, reapEveryMs, logger } = this.#options
     this.#consumer ??= store.consume({
       group: `duolog.coordinator.${owner}`,
-      topics: [eventTopic ?? DEFAULT_EVENT_TOPIC],
+      topics: [store.eventTopic],
       from: 'end',
       handler: async (message) => this.#note(message),
       onError: (error) => logger.warn({ error }, 'The coordinator could not read an event; it will be tried again'),

@@ -9,6 +9,7 @@ import {
   type Projection,
   type ProjectionFailedError,
   project,
+  topicsOf,
 } from './projection.ts'
 import type { ViewPoison } from './view-poison.ts'
 import type { ViewBuild, ViewStore } from './view-store.ts'
@@ -59,7 +60,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
     const { name, version, generation } = options.build
     this.#consumer = store.consume({
       group: `projection.${name}.v${version}.${generation}.${views.id}`,
-      topics: projection.topics,
+      topics: topicsOf(projection, store),
       checkpoints: {
         load: (topic, partition) => this.#load(topic, partition),
         caughtUp: (position) => this.#caughtUp(position),

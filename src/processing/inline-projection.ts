@@ -3,7 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { InlineView, KeptView } from '../store/inline-views.ts'
-import { type Projected, type Projection, ProjectionFailedError, project } from './projection.ts'
+import { type Projected, type Projection, ProjectionFailedError, project, topicsOf } from './projection.ts'
 import type { ListRowsOptions, ViewRow } from './view-store.ts'
 
 /*
@@ -40,7 +40,7 @@ export async function startInlineProjection<Row, E extends AnyEvent>({
   projection,
 }: StartInlineProjectionOptions<Row, E>): Promise<InlineProjection<Row>> {
   if (store.inlineViews === undefined) throw notHere(store.backing, projection.name)
-  return new Inline(await store.inlineViews.keep(toInlineView(projection)))
+  return new Inline(await store.inlineViews.keep(toInlineView(projection, topicsOf(projection, store))))
 }
 
 class Inline<Row> implements InlineProjection<Row> {
@@ -63,8 +63,11 @@ class Inline<Row> implements InlineProjection<Row> {
   }
 }
 
-function toInlineView<Row, E extends AnyEvent>(projection: Projection<Row, E>): InlineView<E> {
-  const { name, version, topics } = projection
+function toInlineView<Row, E extends AnyEvent>(
+  projection: Projection<Row, E>,
+  topics: readonly string[],
+): InlineView<E> {
+  const { name, version } = projection
   return {
     name,
     version,

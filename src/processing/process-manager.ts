@@ -1,6 +1,5 @@
 import type { AnyEvent } from '../core/event.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import type { Projected } from './projection.ts'
 
 /*
@@ -77,7 +76,7 @@ export interface ProcessProgress {
 export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends string> {
   /** Names its streams (`NAME:CORRELATIONID`) and its consumer group. */
   readonly name: string
-  /** What it listens to. Default: the event topic `session.events`. */
+  /** What it listens to. Default: the store's event topic. */
   readonly topics?: readonly string[]
   /** Which process an event belongs to; nothing: none. The first event of a process begins it. */
   readonly correlate: (event: Projected<E>) => string | undefined
@@ -88,10 +87,7 @@ export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends s
 }
 
 /** A process manager's definition; run it with `startProcessManager`. */
-export interface ProcessManager<State, E extends AnyEvent = AnyEvent>
-  extends Omit<ProcessManagerOptions<State, E, string>, 'topics'> {
-  readonly topics: readonly string[]
-}
+export interface ProcessManager<State, E extends AnyEvent = AnyEvent> extends ProcessManagerOptions<State, E, string> {}
 
 /**
  * Defines a process manager: it hears events, asks for steps, waits with timers, and undoes what was done.
@@ -108,7 +104,7 @@ export function defineProcessManager<State, E extends AnyEvent, const Step exten
     throw invalidArgument('The name of a process manager must not end in ".timers".')
   for (const [name, step] of Object.entries<ProcessStep<State>>(options.steps)) checkStep(name, step)
   const nextActions = options.nextActions as ProcessManager<State, E>['nextActions']
-  return { ...options, topics: options.topics ?? [DEFAULT_EVENT_TOPIC], nextActions }
+  return { ...options, nextActions }
 }
 
 /** The same under the name by which others know it. */

@@ -47,7 +47,7 @@ export interface ProcessorBase<E extends AnyEvent> {
   readonly group: string
   /** Default: the event topic. */
   readonly topics?: readonly string[]
-  /** The topic the store keeps events in. Default `session.events`. */
+  /** The topic the store keeps events in. Default: the store's. */
   readonly eventTopic?: string
   readonly from?: 'beginning' | 'end'
   /** When a handler that rejected is tried again; after the last try the message is put aside. */

@@ -3,13 +3,12 @@ import type { AnyEvent } from '../core/event.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Consumer, ConsumerContext, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
 import { pause } from '../store/wake-ups.ts'
 import { type BreakerStatus, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
-import { deadLetterEventNames, redriveTopic } from './dead-letter.ts'
+import { redriveTopic } from './dead-letter.ts'
 import { KeyLanes, Slots } from './key-lanes.ts'
 import { MessageBatcher } from './message-batcher.ts'
-import { processEventNames } from './process-events.ts'
+import { isOwnFact } from './own-facts.ts'
 import type { ParkedMessage, PartitionLag, Processor, ProcessorBase } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 import { isRetryable } from './retry-policy.ts'
@@ -57,7 +56,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     this.#circuit = this.#createCircuit()
     const onStop = (reason: string) => void this.#stop(reason)
     this.#settler = new WorkSettler({ ...options, circuit: this.#circuit, onStop })
-    const { store, group, eventTopic = DEFAULT_EVENT_TOPIC, topics = [eventTopic], from } = options
+    const { store, group, eventTopic = store.eventTopic, topics = [eventTopic], from } = options
     this.#consumer = store.consume({
       group,
       topics: topics.includes(eventTopic) ? [...topics, redriveTopic(group)] : topics,
@@ -141,14 +140,14 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   }
 
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
-    if (isOurs(message)) return
+    if (isOwnFact(message)) return
     const { lanes, slots, batcher } = this.#partitionOf(message)
     if (batcher !== undefined) return batcher.add(message, context)
     await lanes.run(message.key, () => this.#settler.settle(workOf(message, context), slots))
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
-    if (isOurs(message)) return
+    if (isOwnFact(message)) return
     const { lanes, batcher } = this.#partitionOf(message)
     const task = () => this.#settler.unreadable(error, workOf(message, context))
     await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(task))
@@ -175,10 +174,6 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
 }
 
 const DEFAULT_GRACE_MS = 5_000
-
-function isOurs({ type }: Projected): boolean {
-  return deadLetterEventNames.has(type) || processEventNames.has(type)
-}
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'

@@ -1,7 +1,7 @@
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
-import { DEFAULT_EVENT_TOPIC } from '../store/topics.ts'
+import type { EventStore } from '../store/event-store.ts'
 
 /*
  * A projection as data: from messages to rows, each row a fold over the messages with its key.
@@ -22,7 +22,7 @@ interface ProjectionSpec<Row, E extends AnyEvent> {
   readonly name: string
   /** From 1; raise it when rows are computed differently: they are rebuilt beside the old ones. Default 1. */
   readonly version?: number
-  /** Default: the event topic `session.events`. */
+  /** Default: the store's event topic. */
   readonly topics?: readonly string[]
   /** The row a message belongs to; nothing: it does not concern this view. Default: the message's key (the stream). */
   readonly key?: (event: Projected<E>) => string | undefined
@@ -40,7 +40,8 @@ export type ProjectionOptions<Row, E extends AnyEvent> = ProjectionSpec<Row, E> 
 export interface Projection<Row, E extends AnyEvent = AnyEvent> {
   readonly name: string
   readonly version: number
-  readonly topics: readonly string[]
+  /** Default: the store's event topic. */
+  readonly topics?: readonly string[]
   readonly key: (event: Projected<E>) => string | undefined
   readonly initialState: () => Row
   /** The row after the event; nothing: there is none any more. Must not change the row it was given. */
@@ -55,16 +56,25 @@ export interface Projection<Row, E extends AnyEvent = AnyEvent> {
 export function defineProjection<Row, E extends AnyEvent = AnyEvent>(
   options: ProjectionOptions<Row, E>,
 ): Projection<Row, E> {
-  const { name, version = 1, topics = [DEFAULT_EVENT_TOPIC], initialState } = options
+  const { name, version = 1, topics, initialState } = options
   checkName('The name of a projection', name)
   checkInteger(`The version of projection "${name}"`, version, 1)
-  if (topics.length === 0) throw invalidArgument(`topics of projection "${name}" must name at least one topic.`)
+  if (topics?.length === 0) throw invalidArgument(`topics of projection "${name}" must name at least one topic.`)
   const { key = (event: Projected<E>) => event.key } = options
-  if (options.evolve !== undefined) return { name, version, topics, key, initialState, evolve: options.evolve }
+  const common = { name, version, ...(topics && { topics }), initialState }
+  if (options.evolve !== undefined) return { ...common, key, evolve: options.evolve }
   const handlers: Readonly<Record<string, unknown>> = options.handlers
   const handled = (event: Projected<E>) => (Object.hasOwn(handlers, event.type) ? key(event) : undefined)
   const evolve = (row: Row, event: Projected<E>) => (handlers[event.type] as Projection<Row, E>['evolve'])(row, event)
-  return { name, version, topics, key: handled, initialState, evolve }
+  return { ...common, key: handled, evolve }
+}
+
+/** What a projection reads of this store. */
+export function topicsOf(
+  { topics }: Pick<Projection<never, never>, 'topics'>,
+  { eventTopic }: Pick<EventStore<never>, 'eventTopic'>,
+): readonly string[] {
+  return topics ?? [eventTopic]
 }
 
 /** A message on its way into a view; without `event` it only moves the checkpoint. */

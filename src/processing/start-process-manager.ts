@@ -5,8 +5,9 @@ import { reach } from '../core/reach.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { isOwnFact, writtenBy } from './own-facts.ts'
 import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
-import { type ProcessEvent, processEventNames } from './process-events.ts'
+import type { ProcessEvent } from './process-events.ts'
 import type { ProcessManager } from './process-manager.ts'
 import { isEnded, type ProcessState } from './process-state.ts'
 import type { Projected } from './projection.ts'
@@ -83,18 +84,19 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     // The store's own type says which events users append; these are ours.
     this.#handler = createCommandHandler({
       store: store as unknown as EventStore<ProcessEvent>,
-      decider: processDecider(manager),
+      decider: signed(manager),
     })
     const onError = (error: unknown) => this.#report(error)
     this.#consumer = store.consume({
       group: `process.${manager.name}`,
-      topics: manager.topics,
+      topics: manager.topics ?? [eventTopic],
       handler: (message, context) => this.#hear(message, context),
       onError,
     })
     this.#timers = new TimerService({
       store,
       group: `process.${manager.name}.timers`,
+      manager: manager.name,
       eventTopic,
       prefix: `${manager.name}:`,
       markStream: (partition) => `${manager.name}.timers:${partition}`,
@@ -123,7 +125,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   }
 
   async #hear(message: Projected<E>, { checkpoint }: ConsumerContext): Promise<void> {
-    if (processEventNames.has(message.type)) return
+    if (isOwnFact(message)) return
     const correlationId = this.#options.manager.correlate(message)
     if (correlationId === undefined) return
     const { eventId, type, data } = message
@@ -171,5 +173,16 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     const { logger = silentLogger, manager, onError } = this.#options
     logger.error({ err: error, process: manager.name }, 'A process manager does not get on')
     onError?.(error)
+  }
+}
+
+/** What it writes says so: its names may be those of others' events. */
+function signed<State, E extends AnyEvent>(
+  manager: ProcessManager<State, E>,
+): ReturnType<typeof processDecider<State, E>> {
+  const decider = processDecider(manager)
+  return {
+    ...decider,
+    decide: (command, state) => decider.decide(command, state).map((event) => writtenBy(manager.name, event)),
   }
 }

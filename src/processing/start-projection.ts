@@ -7,7 +7,7 @@ import { systemClock } from '../store/system.ts'
 import { WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
-import type { Projected, Projection } from './projection.ts'
+import { type Projected, type Projection, topicsOf } from './projection.ts'
 import { type PoisonOptions, ViewPoison } from './view-poison.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
@@ -246,7 +246,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   async #ends(): Promise<readonly PartitionPosition[]> {
     const { store, projection } = this.#options
-    return (await Promise.all(projection.topics.map((topic) => store.partitionEnds(topic)))).flat()
+    return (await Promise.all(topicsOf(projection, store).map((topic) => store.partitionEnds(topic)))).flat()
   }
 
   async #liveBuild(): Promise<ViewBuild> {
@@ -261,13 +261,18 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async #placeOf(target: WaitTarget): Promise<PartitionPosition | undefined> {
-    const { store, projection } = this.#options
-    if ('offset' in target) return followed(projection, target)
+    const { store } = this.#options
+    if ('offset' in target) return this.#followed(target)
     const { stream, currentStreamVersion: version } = target
     if (version === 0) return undefined
-    for await (const event of store.readStream(stream, { from: version, to: version }))
-      return followed(projection, event)
+    for await (const event of store.readStream(stream, { from: version, to: version })) return this.#followed(event)
     throw invalidArgument(`after: stream "${stream}" has no event ${version}.`)
+  }
+
+  #followed(place: PartitionPosition): PartitionPosition {
+    const { store, projection } = this.#options
+    if (topicsOf(projection, store).includes(place.topic)) return place
+    throw invalidArgument(`Projection "${projection.name}" does not read topic "${place.topic}".`)
   }
 
   #gaveUp(late: boolean, timeoutMs: number): DuologError {
@@ -296,14 +301,6 @@ function offsetIn(positions: readonly PartitionPosition[], { topic, partition }:
 
 function sum(positions: readonly PartitionPosition[]): number {
   return positions.reduce((total, { offset }) => total + offset, 0)
-}
-
-function followed<Row, E extends AnyEvent>(
-  projection: Projection<Row, E>,
-  place: PartitionPosition,
-): PartitionPosition {
-  if (projection.topics.includes(place.topic)) return place
-  throw invalidArgument(`Projection "${projection.name}" does not read topic "${place.topic}".`)
 }
 
 function tooOld(name: string, version: number, live: number): DuologError {

@@ -1,6 +1,7 @@
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { writtenBy } from './own-facts.ts'
 import type { ProcessEvent } from './process-events.ts'
 
 /*
@@ -20,10 +21,11 @@ export async function readTimerMark<E extends AnyEvent>(store: EventStore<E>, st
 
 export async function writeTimerMark<E extends AnyEvent>(
   store: EventStore<E>,
-  stream: string,
+  { manager, stream }: { readonly manager: string; readonly stream: string },
   offset: number,
 ): Promise<void> {
-  await ofProcess(store).appendToStream(stream, [{ type: 'TimerMarkMoved', data: { offset } }])
+  const moved = writtenBy<ProcessEvent>(manager, { type: 'TimerMarkMoved', data: { offset } })
+  await ofProcess(store).appendToStream(stream, [moved])
 }
 
 export function markAhead(

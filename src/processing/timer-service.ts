@@ -21,6 +21,8 @@ import { markAhead, readTimerMark, writeTimerMark } from './timer-mark.ts'
 export interface TimerServiceOptions<E extends AnyEvent> {
   readonly store: EventStore<E>
   readonly group: string
+  /** The process manager's name. */
+  readonly manager: string
   readonly eventTopic: string
   /** What the streams of the process manager start with. */
   readonly prefix: string
@@ -271,10 +273,10 @@ export class TimerService<E extends AnyEvent> {
   }
 
   async #writeMark(partition: Partition, offset: number): Promise<void> {
-    const { store, markStream, onError } = this.#options
+    const { store, manager, markStream, onError } = this.#options
     try {
       reach('timers.mark.begin')
-      await writeTimerMark(store, markStream(partition.number), offset)
+      await writeTimerMark(store, { manager, stream: markStream(partition.number) }, offset)
       reach('timers.mark.done')
       partition.mark = offset
     } catch (error) {

@@ -2,7 +2,7 @@ import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { deadLetterEventNames } from './dead-letter.ts'
+import { isDeadLetterFact } from './own-facts.ts'
 import type { Unreadable } from './processor-options.ts'
 import type { Projected, Projection } from './projection.ts'
 import { putAside, whyOf } from './put-aside.ts'
@@ -59,7 +59,7 @@ export class ViewPoison<E extends AnyEvent> {
     if (policy === 'stop') onStop(`It came to a message it cannot take in: ${whyOf(error).reason}`)
     if (policy === 'stop' || policy === 'wait') throw error
     // A letter of a letter would be one more such message, without an end.
-    if (policy === 'deadLetter' && !deadLetterEventNames.has(message.type)) await this.#putAside(error, message)
+    if (policy === 'deadLetter' && !isDeadLetterFact(message)) await this.#putAside(error, message)
     onSkipped(message, error)
   }
 
