@@ -18,6 +18,7 @@ export interface Result {
 export interface Report {
   readonly bench: string
   readonly machine: string
+  readonly notShown?: readonly string[]
   readonly results: readonly Result[]
 }
 

@@ -7,6 +7,8 @@ import { progress, type Report, type Result } from './report.ts'
 
 interface Bench {
   run(): Promise<readonly Result[]>
+  /** What its figures say nothing about. */
+  readonly notShown?: readonly string[]
 }
 
 const benches: Readonly<Record<string, () => Promise<Bench>>> = {
@@ -27,9 +29,9 @@ async function main(name: string | undefined): Promise<void> {
     process.exitCode = 2
     return
   }
-  const { run } = await load()
+  const { run, notShown } = await load()
   const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`
-  const report: Report = { bench: name, machine, results: await run() }
+  const report: Report = { bench: name, machine, ...(notShown && { notShown }), results: await run() }
   process.stdout.write(`${JSON.stringify(report)}\n`)
 }
 

@@ -1,4 +1,4 @@
-import { type Engine, load, type OpenEngine } from './engine.ts'
+import { type Engine, load, type OpenEngine } from '../engine.ts'
 
 /* DBOS: a session is a workflow, a step a step of it. What was killed goes on by itself once the process is back. */
 

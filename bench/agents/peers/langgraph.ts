@@ -1,4 +1,4 @@
-import { type Engine, type EngineOptions, load, type OpenEngine } from './engine.ts'
+import { type Engine, type EngineOptions, load, type OpenEngine } from '../engine.ts'
 
 /*
  * LangGraph with its SQLite saver. `tasks`: the functional form, one task a step. `graph`: a graph that keeps every

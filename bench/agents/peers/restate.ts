@@ -1,6 +1,6 @@
 import { createServer } from 'node:http2'
 import type { AddressInfo } from 'node:net'
-import { type Engine, load, type OpenEngine } from './engine.ts'
+import { type Engine, load, type OpenEngine } from '../engine.ts'
 
 /*
  * Restate: a session is an invocation, a step a `ctx.run` of it. The place is `INGRESS ADMIN PORT`: where its server

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process'
 import { chmodSync, chownSync, existsSync, globSync, mkdirSync, readFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
-import { traced } from './child.ts'
+import { traced } from '../child.ts'
 
 /* Servers that peers need: ours to begin and to end, on loopback, with data of their own. */
 

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
 import { readdirSync, statSync } from 'node:fs'
 import { basename, dirname, join } from 'node:path'
-import { median } from '../../report.ts'
-import { RESULT_BYTES } from '../instant.ts'
-import { type Contender, memoryOf, type Program, start, syncsOf } from './child.ts'
-import type { Size } from './workload.ts'
+import { median } from '../report.ts'
+import { type Contender, type Line, memoryOf, type Program, start, syncsOf } from './child.ts'
+import { RESULT_BYTES } from './instant.ts'
+import type { Part, Size } from './workload.ts'
 
 /* What is measured of one contender, each time in a process begun for it. */
 
 /** Where a contender keeps what it records, and its server if it has one. */
 export interface Site {
   readonly contender: Contender
-  /** File or folder of its data. */
-  readonly data: string
+  /** File or folder of its data, where its size can be told. */
+  readonly data?: string
+  /** Where traces of its syncs may lie. */
+  readonly folder: string
   readonly serverPid?: number
   /** A file of the syncs of its server; else the program's own are traced. */
   readonly syncsTo?: string
@@ -48,22 +50,18 @@ export async function times({ contender, serverPid }: Site, size: Size): Promise
   return figures
 }
 
-/** Bytes on disk that a session's results took, as a multiple of the results. */
-export async function disk({ contender, data }: Site, steps: number): Promise<Figures> {
-  const before = bytesOf(data)
-  const size = { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp: 3 }
-  const program = start(contender, ['measure', JSON.stringify(size)])
-  await program.ended
-  const after = bytesOf(data)
-  const figures = figuresOf(program.lines.map(({ value }) => value))
-  figures.delete('memory.mb')
-  return figures.set('disk.times', (after - before) / (steps * RESULT_BYTES))
+/** The longest session, on a site of its own: its steps, and the bytes on disk as a multiple of the results. */
+export async function longest(site: Site, steps: number): Promise<Figures> {
+  const before = bytesOf(site.data)
+  const figures = await times(site, { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp: 3 })
+  if (site.data !== undefined) figures.set('disk.times', (bytesOf(site.data) - before) / (steps * RESULT_BYTES))
+  return figures
 }
 
-function bytesOf(path: string): number {
-  const folder = dirname(path)
-  const siblings = readdirSync(folder).filter((name) => name.startsWith(basename(path)))
-  return siblings.reduce((sum, name) => sum + wholeSize(join(folder, name)), 0)
+function bytesOf(path: string | undefined): number {
+  if (path === undefined) return 0
+  const siblings = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)))
+  return siblings.reduce((sum, name) => sum + wholeSize(join(dirname(path), name)), 0)
 }
 
 function wholeSize(path: string): number {
@@ -73,24 +71,27 @@ function wholeSize(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + wholeSize(join(path, name)), 0)
 }
 
-/** Syncs while sessions of three steps run one after the other. */
-export async function syncs(site: Site, sessions: number): Promise<Figures> {
-  const ownTrace = `${site.data}.syncs-${randomUUID()}`
+/** Syncs while sessions of three steps run, one after the other and 50 at once. */
+export async function syncs(site: Site): Promise<Figures> {
+  const ownTrace = join(site.folder, `syncs-${randomUUID()}`)
   const file = site.syncsTo ?? ownTrace
-  const size = { alone: sessions, callers: 0, each: 0, lengths: [], warmUp: 5 }
-  const program = start(
-    site.contender,
-    ['measure', JSON.stringify(size)],
-    site.syncsTo === undefined ? ownTrace : undefined,
-  )
-  const has = (row: string) => () => program.lines.some(({ value }) => value.row === row)
-  await program.until(has('begin'))
-  const before = syncsOf(file)
-  await program.until(has('end'))
-  const after = syncsOf(file)
-  const steps = program.lines.find(({ value }) => value.row === 'end')?.value.steps
+  const size = { alone: 34, callers: 50, each: 2, lengths: [], warmUp: 5 }
+  const args = ['measure', JSON.stringify(size)]
+  const program = start(site.contender, args, site.syncsTo === undefined ? ownTrace : undefined)
+  const come = async (row: string, part: Part) => {
+    const isIt = ({ value }: Line) => value.row === row && value.part === part
+    await program.until(() => program.lines.some(isIt))
+    return { count: syncsOf(file), steps: Number(program.lines.find(isIt)?.value.steps) }
+  }
+  const per100 = async (part: Part) => {
+    const before = await come('begin', part)
+    const after = await come('end', part)
+    return ((after.count - before.count) * 100) / after.steps
+  }
+  const figures: Figures = new Map([['syncs.per100', await per100('alone')]])
+  figures.set('syncs.together', await per100('together'))
   await program.ended
-  return new Map([['syncs.per100', ((after - before) * 100) / Number(steps)]])
+  return figures
 }
 
 /** A session killed with SIGKILL once it has begun so many steps, and gone on with at once by a new process. */
@@ -103,19 +104,24 @@ export async function killed({ contender }: Site, steps: number): Promise<Figure
   const killedAtMs = performance.now()
   await first.kill()
   const known = new Set(numbersOf(first))
-  const isNew = ({ value }: Program['lines'][number]) => !known.has(Number(value.step))
+  const isNew = ({ value }: Line) => !known.has(Number(value.step))
   const second = start(contender, args(delayMs))
   await second.until(() => second.lines.some(isNew))
   const next = second.lines.find(isNew)!
-  const again = numbersOf(second).filter((number) => known.has(number)).length
+  const again = second.lines.filter((line) => !isNew(line))
   await second.kill()
-  const name = steps < 100 ? 'kill' : 'restart'
+  if (steps >= 100) return new Map([['restart.startToNextMs', next.atMs - second.startedAtMs]])
   return new Map([
-    [`${name}.killToNextMs`, next.atMs - killedAtMs],
-    [`${name}.startToNextMs`, next.atMs - second.startedAtMs],
-    [`${name}.again`, again],
-    [`${name}.steps`, known.size],
+    ['kill.killToNextMs', next.atMs - killedAtMs],
+    ['kill.again', again.length],
+    ['kill.shown', again.filter(({ value }) => value.inDoubt === true).length],
   ])
+}
+
+export async function overhead({ contender }: Site, sessions: number): Promise<Figures> {
+  const program = start(contender, ['overhead', String(sessions)])
+  await program.ended
+  return figuresOf(program.lines.map(({ value }) => value))
 }
 
 const numbersOf = ({ lines }: Program): number[] => lines.map(({ value }) => Number(value.step))

@@ -1,4 +1,4 @@
-import { percentile, settle, timed } from '../../report.ts'
+import { percentile, settle, timed } from '../report.ts'
 import type { Engine } from './engine.ts'
 
 /* What every contender is measured with. */
@@ -22,8 +22,10 @@ export type Figure =
   | { readonly row: 'long'; readonly steps: number; readonly msPerStep: number }
   | { readonly row: 'memory'; readonly mb: number }
   /** So many steps are about to be recorded, or were: for whoever counts syncs from outside. */
-  | { readonly row: 'begin' }
-  | { readonly row: 'end'; readonly steps: number }
+  | { readonly row: 'begin'; readonly part: Part }
+  | { readonly row: 'end'; readonly part: Part; readonly steps: number }
+
+export type Part = 'alone' | 'together'
 
 export const STEPS = 3
 
@@ -50,9 +52,9 @@ function sessionsOf(engine: Engine): (steps: number) => Promise<void> {
 async function alone(run: (steps: number) => Promise<void>, size: Size, say: (figure: Figure) => void) {
   await settle()
   const latencies: number[] = []
-  say({ row: 'begin' })
+  say({ row: 'begin', part: 'alone' })
   for (let n = 0; n < size.alone; n++) latencies.push(await timed(() => run(STEPS)))
-  say({ row: 'end', steps: size.alone * STEPS })
+  say({ row: 'end', part: 'alone', steps: size.alone * STEPS })
   say({ row: 'alone', p50Ms: percentile(latencies, 0.5), p99Ms: percentile(latencies, 0.99) })
 }
 
@@ -61,6 +63,8 @@ async function together(run: (steps: number) => Promise<void>, size: Size, say: 
   const caller = async () => {
     for (let n = 0; n < size.each; n++) await run(STEPS)
   }
+  say({ row: 'begin', part: 'together' })
   const ms = await timed(() => Promise.all(Array.from({ length: size.callers }, caller)))
+  say({ row: 'end', part: 'together', steps: size.callers * size.each * STEPS })
   say({ row: 'together', perSecond: (size.callers * size.each * 1000) / ms })
 }

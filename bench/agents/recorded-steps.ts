@@ -1,22 +1,22 @@
-import type { Event } from '../../../src/core/event.ts'
+import type { Event } from '../../src/core/event.ts'
 import type { Engine, OpenEngine } from './engine.ts'
 
 /*
  * Ours, doing what the peers do and no more: a recorded step is one append to its session's stream, by the command handler
- * of the built package. No plan, no reservation, no review: a session of the coordinator has its own row.
+ * of the built package. No plan, no reservation, no review: `whole-sessions.ts` has those.
  */
 
 type StepRecorded = Event<'StepRecorded', { readonly output: string }>
 
 interface Built {
-  readonly openEventStore: typeof import('../../../src/store/open-event-store.ts').openEventStore
-  readonly createCommandHandler: typeof import('../../../src/store/command-handler.ts').createCommandHandler
+  readonly openEventStore: typeof import('../../src/store/open-event-store.ts').openEventStore
+  readonly createCommandHandler: typeof import('../../src/store/command-handler.ts').createCommandHandler
 }
 
-export const duolog: OpenEngine = async ({ place, step }): Promise<Engine> => {
-  const url = new URL('../../../dist/index.js', import.meta.url).href
+export const recordedSteps: OpenEngine = async ({ place, step }): Promise<Engine> => {
+  const url = new URL('../../dist/index.js', import.meta.url).href
   const { openEventStore, createCommandHandler } = (await import(url)) as Built
-  const store = await openEventStore(`file:${place}`)
+  const store = await openEventStore(place)
   const handler = createCommandHandler<number, string, StepRecorded>({
     store,
     decider: {

@@ -1,6 +1,5 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import { RESULT_BYTES } from '../instant.ts'
 
 /*
  * What every contender does: sessions of so many steps, one recorded before the next one begins. The step is the same
@@ -18,13 +17,14 @@ export interface EngineOptions {
   readonly packages: string
   /** Where it keeps what it records: a file or an address. */
   readonly place: string
-  /** Called each time a step is executed, with its number from 0. */
-  readonly step: (id: string, number: number) => Promise<string> | string
+  /**
+   * Called each time a step is executed, with its number from 0. `inDoubt`: the contender says itself that it may have
+   * been executed before.
+   */
+  readonly step: (id: string, number: number, inDoubt?: boolean) => Promise<string> | string
 }
 
 export type OpenEngine = (options: EngineOptions) => Promise<Engine>
-
-export const result = 'x'.repeat(RESULT_BYTES)
 
 /** A package of the peer's folder. What it exports is said by the caller: its types are not installed here. */
 export function load<T>(folder: string, name: string): T {
