@@ -8,7 +8,8 @@ import {
 } from 'cockatiel'
 import { checkInteger } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
-import { pause } from '../store/wake-ups.ts'
+import { pause, WakeUps } from '../store/wake-ups.ts'
+import { tell } from './tell.ts'
 
 /*
  * Stops calling what fails each time, and asks now and then whether it is back. Whoever calls through it waits while it
@@ -57,6 +58,7 @@ const DEFAULT_OPEN_MS = 30_000
 class Breaker implements CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy
   readonly #openMs: number
+  readonly #changed = new WakeUps()
   #openedMs = 0
   #lastError: unknown
 
@@ -69,15 +71,21 @@ class Breaker implements CircuitBreaker {
     checkInteger('failures of a circuit breaker', failures, 1)
     checkInteger('openMs of a circuit breaker', openMs, 1)
     this.#openMs = openMs
-    this.#policy = circuitBreaker(handleWhen(counts), {
-      halfOpenAfter: openMs,
-      breaker: new ConsecutiveBreaker(failures),
-    })
+    this.#policy = circuitBreaker(
+      handleWhen((error) => isCounted(counts, error)),
+      {
+        halfOpenAfter: openMs,
+        breaker: new ConsecutiveBreaker(failures),
+      },
+    )
     this.#policy.onBreak((why) => {
       this.#openedMs = systemClock.now()
       this.#lastError = 'error' in why ? why.error : undefined
     })
-    this.#policy.onStateChange(() => onChange?.(this.status))
+    this.#policy.onStateChange(() => {
+      this.#changed.wakeAll()
+      tell(() => onChange?.(this.status))
+    })
   }
 
   get status(): BreakerStatus {
@@ -93,6 +101,7 @@ class Breaker implements CircuitBreaker {
 
   async run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {
+      await this.#probed(signal)
       signal?.throwIfAborted()
       let began = false
       try {
@@ -106,6 +115,22 @@ class Breaker implements CircuitBreaker {
         await pause(Math.max(1, this.#openedMs + this.#openMs - systemClock.now()), signal)
       }
     }
+  }
+
+  /** While one call is trying whether it works again, however long that takes, others wait; their signal ends that. */
+  async #probed(signal: AbortSignal | undefined): Promise<void> {
+    while (this.#policy.state === CircuitState.HalfOpen && !signal?.aborted) {
+      await this.#changed.after(this.#changed.generation, { signal })
+    }
+  }
+}
+
+/** What throws where it is asked must not decide anything: a failure is counted. */
+function isCounted(counts: (error: unknown) => boolean, error: unknown): boolean {
+  try {
+    return counts(error)
+  } catch {
+    return true
   }
 }
 

@@ -50,10 +50,15 @@ const letterSchema = z.object({
   raw: rawSchema.optional(),
   /** The data is too large to be kept here: it lies where the message came from. */
   omitted: z.boolean().optional(),
+  /** The append of its handler that is in the log: redriven it is answered by that one. */
+  effect: z.object({ stream: z.string(), idempotencyKey: z.string() }).optional(),
 })
 
 /** A message that was put aside, as it was, with why. */
 export type DeadLetter = z.infer<typeof letterSchema>
+
+/** Where an append of a handler went, and under which key. */
+export type Effect = NonNullable<DeadLetter['effect']>
 
 /** What dead letters write into their streams; a store with a catalogue needs them in it. */
 export const deadLetterEvents = [
@@ -83,7 +88,8 @@ const SOURCE = 'redrive-topic'
 const POSITION = 'redrive-stream-position'
 /** The trace in which the message failed; its new trace points there. */
 const TRACE_LINK = 'redrive-trace-link'
-const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK])
+const EFFECT = 'redrive-effect'
+const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK, EFFECT])
 
 export interface Failure {
   readonly group: string
@@ -93,11 +99,12 @@ export interface Failure {
   /** ISO time. */
   readonly at: string
   readonly view?: string
+  readonly effect?: Effect
 }
 
 export function toLetter(message: Projected, failure: Failure, raw?: RawRecord): DeadLetter {
   const { topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, causationId } = message
-  const { group, reason, error, attempts, at, view } = failure
+  const { group, reason, error, attempts, at, view, effect } = failure
   const headers = Object.fromEntries(Object.entries(message.headers).filter(([name]) => !OURS.has(name)))
   return {
     id: `${group}/${topic}/${partition}/${offset}`,
@@ -106,6 +113,7 @@ export function toLetter(message: Projected, failure: Failure, raw?: RawRecord):
     ...(isRecordedEvent(message) && { streamPosition: message.streamPosition }),
     ...{ reason: clean(reason), error: clean(error), attempts, redrives: redrivesOf(message), at },
     ...(view !== undefined && { view }),
+    ...(effect && { effect }),
     ...(raw && { raw: toBase64(raw) }),
   }
 }
@@ -158,6 +166,7 @@ export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMes
   const added = {
     ...{ [REDRIVES]: String(letter.redrives + 1), [LETTER]: clean(letter.id), [SOURCE]: letter.topic, traceparent },
     ...(failedIn !== undefined && { [TRACE_LINK]: failedIn }),
+    ...(letter.effect && { [EFFECT]: JSON.stringify(letter.effect) }),
   }
   const topic = redriveTarget(letter)
   if (letter.streamPosition !== undefined) {
@@ -185,6 +194,12 @@ export function factOf({
 /** How often a message was redriven. */
 export function redrivesOf({ headers }: Projected): number {
   return Number(headers[REDRIVES] ?? 0)
+}
+
+/** What the handler of a redriven message had appended before it was put aside. */
+export function effectOf({ headers }: Projected): Effect | undefined {
+  const text = headers[EFFECT]
+  return text === undefined ? undefined : letterSchema.shape.effect.parse(JSON.parse(text))
 }
 
 /** How often and from where a redriven message comes: what a second failure must know of the first. */

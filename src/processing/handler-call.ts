@@ -10,8 +10,8 @@ export interface CallLimits {
   readonly timeoutMs: number | undefined
   /** After so long `onSlow` hears of it, again after twice as long, and so on. */
   readonly slowAfterMs: number
-  /** How long it may go on after the signal fired. */
-  readonly graceMs: number
+  /** How long it may go on, asked when the signal fires. */
+  readonly graceMs: () => number
   readonly onSlow: (tookMs: number) => void
 }
 
@@ -24,7 +24,7 @@ export async function callWithin<T>(
   const own = new AbortController()
   const timers = new Timers()
   const { promise: givenUp, reject } = Promise.withResolvers<never>()
-  const onAbort = () => timers.after(graceMs, () => reject(stillRunning(graceMs)))
+  const onAbort = () => timers.after(graceMs(), () => reject(stillRunning(timers.elapsedMs)))
   outer.addEventListener('abort', onAbort, { once: true })
   const warnAfter = (ms: number) =>
     timers.after(ms, () => {
@@ -66,9 +66,10 @@ function tooLate(timeoutMs: number): DuologError {
   return new DuologError('TIMEOUT', `The handler took longer than ${timeoutMs} ms. ${advice}`, { retry: 'now' })
 }
 
-function stillRunning(graceMs: number): DuologError {
+function stillRunning(elapsedMs: number): DuologError {
   return new DuologError(
     'ABORTED',
-    `The handler went on for ${graceMs} ms after its partition was taken away; it is left to itself, its message not done.`,
+    `The handler went on though its partition was taken away or its processor stops, for ${elapsedMs} ms in all; it is ` +
+      'left to itself, its message not done.',
   )
 }

@@ -3,6 +3,8 @@ import { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
+import type { Effect } from './dead-letter.ts'
+import { orAborted } from './or-aborted.ts'
 import type { ProcessorContext } from './processor-options.ts'
 import type { Work } from './work.ts'
 
@@ -21,6 +23,21 @@ export interface ContextOptions<E extends AnyEvent> {
 export function processorContext<E extends AnyEvent>(options: ContextOptions<E>): ProcessorContext<E> {
   const { store, group, work, attempt, signal } = options
   let appended = false
+  /** The first append of this work that is in the log answers all that follow (P5), also where they would go elsewhere. */
+  const appendOnce: EventStore<E>['appendToStream'] = async (stream, events, append) => {
+    if (events.length === 0) return store.appendToStream(stream, events, append)
+    const effect = (await knownEffect(work, signal)) ?? {
+      stream,
+      idempotencyKey: append?.idempotencyKey ?? effectKey(group, work),
+    }
+    const { idempotencyKey } = effect
+    const answer = store.appendToStream(effect.stream, events, { ...append, idempotencyKey })
+    work.effect.known = answer.then(
+      () => effect,
+      () => undefined,
+    )
+    return answer
+  }
   return {
     get checkpoint(): Checkpoint {
       return work.checkpoint()
@@ -33,16 +50,15 @@ export function processorContext<E extends AnyEvent>(options: ContextOptions<E>)
       if (appended) throw invalidArgument(ONE_APPEND)
       const checkpoint = work.ownCheckpoint()
       if (checkpoint === undefined && events.length === 0) throw invalidArgument(NO_EVENT)
-      const idempotencyKey = events.length === 0 ? undefined : effectKey(group, work)
-      const result = await store.appendToStream(stream, events, {
-        ...(idempotencyKey && { idempotencyKey }),
-        ...given,
-        ...(checkpoint && { checkpoint }),
-      })
+      const result = await appendOnce(stream, events, { ...given, ...(checkpoint && { checkpoint }) })
       appended = true
       return result
     },
   }
+}
+
+async function knownEffect<E extends AnyEvent>({ effect }: Work<E>, signal: AbortSignal): Promise<Effect | undefined> {
+  return effect.known && orAborted(effect.known, signal)
 }
 
 const ONE_APPEND =

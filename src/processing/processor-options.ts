@@ -58,9 +58,12 @@ export interface ProcessorBase<E extends AnyEvent> {
   readonly breaker?: CircuitBreakerOptions | CircuitBreaker
   /** A handler that takes longer has failed (TIMEOUT); its signal fires. Default: no limit. */
   readonly timeoutMs?: number
-  /** A handler at work for so long is said to the log, again after twice as long. Default 30,000. */
+  /** When a handler is at work for so long `onError` hears HANDLER_SLOW, again after twice as long. Default 30,000. */
   readonly slowAfterMs?: number
-  /** How long a running handler may go on when the partition is taken away or the processor stops. Default 5,000. */
+  /**
+   * How long a running handler may go on when the partition is taken away, or the processor stops (its signal then fires after
+   * half of it). Default 5,000.
+   */
   readonly graceMs?: number
   /** When handlers keep the event loop from turning for so long, `onError` hears EVENT_LOOP_BLOCKED. Default 1,000. */
   readonly blockedAfterMs?: number
@@ -126,7 +129,7 @@ export interface PartitionLag {
 export interface Processor extends Consumer {
   /** Resolves when it has stopped, with the reason if a handler asked for it. */
   readonly stopped: Promise<string | undefined>
-  /** No handler is called until `resume`; those at work finish. The partitions stay with this member. */
+  /** No handler is called and nothing put aside until `resume`; those at work finish. The partitions stay with this member. */
   pause(): void
   resume(): void
   readonly isPaused: boolean
@@ -136,6 +139,6 @@ export interface Processor extends Consumer {
   parked(): readonly ParkedMessage[]
   /** Nothing when it has none. */
   readonly breaker: BreakerStatus | undefined
-  /** Calls no handler any more, gives those at work `graceMs` to finish, then fires their signals. Idempotent. */
+  /** Calls no handler any more; those at work have `graceMs` to finish, after half of it their signals fire. Idempotent. */
   stop(): Promise<void>
 }

@@ -3,9 +3,8 @@ import type { AnyEvent } from '../core/event.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Consumer, ConsumerContext, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { pause } from '../store/wake-ups.ts'
 import { type BreakerStatus, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
-import { redriveTopic } from './dead-letter.ts'
+import { effectOf, redriveTopic } from './dead-letter.ts'
 import { KeyLanes, Slots } from './key-lanes.ts'
 import { MessageBatcher } from './message-batcher.ts'
 import { isOwnFact } from './own-facts.ts'
@@ -35,8 +34,6 @@ interface Partition<E extends AnyEvent> {
   readonly slots: Slots
   readonly batcher: MessageBatcher<E> | undefined
 }
-
-const LOOK_AGAIN_MS = 10
 
 export class ProcessorRunner<E extends AnyEvent> implements Processor {
   readonly ready: Promise<void>
@@ -121,9 +118,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
 
   /** Handlers at work may finish; who asked for the stop is one of them no more. */
   async #wind(reason: string | undefined): Promise<void> {
-    this.#settler.gate.set(false)
-    const endMs = systemClock.now() + (this.#options.graceMs ?? DEFAULT_GRACE_MS)
-    while (this.#settler.running > 0 && systemClock.now() < endMs) await pause(LOOK_AGAIN_MS)
+    await this.#settler.windUp()
     this.#end.resolve(reason)
     await this.#consumer.stop()
   }
@@ -142,8 +137,10 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
     if (isOwnFact(message)) return
     const { lanes, slots, batcher } = this.#partitionOf(message)
-    if (batcher !== undefined) return batcher.add(message, context)
-    await lanes.run(message.key, () => this.#settler.settle(workOf(message, context), slots))
+    const settle = () => this.#settler.settle(workOf(message, context), slots)
+    if (batcher === undefined) return lanes.run(message.key, settle)
+    // What was appended for it is not appended again with others.
+    await (effectOf(message) === undefined ? batcher.add(message, context) : batcher.runAlone(settle))
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
@@ -172,8 +169,6 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     })
   }
 }
-
-const DEFAULT_GRACE_MS = 5_000
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'

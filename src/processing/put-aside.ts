@@ -7,6 +7,7 @@ import { systemClock } from '../store/system.ts'
 import {
   type DeadLetter,
   deadLetterStream,
+  type Effect,
   factOf,
   redriveHeaders,
   toCopy,
@@ -29,6 +30,8 @@ export interface Aside {
   readonly attempts: number
   readonly why: Why
   readonly checkpoint: Checkpoint | undefined
+  /** What its handler appended all the same. */
+  readonly effect?: Effect | undefined
 }
 
 export interface Why {
@@ -38,11 +41,12 @@ export interface Why {
 }
 
 export async function putAside<E extends AnyEvent>(store: EventStore<E>, aside: Aside): Promise<void> {
-  const { group, view, attempts, why } = aside
+  const { group, view, attempts, why, effect } = aside
   const message = await withOrigin(store, aside.message)
   const at = new Date(systemClock.now()).toISOString()
   const raw = await store.readRaw?.(message)
-  const letter = toLetter(message, { ...why, group, attempts, at, ...(view !== undefined && { view }) }, raw)
+  const failure = { ...why, group, attempts, at, ...(view !== undefined && { view }), ...(effect && { effect }) }
+  const letter = toLetter(message, failure, raw)
   reach('processor.put-aside.begin')
   try {
     await append(store, aside, letter, [toCopy(letter)])

@@ -28,6 +28,21 @@ export function isRetryable({ retryableCodes, isRetryable = mayHelp }: RetryPoli
   return retryableCodes === undefined ? isRetryable(error) : retryableCodes.includes(codeOf(error) ?? '')
 }
 
+/** Where `isRetryable` itself throws, `onThrow` hears of it and the default answers. */
+export function withSafeQuestion(policy: RetryPolicy, onThrow: (error: unknown) => void): RetryPolicy {
+  const { isRetryable } = policy
+  if (isRetryable === undefined) return policy
+  const asked = (error: unknown) => {
+    try {
+      return isRetryable(error)
+    } catch (thrown) {
+      onThrow(thrown)
+      return mayHelp(error)
+    }
+  }
+  return { ...policy, isRetryable: asked }
+}
+
 /** The pauses of one thing that is tried again and again. */
 export class RetryPauses {
   readonly #policy: RetryPolicy

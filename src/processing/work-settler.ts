@@ -7,15 +7,18 @@ import { describe, invalidArgument } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
 import { pause, pauseBy } from '../store/wake-ups.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
+import type { Effect } from './dead-letter.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
 import { callWithin } from './handler-call.ts'
 import { Gate, type Slots } from './key-lanes.ts'
+import { orAborted } from './or-aborted.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { processorContext } from './processor-context.ts'
 import type { Outcome, ProcessorBase, ProcessorContext } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 import { isPointer, putAside, resolveFact, type Why, whyOf } from './put-aside.ts'
-import { RetryPauses } from './retry-policy.ts'
+import { RetryPauses, type RetryPolicy, withSafeQuestion } from './retry-policy.ts'
+import { tell } from './tell.ts'
 import type { Work } from './work.ts'
 
 /*
@@ -42,6 +45,7 @@ type Verdict = 'settled' | { readonly pauseMs: number; readonly reason: string }
 const DEFAULT_SLOW_AFTER_MS = 30_000
 const DEFAULT_GRACE_MS = 5_000
 const DEFAULT_BLOCKED_AFTER_MS = 1_000
+const LOOK_AGAIN_MS = 10
 const STORE_PAUSE_MS = 100
 const LONGEST_STORE_PAUSE_MS = 5_000
 
@@ -52,11 +56,14 @@ export class WorkSettler<E extends AnyEvent> {
   readonly #watch: EventLoopWatch<Projected>
   readonly #clock: Clock
   readonly #logger: Logger
+  readonly #retry: RetryPolicy
+  #endsMs: number | undefined
 
   constructor(options: SettlerOptions<E>) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#logger = options.logger ?? silentLogger
+    this.#retry = withSafeQuestion(options.retry ?? {}, (error) => this.report(error, undefined, 1))
     this.#watch = new EventLoopWatch({
       blockedAfterMs: options.blockedAfterMs ?? DEFAULT_BLOCKED_AFTER_MS,
       onBlocked: (blockedMs, messages) => this.#blocked(blockedMs, messages),
@@ -68,11 +75,24 @@ export class WorkSettler<E extends AnyEvent> {
     return this.#watch.running
   }
 
+  /** Calls no handler any more; resolves when those at work are done, or half of what they have is over. */
+  async windUp(): Promise<void> {
+    const { graceMs = DEFAULT_GRACE_MS } = this.#options
+    this.gate.set(false)
+    const beganMs = performance.now()
+    this.#endsMs = beganMs + graceMs
+    while (this.running > 0 && performance.now() - beganMs < graceMs / 2) await pause(LOOK_AGAIN_MS)
+  }
+
+  #graceMs(): number {
+    const { graceMs = DEFAULT_GRACE_MS } = this.#options
+    return this.#endsMs === undefined ? graceMs : Math.max(0, this.#endsMs - performance.now())
+  }
+
   async settle(work: Work<E>, slots: Slots): Promise<void> {
-    const { retry = {} } = this.#options
     const delivered = work.messages
     const resolved = delivered.some(isPointer) ? await this.#resolve(work) : delivered
-    const pauses = new RetryPauses(retry, this.#clock.now())
+    const pauses = new RetryPauses(this.#retry, this.#clock.now())
     for (let attempt = 1; ; attempt++) {
       const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
       if (verdict === 'settled') return
@@ -91,6 +111,7 @@ export class WorkSettler<E extends AnyEvent> {
     const unreadable = isDuologError(error, 'RECORD_UNREADABLE') ? stranger : ofCatalogue
     const [message] = work.messages
     const reason = whyOf(error).reason
+    await this.gate.pass(work.signal)
     this.report(error, message, 1)
     if (unreadable === 'deadLetter') await this.#putAside(work, work.messages, { attempts: 1, why: whyOf(error) })
     if (unreadable === 'stop') return this.#stop(work, `It came to a message it cannot read: ${reason}`)
@@ -132,9 +153,13 @@ export class WorkSettler<E extends AnyEvent> {
 
   /** What is wrong with a batch is often wrong with one message: that one is put aside, the others are not. */
   async #oneByOne(work: Work<E>, slots: Slots): Promise<void> {
+    const appended = await effectOf(work)
     for (const message of work.messages) {
-      const checkpoint = () => ({ ...work.checkpoint(), offset: message.offset + 1 })
-      await this.settle({ ...work, messages: [message], checkpoint, ownCheckpoint: checkpoint }, slots)
+      // What the batch appended stands for each of them, and carried the checkpoint past all.
+      const past = () => ({ ...work.checkpoint(), offset: message.offset + 1 })
+      const checkpoint = appended === undefined ? past : work.checkpoint
+      const effect = { known: appended && Promise.resolve(appended) }
+      await this.settle({ ...work, messages: [message], checkpoint, ownCheckpoint: checkpoint, effect }, slots)
     }
   }
 
@@ -148,9 +173,9 @@ export class WorkSettler<E extends AnyEvent> {
 
   async #callHandler(work: Work<E>, attempt: number): Promise<Outcome> {
     const { store, group, call, timeoutMs, slowAfterMs = DEFAULT_SLOW_AFTER_MS } = this.#options
-    const { graceMs = DEFAULT_GRACE_MS } = this.#options
+    const graceMs = () => this.#graceMs()
     const [message] = work.messages
-    const onSlow = (tookMs: number) => this.#slow(tookMs, message)
+    const onSlow = (tookMs: number) => this.#slow(tookMs, message as Projected, attempt)
     await this.gate.pass(work.signal)
     reach('processor.handle.begin')
     const outcome = await this.#watch.during(message as Projected, () =>
@@ -179,12 +204,13 @@ export class WorkSettler<E extends AnyEvent> {
     { attempts, why }: { readonly attempts: number; readonly why: Why },
   ): Promise<void> {
     const { store, group } = this.#options
+    const effect = await effectOf(work)
     for (const message of messages) {
       await this.#insist(work, async () => {
         // Of a batch only what is past this one: the others are not put aside yet.
         const own = work.ownCheckpoint()
-        const checkpoint = own && { ...own, offset: message.offset + 1 }
-        await putAside(store, { message, group, attempts, why, checkpoint })
+        const checkpoint = own && (effect === undefined ? { ...own, offset: message.offset + 1 } : own)
+        await putAside(store, { message, group, attempts, why, checkpoint, effect })
       })
     }
   }
@@ -210,10 +236,11 @@ export class WorkSettler<E extends AnyEvent> {
     throw new DuologError('ABORTED', `The processor stops: ${reason}`)
   }
 
-  #slow(tookMs: number, message: Projected | undefined): void {
-    const { group } = this.#options
-    const { topic, partition, offset, type } = message ?? {}
+  #slow(tookMs: number, message: Projected, attempt: number): void {
+    const { group, onError } = this.#options
+    const { topic, partition, offset, type } = message
     this.#logger.warn({ group, topic, partition, offset, type, tookMs }, 'A handler is at work for long')
+    tell(() => onError?.(handlerSlow(tookMs, message), message, attempt))
   }
 
   #blocked(blockedMs: number, messages: readonly Projected[]): void {
@@ -254,13 +281,17 @@ function storePause(attempt: number): number {
   return Math.min(STORE_PAUSE_MS * 2 ** (attempt - 1), LONGEST_STORE_PAUSE_MS)
 }
 
-/** A listener that throws must not end the work. */
-function tell(listener: () => void): void {
-  try {
-    listener()
-  } catch {
-    // What it was told of is dealt with all the same.
-  }
+/** Also of an append that is under way, though its attempt is over. */
+async function effectOf<E extends AnyEvent>({ effect, signal }: Work<E>): Promise<Effect | undefined> {
+  return effect.known && orAborted(effect.known, signal)
+}
+
+function handlerSlow(tookMs: number, { type, key, topic, partition, offset }: Projected): DuologError {
+  return new DuologError(
+    'HANDLER_SLOW',
+    `A handler is at work for ${tookMs} ms on ${type} of "${key}" (offset ${offset} of partition ${partition} of ` +
+      `"${topic}") and goes on; what is behind it waits. If it may hang, give it timeoutMs.`,
+  )
 }
 
 function loopBlocked(blockedMs: number, messages: readonly Projected[]): DuologError {

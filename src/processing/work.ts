@@ -1,6 +1,6 @@
 import type { AnyEvent } from '../core/event.ts'
 import type { Checkpoint, ConsumerContext } from '../store/event-store.ts'
-import { redrivesOf } from './dead-letter.ts'
+import { type Effect, effectOf, redrivesOf } from './dead-letter.ts'
 import type { Projected } from './projection.ts'
 
 /** What a handler gets at once: one message, or a batch of them in order. */
@@ -13,13 +13,22 @@ export interface Work<E extends AnyEvent> {
   checkpoint(): Checkpoint
   /** The one past this work; nothing while something before it is not done. */
   ownCheckpoint(): Checkpoint | undefined
+  /** What its handler appended, however it went on: all further tries, also one by one or redriven, are answered by it. */
+  readonly effect: EffectSlot
+}
+
+/** Resolves when the append under way is over; nothing: nothing was appended. */
+export interface EffectSlot {
+  known: Promise<Effect | undefined> | undefined
 }
 
 export function workOf<E extends AnyEvent>(message: Projected<E>, context: ConsumerContext): Work<E> {
   const own = () => (context.checkpoint.offset > message.offset ? context.checkpoint : undefined)
   const { signal } = context
   const redrives = redrivesOf(message)
-  return { messages: [message], redrives, signal, checkpoint: () => context.checkpoint, ownCheckpoint: own }
+  const known = effectOf(message)
+  const effect: EffectSlot = { known: known && Promise.resolve(known) }
+  return { messages: [message], redrives, signal, checkpoint: () => context.checkpoint, ownCheckpoint: own, effect }
 }
 
 /** Messages that follow each other, all before them done: the checkpoint past the last is the batch's own. */
@@ -30,5 +39,6 @@ export function batchOf<E extends AnyEvent>(
   const last = messages[messages.length - 1] ?? messages[0]
   const past = (): Checkpoint => ({ ...context.checkpoint, offset: last.offset + 1 })
   const redrives = Math.max(...messages.map(redrivesOf))
-  return { messages, redrives, signal: context.signal, checkpoint: past, ownCheckpoint: past }
+  const { signal } = context
+  return { messages, redrives, signal, checkpoint: past, ownCheckpoint: past, effect: { known: undefined } }
 }

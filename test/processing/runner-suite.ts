@@ -1,7 +1,11 @@
 import { describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/event.ts'
-import { listDeadLetters } from '../../src/processing/dead-letters.ts'
+import { createCircuitBreaker } from '../../src/processing/circuit-breaker.ts'
+import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
+import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
 import type { ProcessorOptions } from '../../src/processing/processor-options.ts'
 import {
   type BatchProcessorOptions,
@@ -37,6 +41,8 @@ export function runnerSuite(log: LogKind): void {
       store.appendToStream('sender', [], { outgoing: jobs.map(([key, n]) => ({ ...job(n), topic, key })) })
     const start = (options: Options, on = store) =>
       bench.running(startProcessor({ store: on, group: 'workers', topics, ...options }))
+    const startOther = (options: Options) =>
+      bench.running(startProcessor({ store, group: 'others', topics, ...options }))
     const startBatches = (options: BatchOptions) =>
       bench.running(startBatchProcessor({ store, group: 'workers', topics, ...options }))
     const numbersIn = async (stream: string) => {
@@ -46,7 +52,7 @@ export function runnerSuite(log: LogKind): void {
       })
       return state
     }
-    return { store, open, start, startBatches, numbersIn, sendTo, send: sendTo.bind(undefined, TOPIC) }
+    return { store, open, start, startBatches, numbersIn, sendTo, startOther, send: sendTo.bind(undefined, TOPIC) }
   }
 
   describe(`order by key: ${log.name}`, () => {
@@ -299,6 +305,97 @@ export function runnerSuite(log: LogKind): void {
     })
   })
 
+  describe(`what must not last: ${log.name}`, () => {
+    it('a shared breaker: whoever waits for the try of another stops all the same', async () => {
+      const { send, start, startOther } = await setUp()
+      const breaker = createCircuitBreaker({ failures: 1, openMs: 1 })
+      const probing = Promise.withResolvers<void>()
+      const options = { breaker, order: 'key' as const, retry: { maxAttempts: 1_000, firstPauseMs: 1 } }
+      let calls = 0
+      await send(['k', 1])
+      start({
+        ...options,
+        graceMs: 0,
+        handler: async () => {
+          if (++calls === 1) throw new Error('away')
+          probing.resolve()
+          await new Promise(() => {})
+        },
+      })
+      await probing.promise
+      expect(breaker.status.state).toBe('half-open')
+      const waits = startOther({ ...options, handler: async () => void calls++ })
+      await until(async () => ((await waits.lag())[0]?.seconds ?? 0) > 0)
+      await waits.stop()
+      expect(calls).toBe(2)
+    })
+
+    it('an isRetryable that throws is told of, and decides nothing', async () => {
+      const { store, send, start } = await setUp()
+      const errors: string[] = []
+      const seen: number[] = []
+      await send(['k', 1], ['k', 2])
+      start({
+        order: 'key',
+        onError: (error) => void errors.push((error as Error).message),
+        retry: {
+          maxAttempts: 2,
+          firstPauseMs: 1,
+          isRetryable: () => {
+            throw new Error('no answer')
+          },
+        },
+        handler: async ({ data: { n } }) => {
+          if (n === 1) throw new Error('never')
+          seen.push(n)
+        },
+      })
+      await until(() => seen.length === 1)
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ reason: 'never', attempts: 2 }])
+      expect(errors).toEqual(['never', 'no answer', 'never'])
+    })
+
+    it('stopping takes graceMs once: the signal fires after half of it', async () => {
+      const { send, start } = await setUp()
+      const begun = Promise.withResolvers<void>()
+      const heard: string[] = []
+      await send(['k', 1])
+      const processor = start({
+        graceMs: 400,
+        handler: async (_, { signal }) => {
+          signal.addEventListener('abort', () => heard.push('signal'))
+          begun.resolve()
+          await new Promise(() => {})
+        },
+      })
+      await begun.promise
+      // All by timers of one loop: late ones are late together.
+      const twice = new Promise<void>((resolve) => setTimeout(resolve, 790)).then(() => heard.push('twice'))
+      await Promise.all([processor.stop().then(() => heard.push('stopped')), twice])
+      expect(heard).toEqual(['signal', 'stopped', 'twice'])
+    })
+
+    it('paused it puts nothing aside', async () => {
+      const url = log.newUrl(bench.folder())
+      const plain = await bench.open(url)
+      const known = defineEvent({ name: 'Job', data: z.object({ n: z.number() }) })
+      const typed = await bench.open(url, defineCatalogue([known, ...deadLetterEvents]))
+      const store = typed as unknown as EventStore<Job>
+      const seen: number[] = []
+      const handler: Options['handler'] = async ({ data: { n } }) => void seen.push(n)
+      const processor = bench.running(startProcessor({ store, group: 'g', handler, unreadable: 'deadLetter' }))
+      await processor.ready
+      processor.pause()
+      await plain.appendToStream('s', [{ type: 'Strange', data: 1 }, job(2)])
+      await until(async () => (await processor.lag()).some(({ seconds }) => seconds > 0))
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(await listDeadLetters(plain, 'session.events')).toEqual([])
+      processor.resume()
+      await until(() => seen.length === 1)
+      expect(await listDeadLetters(plain, 'session.events')).toHaveLength(1)
+    })
+  })
+
   describe(`batches: ${log.name}`, () => {
     it('in order, with one append for all; only what is wrong in one is put aside', async () => {
       const { store, send, startBatches, numbersIn } = await setUp()
@@ -319,6 +416,34 @@ export function runnerSuite(log: LogKind): void {
       expect(sizes).toContain(10)
       await until(async () => (await listDeadLetters(store, TOPIC)).length === 1)
       expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ data: { n: 13 }, reason: 'no 13' }])
+    })
+
+    it('P5 what a batch appended is not appended again one by one, nor when its letters are redriven', async () => {
+      const { store, send, startBatches, numbersIn } = await setUp()
+      let broken = true
+      const alone: (readonly [number, boolean])[] = []
+      await send(...[1, 2, 3, 4].map((n): [string, number] => ['k', n]))
+      startBatches({
+        maxBatchMessages: 4,
+        maxBatchWaitMs: 1_000,
+        retry: { maxAttempts: 2, firstPauseMs: 1 },
+        handleBatch: async (messages, { append }) => {
+          const ns = messages.map(({ data: { n } }) => n)
+          const { repeated } = await append(ns.length > 1 ? 'out' : 'elsewhere', ns.map(done))
+          if (ns.length === 1) alone.push([ns[0] ?? 0, repeated])
+          if (broken && ns.some((n) => n > 2)) throw new Error('after the append')
+        },
+      })
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 2)
+      expect(await numbersIn('out')).toEqual([1, 2, 3, 4])
+      broken = false
+      await redriveDeadLetters(store, TOPIC, { by: 'test' })
+      await until(() => alone.length === 8)
+      expect(alone.map(([n]) => n)).toEqual([1, 2, 3, 3, 4, 4, 3, 4])
+      expect(alone.every(([, repeated]) => repeated)).toBe(true)
+      await send(['k', 5])
+      await until(async () => (await numbersIn('elsewhere')).length > 0)
+      expect([await numbersIn('out'), await numbersIn('elsewhere')]).toEqual([[1, 2, 3, 4], [5]])
     })
   })
 
@@ -358,6 +483,26 @@ export function runnerSuite(log: LogKind): void {
       expect(said).toBeGreaterThan(300)
       expect(said).toBeLessThanOrEqual(blockedMs + 100)
       expect(errors[0]?.message).toContain(`Job ${TOPIC}/0/`)
+    })
+
+    it('a handler that never returns is said to onError, again after twice as long', async () => {
+      const { send, start } = await setUp()
+      const errors: DuologError[] = []
+      await send(['k', 1])
+      const processor = start({
+        slowAfterMs: 20,
+        graceMs: 0,
+        onError: (error) => void errors.push(error as DuologError),
+        handler: () => new Promise<void>(() => {}),
+      })
+      await until(() => errors.length === 2)
+      expect(errors.map(({ code }) => code)).toEqual(['HANDLER_SLOW', 'HANDLER_SLOW'])
+      const [first, second] = errors.map(({ message }) =>
+        Number(/at work for (\d+) ms on Job of "k"/.exec(message)?.[1]),
+      )
+      expect(first).toBeGreaterThanOrEqual(19)
+      expect(second).toBeGreaterThanOrEqual(2 * (first ?? 0))
+      expect(processor.parked()).toEqual([])
     })
 
     it('an error that says when to try again is heard; one whose code is not retryable is put aside at once', async () => {
