@@ -2,6 +2,7 @@ import { isDuologError } from '../core/errors.ts'
 import { reach } from '../core/reach.ts'
 import { LruCache } from '../store/lru-cache.ts'
 import { CallMaker, type CallMakerOptions, messageOf, type Outcome } from './call-maker.ts'
+import { insist, passes } from './insist.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import { type CallRole, type CallState, isClaimed, isEnded, type SessionState } from './session/state.ts'
 import type { HandleOptions } from './session-log.ts'
@@ -139,33 +140,36 @@ export class CallRunner {
 
   /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
   async #abortWhenLost(sessionId: string, call: CallState, abort: AbortController, signal: AbortSignal): Promise<void> {
-    const { sessions } = this.#options
+    const { logger } = this.#options
+    const { callId } = call
+    const onRetry = (error: unknown) =>
+      logger.warn({ error, sessionId, callId }, 'Lost sight of the session for a while')
     try {
-      let { state, version } = await sessions.load(sessionId)
-      while (!signal.aborted) {
+      for (let known = 0; !signal.aborted; ) {
+        const { state, version } = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
         const why = whyStop(state, call)
         if (why !== undefined) return abort.abort(new Stopped(why))
-        await sessions.store.waitForVersion(sessionId, version + 1, { signal })
-        ;({ state, version } = await sessions.load(sessionId))
+        known = version
       }
     } catch (error) {
-      if (!signal.aborted)
-        this.#options.logger.warn({ error, sessionId, callId: call.callId }, 'Lost sight of the session')
+      if (!signal.aborted) logger.warn({ error, sessionId, callId }, 'Lost sight of the session')
     }
+  }
+
+  /** The session as it is once it has gone on from `version`. */
+  async #after(sessionId: string, version: number, signal: AbortSignal) {
+    const { sessions } = this.#options
+    if (version > 0) await sessions.store.waitForVersion(sessionId, version + 1, { signal })
+    return sessions.load(sessionId)
   }
 
   /** A paid result is not given up because a broker is away for a minute: tries until it is in, or refused for good. */
   async #persist(sessionId: string, command: SessionCommand): Promise<void> {
-    for (let waitMs = 50; ; waitMs = Math.min(waitMs * 2, 5_000)) {
-      try {
-        await this.#options.sessions.handle(sessionId, command)
-        return
-      } catch (error) {
-        if (isDuologError(error, 'STORE_CLOSED') || (isDuologError(error) && error.retry === 'never')) throw error
-        this.#options.logger.warn({ error, sessionId, waitMs }, 'Reporting a call failed; trying again')
-        await new Promise((resolve) => setTimeout(resolve, waitMs))
-      }
-    }
+    const { sessions, logger } = this.#options
+    await insist(() => sessions.handle(sessionId, command), {
+      mayPass: (error) => passes(error) || !isDuologError(error),
+      onRetry: (error, waitMs) => logger.warn({ error, sessionId, waitMs }, 'Reporting a call failed; trying again'),
+    })
   }
 }
 

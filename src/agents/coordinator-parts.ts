@@ -1,10 +1,11 @@
 import { DuologError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
-import type { KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
+import type { AgentResponse, KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
 import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
+import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
 
@@ -34,6 +35,17 @@ export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] 
     priority,
     dependencies: [...dependencies],
   }
+}
+
+/** @throws INVALID_ARGUMENT when it says nothing */
+export function reportOf({ callId, epoch, owner, result, error, durationMs = 0 }: AgentResponse): SessionCommand {
+  const report = { callId, epoch, owner, durationMs }
+  if (result !== undefined) return { kind: 'complete', ...report, result }
+  if (error === undefined) {
+    throw new DuologError('INVALID_ARGUMENT', 'response: has neither a result nor an error; give one of them')
+  }
+  const { retryable = false, ...failure } = error
+  return { kind: 'report-failure', ...report, error: failure, retryable }
 }
 
 /** @throws INVALID_ARGUMENT naming each field that is wrong */

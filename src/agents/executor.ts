@@ -19,6 +19,8 @@ export interface AgentRequest {
   readonly purpose: AgentPurpose
   readonly prompt: string
   readonly workItemId?: string
+  /** Of the quality gate that this call is the judge of. */
+  readonly gateId?: string
   /** From 1; a revision is a new attempt. For a plan: how often a plan has been asked for. */
   readonly attempt: number
   /** From 1: the calls for one attempt, when an earlier one failed, was stopped or is in doubt. Default 1. */

@@ -12,10 +12,18 @@ import type {
   RunOptions,
   SentTask,
 } from './coordinator-options.ts'
-import { asWorkItem, guardedExecutors, ownPromptVersions, runningElsewhere, settingsOf } from './coordinator-parts.ts'
+import {
+  asWorkItem,
+  guardedExecutors,
+  ownPromptVersions,
+  reportOf,
+  runningElsewhere,
+  settingsOf,
+} from './coordinator-parts.ts'
 import { type Forked, forkSession } from './fork-session.ts'
 import { gateRunner } from './gates/gate-runner.ts'
 import { newOwner, newSessionId } from './names.ts'
+import { OutsideClaims } from './outside-claims.ts'
 import { BudgetPool } from './pool/budget-pool.ts'
 import { promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
 import { sessionNotFound } from './read-sessions.ts'
@@ -46,6 +54,7 @@ export class KafkaAgentCoordinator {
   readonly #sessions: SessionLog
   readonly #prompts: SessionPrompts
   readonly #runner: CallRunner
+  readonly #outside: OutsideClaims
   readonly #reaper: Reaper
   readonly #reapEveryMs: number
   readonly #logger: Logger
@@ -64,6 +73,7 @@ export class KafkaAgentCoordinator {
     this.#prompts = promptsWith(options.prompts)
     this.#sessions = new SessionLog(sessionStore(options.store), clock)
     this.#reaper = new Reaper(this.#sessions, options.store.presence)
+    this.#outside = new OutsideClaims({ sessions: this.#sessions, presence: options.store.presence, clock })
     this.#runner = new CallRunner({
       store: options.store,
       sessions: this.#sessions,
@@ -248,21 +258,18 @@ export class KafkaAgentCoordinator {
    * claim is no longer its own.
    */
   async handleAgentResponse(response: AgentResponse): Promise<SessionView> {
-    const { sessionId, callId, epoch, owner, result, error, durationMs = 0 } = response
-    if (result === undefined && error === undefined) {
-      throw new DuologError('INVALID_ARGUMENT', 'response: has neither a result nor an error; give one of them')
-    }
-    const report = { callId, epoch, owner, durationMs }
-    if (result !== undefined) return this.#command(sessionId, { kind: 'complete', ...report, result })
-    const { retryable = false, ...failure } = error!
-    return this.#command(sessionId, { kind: 'report-failure', ...report, error: failure, retryable })
+    const { sessionId, callId, epoch } = response
+    const view = await this.#command(sessionId, reportOf(response))
+    await this.#outside.release(sessionId, callId, epoch)
+    return view
   }
 
-  /** Claims a reserved call for an agent outside this package; the epoch belongs into its response. */
+  /**
+   * Claims a reserved call for an agent outside this package; the epoch belongs into its response. The claim holds until the
+   * call's time limit, or until this coordinator closes; a call without a response by then is in doubt.
+   */
   async claimCall(sessionId: string, callId: string, owner: string): Promise<{ epoch: number } | undefined> {
-    const { state } = await this.#sessions.handle(sessionId, { kind: 'claim', callId, owner })
-    const call = state.calls.get(callId)
-    return call?.status === 'claimed' && call.owner === owner ? { epoch: call.epoch } : undefined
+    return this.#outside.claim(sessionId, callId, owner)
   }
 
   /** Says which phase the work is in; phases follow by themselves, this is for what only the host knows. */
@@ -279,6 +286,7 @@ export class KafkaAgentCoordinator {
     await Promise.allSettled(this.#runs)
     await Promise.all([this.#supervisor?.stop(), ...this.#services.map((service) => service.stop())])
     await this.#runner.stop('the coordinator is closing')
+    await this.#outside.close()
     const announcement = await this.#announcement
     await announcement?.withdraw()
   }
@@ -297,6 +305,7 @@ export class KafkaAgentCoordinator {
       reaper: this.#reaper,
       reapEveryMs: this.#reapEveryMs,
       clock: this.#options.clock ?? systemClock,
+      logger: this.#logger,
     })
     const state = await runner.run(sessionId, signal)
     if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)

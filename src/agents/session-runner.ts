@@ -1,8 +1,10 @@
 import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
+import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { pause, pauseBy } from '../store/wake-ups.ts'
 import type { CallRunner } from './call-runner.ts'
+import { insist } from './insist.ts'
 import type { Reaper } from './reaper.ts'
 import { isClaimed, isEnded, isReserved, isWaiting, openCalls, type SessionState } from './session/state.ts'
 import { nextTimerMs } from './session/timers.ts'
@@ -20,6 +22,7 @@ export interface SessionRunnerOptions {
   /** How often owners of running calls are looked after, milliseconds. */
   readonly reapEveryMs: number
   readonly clock: Clock
+  readonly logger: Logger
 }
 
 const LONGEST_WAIT_MS = 60_000
@@ -33,17 +36,26 @@ export class SessionRunner {
     this.#options = options
   }
 
-  /** Resolves when the session has ended, waits for a person, is paused, or the signal fired. */
+  /** Resolves when the session has ended, waits for a person, is paused, or the signal fired; bears a log that is away for a while. */
   async run(sessionId: string, signal: AbortSignal): Promise<SessionState> {
-    const { sessions, reaper } = this.#options
+    const onRetry = (error: unknown, waitMs: number) =>
+      this.#options.logger.warn({ error, sessionId, waitMs }, 'The session cannot be seen; trying again')
     for (;;) {
-      const { state, version } = await sessions.load(sessionId)
-      if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
-      if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
-      if ((await reaper.reap(sessionId, state)) > 0) continue
-      if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, state)
-      await this.#nextChange(sessionId, version + 1, state, signal)
+      const settled = await insist(() => this.#step(sessionId, signal), { onRetry, signal })
+      if (settled !== undefined) return settled
     }
+  }
+
+  /** The state in which there is nothing more to do, or nothing when the next step may follow. */
+  async #step(sessionId: string, signal: AbortSignal): Promise<SessionState | undefined> {
+    const { sessions, reaper } = this.#options
+    const { state, version } = await sessions.load(sessionId)
+    if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) return undefined
+    if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
+    if ((await reaper.reap(sessionId, state)) > 0) return undefined
+    if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, state)
+    await this.#nextChange(sessionId, version + 1, state, signal)
+    return undefined
   }
 
   async #startReserved(sessionId: string, state: SessionState): Promise<void> {

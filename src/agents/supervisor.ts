@@ -26,6 +26,7 @@ export interface SupervisorOptions {
   readonly logger: Logger
 }
 
+const beginnings = new Set(['SessionCreated', 'SessionForked'])
 const endings = new Set(['SessionCompleted', 'SessionFailed', 'SessionCancelled'])
 
 export class Supervisor {
@@ -33,7 +34,8 @@ export class Supervisor {
   readonly #active = new Set<string>()
   #consumer: Consumer | undefined
   #timer: NodeJS.Timeout | undefined
-  #round: Promise<void> = Promise.resolve()
+  #round: Promise<void> | undefined
+  #stopping = false
 
   constructor(options: SupervisorOptions) {
     this.#options = options
@@ -54,6 +56,7 @@ export class Supervisor {
   }
 
   async stop(): Promise<void> {
+    this.#stopping = true
     clearInterval(this.#timer)
     await this.#consumer?.stop()
     await this.#round
@@ -62,7 +65,7 @@ export class Supervisor {
   #note(message: RecordedMessage): void {
     if (!isRecordedEvent(message)) return
     if (endings.has(message.type)) this.#active.delete(message.stream)
-    else if (message.type === 'SessionCreated') this.#active.add(message.stream)
+    else if (beginnings.has(message.type)) this.#active.add(message.stream)
   }
 
   /** Sessions that were under way before this process began to read. */
@@ -71,12 +74,16 @@ export class Supervisor {
     for await (const { stream } of store.listStreams()) if (await isSession(store, stream)) this.#active.add(stream)
   }
 
+  /** One round at a time: one that takes longer than the time between two is not queued behind. */
   #look(): void {
-    this.#round = this.#round.then(() => this.#lookAfterAll())
+    this.#round ??= this.#lookAfterAll().finally(() => {
+      this.#round = undefined
+    })
   }
 
   async #lookAfterAll(): Promise<void> {
     for (const sessionId of this.#active) {
+      if (this.#stopping) return
       try {
         await this.#lookAfter(sessionId)
       } catch (error) {

@@ -6,6 +6,8 @@ import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.
 import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
+import { waitForEvent } from '../../src/testing/wait-for-event.ts'
+import { until } from './executors/support.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 
 const passes: GateRunner = async () => ({ passed: true, score: 1, explanation: 'exit code 0' })
@@ -34,11 +36,11 @@ class Agents implements AgentExecutor {
 
 const three = planOf({ a: {}, b: {}, c: { dependencies: ['a', 'b'] } })
 
-/** The store with another append. */
-function withAppend(store: EventStore, appendToStream: EventStore['appendToStream']): EventStore {
+/** The store with some of its methods replaced. */
+function withMethods(store: EventStore, replaced: Partial<EventStore>): EventStore {
   return new Proxy(store, {
     get(target, name) {
-      if (name === 'appendToStream') return appendToStream
+      if (name in replaced) return Reflect.get(replaced, name)
       const value: unknown = Reflect.get(target, name)
       return typeof value === 'function' ? value.bind(target) : value
     },
@@ -97,6 +99,32 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       )
       expect(view).toMatchObject({ status: 'failed', totals: { revisions: 1, workerCalls: 2 } })
       expect(agents.asked.filter((request) => request.purpose === 'work')[1]?.prompt).toContain('Round the total')
+    })
+
+    it('bears a log that is away for a while: its run does not end, and a cancel still reaches the agent', async () => {
+      const real = await openStore()
+      const away: EventStore['waitForVersion'] = async (...wanted) => {
+        if (outages-- > 0) throw new DuologError('BROKER_UNREACHABLE', 'away', { retry: { afterMs: 1 } })
+        return real.waitForVersion(...wanted)
+      }
+      let outages = 0
+      const store = withMethods(real, { waitForVersion: away })
+      const agents = new Agents(planOf({ a: {} }))
+      const working = Promise.withResolvers<void>()
+      agents.onWork = async (_, signal) => {
+        outages = 4
+        working.resolve()
+        await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      const running = coordinator(store, { executor: agents }).run('build it', { sessionId: 's' })
+      await working.promise
+      // Both who watch, the call's and the session's, wake up and find the log away.
+      await coordinator(real, {}).updateWorkflowState('s', { phase: 'integration' })
+      await until(() => outages <= 0)
+      await coordinator(real, {}).cancel('s')
+      expect(await running).toMatchObject({ status: 'cancelled' })
+      const cancelled = await waitForEvent(real, { stream: 's', type: 'AgentCallCancelled', timeoutMs: 60_000 })
+      expect(cancelled.data).toMatchObject({ callId: 'work:a:1', reason: 'the session is cancelled' })
     })
 
     it('is paused by its signal: what runs is aborted and recorded, and resume goes on', async () => {
@@ -204,11 +232,12 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
     it('P7: a result that cannot be recorded is in doubt, not made again in silence', async () => {
       const store = await openStore()
       const agents = new Agents(planOf({ a: {} }))
-      const refusing = withAppend(store, async (...[stream, events, options]) => {
+      const appendToStream: EventStore['appendToStream'] = async (stream, events, options) => {
         const unwelcome = events.some((event) => event.type === 'TaskCompleted')
         if (unwelcome && agents.count('work') === 1) throw new DuologError('INVALID_EVENT', 'data is too large')
         return store.appendToStream(stream, events, options)
-      })
+      }
+      const refusing = withMethods(store, { appendToStream })
       const view = await coordinator(refusing, { executor: agents }).run('build it')
       expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
       expect(view.calls.find((call) => call.callId === 'work:a:1')?.status).toBe('in-doubt')
@@ -265,14 +294,12 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const agents = new Agents(planOf({ a: {} }))
       const leader = coordinator(store, { executors: { manager: agents }, settings })
       await leader.start()
-      await store.presence.announce('zombie').then((announcement) => {
-        agents.onWork = async () => {}
-        return announcement.withdraw()
-      })
       const sessionId = await leader.create('build it')
       const running = leader.resume(sessionId)
       await store.waitForVersion(sessionId, 8)
-      const claim = await leader.claimCall(sessionId, 'work:a:1', 'zombie')
+      const died = coordinator(store, {})
+      const claim = await died.claimCall(sessionId, 'work:a:1', 'zombie')
+      await died.close()
       await coordinator(store, { executors: { worker: agents }, gates: false }).start()
       const view = await running
       expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
@@ -288,6 +315,61 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
         result: { output: 'late', costUsd: 0.5 },
       })
       expect(late.totals).toMatchObject({ refusedReports: 1, workerCalls: 2 })
+    })
+
+    it('an agent outside holds its claim until it responds; without a response, until the time limit of its call', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const asked = new Set<number>()
+      const liveness: EventStore['presence']['liveness'] = async (owner) => {
+        const verdict = await store.presence.liveness(owner)
+        if (owner === 'outside') asked.add(asked.size)
+        return verdict
+      }
+      const presence = { announce: (owner: string) => store.presence.announce(owner), liveness }
+      const watched = withMethods(store, { presence })
+      const executors = { manager: agents }
+      const leader = coordinator(watched, { executors, settings })
+      await leader.start()
+      const sessionId = await leader.create('build it')
+      await store.waitForVersion(sessionId, 8)
+      const claim = await leader.claimCall(sessionId, 'work:a:1', 'outside')
+      await until(() => asked.size >= 3)
+      const result = { output: 'did it out there', costUsd: 0.05 }
+      const answer = { sessionId, callId: 'work:a:1', epoch: claim!.epoch, owner: 'outside', result }
+      await leader.handleAgentResponse(answer)
+      expect(await leader.resume(sessionId)).toMatchObject({
+        status: 'completed',
+        totals: { workerCalls: 1, inDoubtCalls: 0 },
+      })
+      expect(await store.presence.liveness('outside')).toBe('dead')
+
+      const timeoutsMs = { plan: 60_000, work: 50, review: 60_000 }
+      const second = await leader.create('build it', { settings: { timeoutsMs } })
+      await store.waitForVersion(second, 8)
+      await leader.claimCall(second, 'work:a:1', 'silent')
+      await coordinator(store, { executors: { worker: agents }, gates: false }).start()
+      expect(await leader.resume(second)).toMatchObject({
+        status: 'completed',
+        totals: { workerCalls: 2, inDoubtCalls: 1 },
+      })
+    })
+
+    it('a forked session is looked after by coordinators that were there before it', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const leader = coordinator(store, { executors: { manager: agents }, settings })
+      await leader.start()
+      const from = await leader.create('build it')
+      await store.waitForVersion(from, 8)
+      await leader.fork(from, { sessionId: 'fork' })
+      const died = coordinator(store, {})
+      const waiting = (await died.show('fork')).calls.find(({ status }) => status === 'reserved')
+      expect(await died.claimCall('fork', waiting!.callId, 'zombie')).toBeDefined()
+      await died.close()
+      await coordinator(store, { executors: { worker: agents }, gates: false }).start()
+      await waitForEvent(store, { stream: 'fork', type: 'SessionCompleted', timeoutMs: 60_000 })
+      expect(await leader.show('fork')).toMatchObject({ totals: { inDoubtCalls: 1, accepted: 1 } })
     })
 
     it('work items can be sent by a caller, once each', async () => {

@@ -12,6 +12,7 @@ export function requestEnvironment(request: AgentRequest): Environment {
     DUOLOG_ATTEMPT: String(request.attempt),
     DUOLOG_TRY: String(request.try ?? 1),
     DUOLOG_WORK_ITEM_ID: request.workItemId,
+    DUOLOG_GATE_ID: request.gateId,
     DUOLOG_WORK_DIR: request.workDir,
     DUOLOG_MODEL: request.model,
     DUOLOG_OUTPUT_SCHEMA: request.outputSchema && JSON.stringify(request.outputSchema),

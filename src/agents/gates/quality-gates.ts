@@ -22,7 +22,7 @@ export interface QualityGateOptions {
   readonly functions?: Readonly<Record<string, GateFunction>>
   /** How gates are run. Default: commands in the work directory, and `functions`. */
   readonly gates?: GateRunner
-  /** Gates at one time. Default 1. */
+  /** Gates at one time. Default 2. */
   readonly concurrency?: number
   /** Services of one group share the checks. Default `duolog.gate`. */
   readonly group?: string
@@ -53,15 +53,15 @@ export class QualityGateProcessor {
   #announcement: Promise<Announcement> | undefined
 
   constructor(options: QualityGateOptions) {
-    const { store, functions = {}, logger = silentLogger, clock = systemClock, concurrency, group } = options
+    const { store, functions = {}, logger = silentLogger, clock = systemClock, concurrency = 2, group } = options
     this.owner = options.owner ?? newOwner('gate')
     this.#store = store
     this.#sessions = new SessionLog(sessionStore(store), clock)
     const runGate = options.gates ?? gateRunner({ functions })
     const runner = { store, sessions: this.#sessions, owner: this.owner, executors: {}, runGate, logger, clock }
     this.#runner = new CallRunner(runner)
-    const limits = { ...(concurrency !== undefined && { concurrency }), ...(group !== undefined && { group }) }
-    this.#service = new AgentService({ role: 'gate', store, runner: this.#runner, logger, ...limits })
+    const named = group === undefined ? {} : { group }
+    this.#service = new AgentService({ role: 'gate', store, runner: this.#runner, logger, concurrency, ...named })
   }
 
   /** Resolves when it reads its topic. */

@@ -27,6 +27,7 @@ export function requestFor(
     workDir: state.workDir,
     ...question(state, call, prompts),
     ...(workItemId === undefined ? {} : { workItemId }),
+    ...(call.gateId === undefined ? {} : { gateId: call.gateId }),
     ...(model === undefined ? {} : { model }),
     ...(reservedUsd === undefined || !limitsMoney(state) ? {} : { maxBudgetUsd: reservedUsd }),
     ...(resume === undefined ? {} : { resume }),

@@ -141,12 +141,11 @@ describe('a budget pool', () => {
     const sessions = new SessionLog(sessionStore(store))
     const leader = coordinator(store)
     const sessionId = await leader.create('x', { settings: { budget: { pool: 'p', perCallUsd } } })
-    const announcement = await store.presence.announce('dying')
     const claim = await leader.claimCall(sessionId, 'plan:1', 'dying')
     const key = `${sessionId}/plan:1/${claim?.epoch}`
     await pool.reserve({ key, sessionId, callId: 'plan:1', owner: 'dying', held })
     expect(await settleOrphans(sessions, pool)).toBe(0)
-    await announcement.withdraw()
+    await leader.close()
     expect(await settleOrphans(sessions, pool)).toBe(1)
     expect(await pool.show()).toMatchObject({ usd: 1, reservedUsd: 0, held: [] })
   })
