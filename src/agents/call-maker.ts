@@ -4,7 +4,14 @@ import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { pauseBy } from '../store/wake-ups.ts'
-import { type AgentExecutor, type AgentRequest, type AgentResult, type AgentRole, paidForOf } from './executor.ts'
+import {
+  type AgentExecutor,
+  type AgentRequest,
+  type AgentResult,
+  type AgentRole,
+  type PaidFor,
+  paidForOf,
+} from './executor.ts'
 import { keyOf, recordedRequestOf } from './executors/cassette.ts'
 import type { GateContext } from './gates/command-gate.ts'
 import type { GateRunner } from './gates/gate-runner.ts'
@@ -57,6 +64,7 @@ export class CallMaker {
 
   async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
     let requestDigest: string | undefined
+    let begun = call.role === 'gate'
     const sinceStop = msSinceAbort(signal, this.#options.clock)
     try {
       await this.#waitForTime(call, signal)
@@ -67,12 +75,14 @@ export class CallMaker {
       const exceeded = await this.#pools.reserve(sessionId, state, call)
       if (exceeded !== undefined) return { kind: 'report-unaffordable', exceeded }
       reach('call.affordable')
+      begun = true
       return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), requestDigest }
     } catch (error) {
       const digest = requestDigest === undefined ? {} : { requestDigest }
-      if (signal.aborted)
-        return { kind: 'report-cancelled', reason: messageOf(signal.reason), stopMs: sinceStop(), ...digest }
-      return { ...failureOf(error, this.#options.clock), ...digest }
+      const paidFor = begun ? whatItCost(error) : { costUsd: 0 }
+      if (!signal.aborted) return { ...failureOf(error, this.#options.clock), paidFor, ...digest }
+      const stop = { reason: messageOf(signal.reason), stopMs: sinceStop(), paidFor, ...digest }
+      return { kind: 'report-cancelled', ...stop, ...(!begun && { unbegun: true as const }) }
     }
   }
 
@@ -162,6 +172,12 @@ function digestOf(request: AgentRequest): string {
   return keyOf(recordedRequestOf(request))
 }
 
+/** What an executor fails with instead of EXECUTOR_FAILED (no key, no folder) came before anything was paid. */
+function whatItCost(error: unknown): PaidFor {
+  const beforePay = isDuologError(error) && error.code !== 'EXECUTOR_FAILED' && error.code !== 'ABORTED'
+  return beforePay ? { costUsd: 0 } : paidForOf(error)
+}
+
 function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'report-failure' }> {
   const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
   const retryable = isDuologError(error) ? error.retry !== 'never' : true
@@ -170,7 +186,6 @@ function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'repo
     kind: 'report-failure',
     error: { code, message: messageOf(error) },
     retryable,
-    paidFor: paidForOf(error),
     ...(afterMs > 0 && { retryAt: new Date(clock.now() + afterMs).toISOString() }),
   }
 }

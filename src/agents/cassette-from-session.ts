@@ -86,13 +86,16 @@ function endOf(event: SessionEvent): EndedCall | undefined {
 }
 
 function completed(data: SessionEventData['AgentCallCompleted']): Recording['outcome'] {
-  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, outputRef: _____, changes, ...result } = data
+  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, outputRef: _____, ...ended } = data
+  const { changes, costUsd, costUnknown, ...rest } = ended
+  const result = { ...rest, ...(costUnknown ? {} : { costUsd }) }
   if (changes === undefined) return { result }
   const { base: ______, ...replayable } = changes
   return { result: { ...result, changes: replayable } }
 }
 
-function failed({ error, retryable, costUsd, usage }: SessionEventData['AgentCallFailed']): Recording['outcome'] {
-  const paidFor = { costUsd, ...(usage === undefined ? {} : { usage }) }
+function failed(data: SessionEventData['AgentCallFailed']): Recording['outcome'] {
+  const { error, retryable, costUsd, costUnknown, usage } = data
+  const paidFor = { ...(costUnknown ? {} : { costUsd }), ...(usage === undefined ? {} : { usage }) }
   return { error: { ...error, retry: retryable ? 'now' : 'never', paidFor } }
 }

@@ -145,8 +145,19 @@ export class ExecutorFailedError extends DuologError {
   }
 }
 
-/** What the failed call had cost, or nothing. Works across copies of the package. */
+/** `ABORTED`, with what the call had cost when it was stopped. */
+export class CallStoppedError extends DuologError {
+  override readonly name = 'CallStoppedError'
+  readonly paidFor: PaidFor
+
+  constructor(message: string, options: Pick<DuologErrorOptions, 'cause'> & { readonly paidFor?: PaidFor } = {}) {
+    super('ABORTED', message, options)
+    this.paidFor = options.paidFor ?? {}
+  }
+}
+
+/** What the failed or stopped call had cost, or nothing. Works across copies of the package. */
 export function paidForOf(error: unknown): PaidFor {
-  if (!isDuologError(error, 'EXECUTOR_FAILED') || !('paidFor' in error)) return {}
-  return error.paidFor as PaidFor
+  const mayKnow = isDuologError(error, 'EXECUTOR_FAILED') || isDuologError(error, 'ABORTED')
+  return mayKnow && 'paidFor' in error ? (error.paidFor as PaidFor) : {}
 }

@@ -95,6 +95,7 @@ const handlers: Handlers = {
   }),
   AgentCallCompleted: (row, { callId, costUsd }) => withCost(row, callId, costUsd),
   AgentCallFailed: (row, { callId, costUsd }) => withCost(row, callId, costUsd),
+  AgentCallCancelled: (row, { callId, costUsd = 0 }) => withCost(row, callId, costUsd, 0),
   AgentCallReportRefused: (row, { callId, costUsd }) => withCost(row, callId, costUsd, 0),
   TaskCompleted: itemStatus('checking'),
   RevisionRequested: itemStatus('planned', ({ revisions }) => ({ revisions: revisions + 1 })),

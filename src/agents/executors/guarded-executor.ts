@@ -11,6 +11,7 @@ import {
   type AgentExecutor,
   type AgentRequest,
   type AgentResult,
+  CallStoppedError,
   ExecutorFailedError,
   type PaidFor,
   paidForOf,
@@ -174,7 +175,7 @@ async function settle(guard: Guard, running: Promise<unknown>, reason: DuologErr
 }
 
 function withCost(error: DuologError, paidFor: PaidFor): DuologError {
-  if (error.code !== 'EXECUTOR_FAILED') return error
+  if (error.code === 'ABORTED') return new CallStoppedError(error.message, { cause: error.cause, paidFor })
   return new ExecutorFailedError(error.message, { retry: error.retry, cause: error.cause, paidFor })
 }
 
@@ -261,6 +262,7 @@ function redacted(error: DuologError, redact: Redact): DuologError {
 
 function copyOf(error: DuologError, message: string, cause: unknown, paidFor = paidForOf(error)): DuologError {
   const { code, retry } = error
+  if (code === 'ABORTED') return new CallStoppedError(message, { cause, paidFor })
   if (code === 'EXECUTOR_FAILED') return new ExecutorFailedError(message, { retry, cause, paidFor })
   return new DuologError(code, message, { retry, cause })
 }

@@ -92,6 +92,7 @@ function refuseWhileOpen(circuit: CircuitBreaker | undefined): void {
   if (afterMs <= 0) return
   throw new ExecutorFailedError(`The circuit breaker is open: ${lastError}. It tries again at ${probeAt}.`, {
     retry: { afterMs },
+    paidFor: { costUsd: 0 },
   })
 }
 

@@ -1,23 +1,41 @@
 import { type CallState, isOpen } from './state.ts'
 import { EMPTY_TALLY, micro, type Tally } from './tally.ts'
 
-/** What a call counts for in a budget. One in doubt counts as its whole reservation until somebody knows better. */
+/**
+ * What a call counts for in a budget. What nobody knows (it is in doubt, was killed, or its executor does not say) counts
+ * as its reservation until somebody knows better: a limit is never passed by calls that tell nothing.
+ */
 export function tallyOf(call: CallState): Tally {
   const neverBegun = call.status === 'cancelled' && (call.epoch === 0 || call.unbegun === true)
   if (call.role === 'gate' || call.inherited || neverBegun) return EMPTY_TALLY
   if (isOpen(call)) return held(call)
-  return call.status === 'in-doubt' && !call.lateReport ? assumed(call) : spent(call)
+  return { ...EMPTY_TALLY, calls: 1, microUsd: usdOf(call), tokens: tokensOf(call), turns: turnsOf(call) }
 }
 
 function held({ reservedUsd = 0, reservedTokens = 0, reservedTurns = 0 }: CallState): Tally {
   return { ...EMPTY_TALLY, calls: 1, reservedMicroUsd: micro(reservedUsd), reservedTokens, reservedTurns }
 }
 
-function assumed({ reservedUsd = 0, reservedTokens: tokens = 0, reservedTurns: turns = 0 }: CallState): Tally {
-  return { ...EMPTY_TALLY, calls: 1, microUsd: micro(reservedUsd), tokens, turns }
+/** Nobody has reported on it. */
+function isUnheard({ status, lateReport }: CallState): boolean {
+  return status === 'in-doubt' && lateReport !== true
 }
 
-function spent({ costUsd, result, usage }: CallState): Tally {
-  const { inputTokens = 0, outputTokens = 0, turns = 1 } = result?.usage ?? usage ?? {}
-  return { ...EMPTY_TALLY, calls: 1, microUsd: micro(costUsd), tokens: inputTokens + outputTokens, turns }
+function usdOf(call: CallState): number {
+  const { costUsd, costUnknown, reservedUsd = 0 } = call
+  const isKnown = !isUnheard(call) && costUnknown !== true
+  return micro(isKnown ? costUsd : Math.max(costUsd, reservedUsd))
+}
+
+function tokensOf(call: CallState): number {
+  const { inputTokens, outputTokens } = call.result?.usage ?? call.usage ?? {}
+  const isKnown = inputTokens !== undefined || outputTokens !== undefined
+  return isKnown ? (inputTokens ?? 0) + (outputTokens ?? 0) : (call.reservedTokens ?? 0)
+}
+
+/** A call that completed without saying how many rounds it took, took one. */
+function turnsOf(call: CallState): number {
+  const { turns } = call.result?.usage ?? call.usage ?? {}
+  if (turns !== undefined) return turns
+  return call.status === 'completed' ? 1 : (call.reservedTurns ?? 1)
 }

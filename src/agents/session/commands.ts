@@ -76,6 +76,10 @@ export type SessionRequest =
         readonly reason: string
         /** From being told to stop until it had stopped. */
         readonly stopMs?: number
+        /** Its executor was never started. */
+        readonly unbegun?: true
+        /** What it had cost by then, where that is known. */
+        readonly paidFor?: PaidFor
       })
   /** The pool has not the means for it: the executor was never started, the session waits. */
   | (Report & { readonly kind: 'report-unaffordable'; readonly exceeded: SessionEventData['BudgetExceeded'] })

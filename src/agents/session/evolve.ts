@@ -71,6 +71,7 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     changeCall(state, callId, {
       status: 'completed',
       costUsd: result.costUsd,
+      ...(result.costUnknown && { costUnknown: true }),
       durationMs: result.durationMs,
       result: state.calls.get(callId)?.purpose === 'work' ? result : used(result),
       ...(requestDigest === undefined ? {} : { requestDigest }),
@@ -79,15 +80,15 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>),
   AgentToolCalled: (state, { callId, count }) =>
     changeCall(state, callId, { toolCalls: (state.calls.get(callId)?.toolCalls ?? 0) + count }),
-  AgentCallCancelled: (state, { callId, unbegun, requestDigest }) =>
+  AgentCallCancelled: (state, { callId, unbegun, requestDigest, costUsd, usage }) =>
     changeCall(state, callId, {
       status: 'cancelled',
-      ...definedOnly({ unbegun, requestDigest }),
+      ...definedOnly({ unbegun, requestDigest, usage, ...costOf(costUsd) }),
     } as Partial<CallState>),
   AgentCallInDoubt: (state, { callId }) => changeCall(state, callId, { status: 'in-doubt' }),
   AgentCallResolved: (state, { callId, resolution }) => changeCall(goOn(state), callId, { resolution }),
-  AgentCallReportRefused: (state, { callId, costUsd }) => ({
-    ...changeCall(state, callId, { lateReport: true, costUsd: (state.calls.get(callId)?.costUsd ?? 0) + costUsd }),
+  AgentCallReportRefused: (state, refused) => ({
+    ...changeCall(state, refused.callId, lateReport(state.calls.get(refused.callId), refused)),
     refusedReports: state.refusedReports + 1,
   }),
   TaskCompleted: (state, { workItemId, callId }) => {
@@ -149,6 +150,25 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
 export function evolveSession(state: SessionState, event: SessionEvent): SessionState {
   const evolve = evolvers[event.type] as Evolve<SessionEventName> | undefined
   return evolve === undefined ? state : evolve(state, event.data)
+}
+
+/** A call that was stopped and says nothing of its cost had one nobody knows. */
+function costOf(costUsd: number | undefined): Pick<CallState, 'costUsd'> | Pick<CallState, 'costUnknown'> {
+  return costUsd === undefined ? { costUnknown: true } : { costUsd }
+}
+
+/** Of a call in doubt it says what that had cost, where it knows: events of before 0.1.0 that say 0 did not. */
+function lateReport(
+  call: CallState | undefined,
+  { costUsd, costUnknown, usage, reported }: SessionEventData['AgentCallReportRefused'],
+): Partial<CallState> {
+  const { status, costUsd: before = 0 } = call ?? {}
+  const tellsNothing = costUnknown || (reported !== 'completed' && costUsd === 0 && usage === undefined)
+  return {
+    lateReport: true,
+    costUsd: before + costUsd,
+    ...(status === 'in-doubt' && definedOnly({ usage, ...(tellsNothing && { costUnknown: true as const }) })),
+  } as Partial<CallState>
 }
 
 function newWorkItem({ workItemId, ...planned }: SessionEventData['WorkItemCreated']): WorkItemState {

@@ -1,4 +1,4 @@
-import type { ToolCall } from '../executor.ts'
+import type { PaidFor, ToolCall } from '../executor.ts'
 import { type GateVerdictResult, type Plan, parseGateVerdict, parsePlan, parseReview } from '../structured-output.ts'
 import type { GateReport, SessionCommand } from './commands.ts'
 import { planEvents } from './plan-events.ts'
@@ -31,12 +31,25 @@ function refusedReport(command: Report): SessionEvent {
       'report-unaffordable': 'cancelled',
     } as const
   )[command.kind]
-  return { type: 'AgentCallReportRefused', data: { callId, epoch, owner, reported, costUsd: costOf(command) } }
+  return {
+    type: 'AgentCallReportRefused',
+    data: { callId, epoch, owner, reported, ...costOf(knownOf(command)), ...usageOf(knownOf(command)) },
+  }
 }
 
-function costOf(command: Report): number {
-  if (command.kind === 'complete') return command.result.costUsd ?? 0
-  return command.kind === 'report-failure' ? (command.paidFor?.costUsd ?? 0) : 0
+/** A gate costs nothing, nor does what never began. */
+function knownOf(command: Report): PaidFor {
+  if (command.kind === 'complete') return command.result
+  if (command.kind === 'complete-gate' || command.kind === 'report-unaffordable') return { costUsd: 0 }
+  return command.kind === 'report-cancelled' && command.unbegun ? { costUsd: 0 } : (command.paidFor ?? {})
+}
+
+function costOf({ costUsd }: PaidFor): { costUsd: number; costUnknown?: true } {
+  return costUsd === undefined ? { costUsd: 0, costUnknown: true } : { costUsd }
+}
+
+function usageOf({ usage }: PaidFor) {
+  return usage === undefined ? {} : { usage: { ...usage } }
 }
 
 function outcome(command: Report, call: CallState, state: SessionState): SessionEvent[] {
@@ -53,7 +66,7 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
     case 'report-failure':
       return [failed(command), ...toolCalls(callId, command.paidFor ?? {})]
     case 'report-cancelled':
-      return [{ type: 'AgentCallCancelled', data: cancelled(command) }]
+      return [{ type: 'AgentCallCancelled', data: cancelled(command) }, ...toolCalls(callId, command.paidFor ?? {})]
     case 'report-unaffordable':
       return [
         { type: 'AgentCallCancelled', data: { callId, epoch, reason: 'the pool lacks the means', unbegun: true } },
@@ -68,8 +81,17 @@ function toolCalls(callId: string, { toolCalls = [] }: { readonly toolCalls?: re
 }
 
 function cancelled(command: Command<'report-cancelled'>): SessionEventData['AgentCallCancelled'] {
-  const { callId, epoch, reason, stopMs } = command
-  return { callId, epoch, reason, ...(stopMs === undefined ? {} : { stopMs }), ...digestOf(command) }
+  const { callId, epoch, reason, stopMs, unbegun, paidFor: { costUsd, usage } = {} } = command
+  return {
+    callId,
+    epoch,
+    reason,
+    ...(stopMs === undefined ? {} : { stopMs }),
+    ...(unbegun && { unbegun }),
+    ...digestOf(command),
+    ...(costUsd === undefined ? {} : { costUsd }),
+    ...usageOf({ ...(usage && { usage }) }),
+  }
 }
 
 function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
@@ -78,14 +100,14 @@ function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
 
 function completed(command: Command<'complete'>): SessionEvent {
   const { callId, epoch, result, durationMs } = command
-  const { output, structured, usage, executorSessionId, artifacts, fullOutputChars, outputRef, changes } = result
+  const { output, structured, executorSessionId, artifacts, fullOutputChars, outputRef, changes } = result
   return {
     type: 'AgentCallCompleted',
     data: {
       callId,
       epoch,
       output,
-      costUsd: result.costUsd ?? 0,
+      ...costOf(result),
       durationMs,
       ...digestOf(command),
       ...(changes === undefined ? {} : { changes: { ...changes, files: [...changes.files] } }),
@@ -94,7 +116,7 @@ function completed(command: Command<'complete'>): SessionEvent {
       ...(structured === undefined
         ? {}
         : { structured: structured as SessionEventData['AgentCallCompleted']['structured'] }),
-      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...usageOf(result),
       ...(executorSessionId === undefined ? {} : { executorSessionId }),
       ...(artifacts === undefined ? {} : { artifacts: [...artifacts] }),
     },
@@ -103,7 +125,7 @@ function completed(command: Command<'complete'>): SessionEvent {
 
 function failed(command: Command<'report-failure'>): SessionEvent {
   const { callId, epoch, error, retryable, retryAt, paidFor = {}, durationMs } = command
-  const { costUsd = 0, usage, executorSessionId } = paidFor
+  const { executorSessionId } = paidFor
   return {
     type: 'AgentCallFailed',
     data: {
@@ -111,11 +133,11 @@ function failed(command: Command<'report-failure'>): SessionEvent {
       epoch,
       error,
       retryable,
-      costUsd,
+      ...costOf(paidFor),
       durationMs,
       ...digestOf(command),
       ...(retryAt === undefined ? {} : { retryAt }),
-      ...(usage === undefined ? {} : { usage: { ...usage } }),
+      ...usageOf(paidFor),
       ...(executorSessionId === undefined ? {} : { executorSessionId }),
     },
   }

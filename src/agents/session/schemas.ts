@@ -28,6 +28,9 @@ const changes = z.object({
 /** sha256 over the canonical JSON of what the agent was asked. */
 const requestDigest = z.string().regex(/^[0-9a-f]{64}$/)
 
+/** Nobody could say what it cost: `costUsd` is what is known (0), and budgets count the reservation. */
+const costUnknown = z.literal(true).optional()
+
 const failure = z.object({ code: z.string(), message: z.string() })
 
 /** The schema of each event of a session, by its name. */
@@ -118,6 +121,7 @@ export const sessionEventData = {
     requestDigest: requestDigest.optional(),
     usage: usageSchema.optional(),
     costUsd: z.number().nonnegative(),
+    costUnknown,
     executorSessionId: z.string().optional(),
     artifacts: z.array(z.string()).optional(),
     durationMs: z.number().nonnegative(),
@@ -133,6 +137,7 @@ export const sessionEventData = {
     requestDigest: requestDigest.optional(),
     executorSessionId: z.string().optional(),
     costUsd: z.number().nonnegative(),
+    costUnknown,
     durationMs: z.number().nonnegative(),
   }),
   /**
@@ -149,6 +154,9 @@ export const sessionEventData = {
     /** It was claimed, but its executor was never started. */
     unbegun: z.literal(true).optional(),
     requestDigest: requestDigest.optional(),
+    /** What it had cost by then; without it nobody knows, and budgets count the reservation of one that had begun. */
+    costUsd: z.number().nonnegative().optional(),
+    usage: usageSchema.optional(),
   }),
   AgentCallInDoubt: z.object({ callId, epoch, owner: z.string(), reason: z.string() }),
   AgentCallResolved: z.object({
@@ -163,6 +171,8 @@ export const sessionEventData = {
     owner: z.string(),
     reported: z.enum(['completed', 'failed', 'cancelled']),
     costUsd: z.number().nonnegative(),
+    costUnknown,
+    usage: usageSchema.optional(),
   }),
   TaskCompleted: z.object({ workItemId, attempt, callId }),
   /** Without a work item: a gate of the session. */

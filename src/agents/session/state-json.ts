@@ -22,7 +22,7 @@ interface Tagged {
  */
 export const sessionSnapshot: SnapshotOptions<SessionState> = {
   name: `session@${VERSION}`,
-  version: 1,
+  version: 2,
   every: 2_500,
   toJson: toJson,
   fromJson: (json) => fromJson(json) as SessionState,

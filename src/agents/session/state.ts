@@ -46,6 +46,8 @@ export interface CallState {
   /** Its owner reported after losing the claim. */
   readonly lateReport?: true
   readonly costUsd: number
+  /** It ended and nobody knows what it cost: budgets count its reservation. */
+  readonly costUnknown?: true
   readonly durationMs?: number
   /** Of calls whose answer has been used, only the beginning of the output is kept; all of it is in the log. */
   readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch' | 'requestDigest'>

@@ -76,6 +76,8 @@ export interface CallView {
   /** Made, and paid, by the session this one was forked from. */
   readonly inherited?: true
   readonly costUsd: number
+  /** It ended and nobody knows what it cost; a budget counts what it had reserved. */
+  readonly costUnknown?: true
   readonly predecessor?: string
   readonly resolution?: string
   readonly owner?: string
@@ -189,9 +191,18 @@ function callView(call: CallState): CallView {
     ...(owner === undefined ? {} : { owner }),
     ...(durationMs === undefined ? {} : { durationMs }),
     ...(call.error === undefined ? {} : { error: call.error.message }),
-    ...optional({ promptVersion: call.promptVersion, requestDigest: call.requestDigest }),
+    ...optional({
+      promptVersion: call.promptVersion,
+      requestDigest: call.requestDigest,
+      costUnknown: unknownCost(call),
+    }),
     ...optional({ usage: usageOf(call), toolCalls: call.toolCalls }),
   }
+}
+
+/** Of what never began it is known; a call in doubt shows by its status. */
+function unknownCost({ costUnknown, unbegun, epoch }: CallState): true | undefined {
+  return unbegun || epoch === 0 ? undefined : costUnknown
 }
 
 function optional<T extends object>(fields: T): { [Name in keyof T]?: NonNullable<T[Name]> } {

@@ -96,10 +96,11 @@ describe('guardedExecutor', () => {
   it('is ABORTED when the caller stops it, whatever the executor makes of that', async () => {
     const abort = new AbortController()
     const execute: AgentExecutor['execute'] = (_, { signal }) =>
-      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ output: 'done anyway' })))
+      new Promise((resolve) => signal.addEventListener('abort', () => resolve({ output: 'done anyway', costUsd: 0.4 })))
     const call = errorOf(() => guard(execute).execute(requestIn('/'), contextOf(abort.signal)))
     abort.abort()
     expect((await call).code).toBe('ABORTED')
+    expect(paidForOf(await call)).toEqual({ costUsd: 0.4 })
     let asked = false
     const refused = guard(async () => {
       asked = true
