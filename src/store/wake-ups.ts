@@ -118,6 +118,17 @@ export class VersionWaiters {
   }
 }
 
+/** Who gave up waiting knows where: a stack, which costs more than all the rest of the waiting, would tell nothing. */
 function aborted(stream: string, version: number): DuologError {
+  const { stackTraceLimit } = Error
+  Error.stackTraceLimit = 0
+  try {
+    return givenUp(stream, version)
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit
+  }
+}
+
+function givenUp(stream: string, version: number): DuologError {
   return new DuologError('ABORTED', `Waiting for version ${version} of stream "${stream}" was given up by its signal.`)
 }

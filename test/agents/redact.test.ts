@@ -17,6 +17,16 @@ describe('createRedactor', () => {
   it.each([
     ['API keys', join('sk-', 'ant-api03-abcdefghijklmnop'), '[redacted:api-key]'],
     ['GitHub tokens', join('ghp_', 'abcdefghijklmnopqrstuvwxyz0123'), '[redacted:github-token]'],
+    ['GitHub tokens of the newer kind', join('github_pat_', 'abcdefghijklmnopqrstuv'), '[redacted:github-token]'],
+    ['GitLab tokens', join('glpat-', 'abcdefghijklmnopqrst'), '[redacted:gitlab-token]'],
+    ['npm tokens', join('npm_', 'abcdefghijklmnopqrstuvwxyz0123456789'), '[redacted:npm-token]'],
+    ['Slack tokens', join('xoxb-', '1234567890-abc'), '[redacted:slack-token]'],
+    ['Google keys', join('AIza', 'SyA1234567890abcdefghijklmnopqrstuv'), '[redacted:google-key]'],
+    [
+      'AWS secrets',
+      join('aws_secret_access_key = ', 'abcdefghijklmnopqrstuvwxyz0123456789ABCD'),
+      'aws_secret_access_key = [redacted:aws-secret]',
+    ],
     ['AWS keys', join('AKIA', 'IOSFODNN7EXAMPLE'), '[redacted:aws-key]'],
     [
       'bearer tokens',

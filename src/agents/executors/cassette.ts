@@ -121,8 +121,20 @@ export function recordedRequestOf(request: AgentRequest): RecordedRequest {
 }
 
 /** The same for two requests that ask the same, whatever the order of their keys. */
-export function keyOf(request: RecordedRequest): string {
-  return createHash('sha256').update(canonicalJson(request)).digest('hex')
+export function keyOf({ outputSchema, ...request }: RecordedRequest): string {
+  const fields = outputSchema === undefined ? [] : [['outputSchema', schemaJson(outputSchema)] as const]
+  return createHash('sha256').update(canonicalObject(request, fields)).digest('hex')
+}
+
+/** One schema comes with every call of a purpose, and is longer than all the rest. */
+const schemaTexts = new WeakMap<object, string>()
+
+function schemaJson(schema: object): string {
+  const known = schemaTexts.get(schema)
+  if (known !== undefined) return known
+  const text = canonicalJson(schema)
+  schemaTexts.set(schema, text)
+  return text
 }
 
 /** The key is of the true request, the rest is redacted. */
@@ -138,7 +150,13 @@ export function recordingOf(request: AgentRequest, outcome: Recording['outcome']
 export function canonicalJson(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonicalJson).join(',')}]`
   if (typeof value !== 'object' || value === null) return JSON.stringify(value) ?? 'null'
-  const entries = Object.entries(value).filter(([, entry]) => entry !== undefined)
-  const sorted = entries.sort(([a], [b]) => (a < b ? -1 : 1))
-  return `{${sorted.map(([key, entry]) => `${JSON.stringify(key)}:${canonicalJson(entry)}`).join(',')}}`
+  return canonicalObject(value)
+}
+
+/** `texts`: further fields, canonical already. */
+function canonicalObject(value: object, texts: readonly (readonly [string, string])[] = []): string {
+  const fields = Object.entries(value).filter(([, entry]) => entry !== undefined)
+  const all = [...fields.map(([key, entry]) => [key, canonicalJson(entry)] as const), ...texts]
+  const sorted = all.sort(([a], [b]) => (a < b ? -1 : 1))
+  return `{${sorted.map(([key, text]) => `${JSON.stringify(key)}:${text}`).join(',')}}`
 }
