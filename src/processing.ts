@@ -44,6 +44,7 @@ export {
   startInlineProjection,
 } from './processing/inline-projection.ts'
 export { memoryViews } from './processing/memory-views.ts'
+export type { PoisonOptions } from './processing/poison-policy.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
 export { type ProcessEvent, processEvents } from './processing/process-events.ts'
 export {
@@ -100,5 +101,4 @@ export {
   type WaitForOptions,
   type WaitTarget,
 } from './processing/start-projection.ts'
-export type { PoisonOptions } from './processing/view-poison.ts'
 export type { ListRowsOptions, ViewBuild, ViewChange, ViewRow, ViewStore } from './processing/view-store.ts'

@@ -34,6 +34,7 @@ export type DuologErrorCode =
   | 'NOT_A_VIEW_STORE'
   | 'DEAD_LETTER_NOT_FOUND'
   | 'PROCESS_INVALID'
+  | 'PROCESS_FAILED'
   | 'APPEND_TIMEOUT'
   | 'APPEND_QUEUE_FULL'
   | 'STORE_CLOSED'

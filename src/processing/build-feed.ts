@@ -3,6 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
 import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { checkpointFenced } from './checkpoint-fenced.ts'
+import type { PoisonPolicy } from './poison-policy.ts'
 import {
   type PendingMessage,
   type Projected,
@@ -11,7 +12,6 @@ import {
   project,
   topicsOf,
 } from './projection.ts'
-import type { ViewPoison } from './view-poison.ts'
 import type { ViewBuild, ViewStore } from './view-store.ts'
 
 /*
@@ -27,7 +27,7 @@ export interface BuildFeedOptions<Row, E extends AnyEvent> {
   readonly views: ViewStore
   readonly build: ViewBuild
   readonly maxBatchMessages: number
-  readonly poison: ViewPoison<E>
+  readonly poison: PoisonPolicy<E>
   readonly onError: (error: unknown) => void
   /** After everything there was in a partition is applied. */
   readonly onCaughtUp: () => Promise<void>

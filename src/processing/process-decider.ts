@@ -1,6 +1,7 @@
 import type { Decider } from '../core/decider.ts'
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, OutgoingMessage } from '../core/event.ts'
+import { guarded } from './guarded-manager.ts'
 import type { ProcessEvent } from './process-events.ts'
 import type { Compensation, ProcessAction, ProcessManager, ProcessMessage } from './process-manager.ts'
 import {
@@ -13,6 +14,7 @@ import {
   retryTimer,
   stepTimer,
 } from './process-state.ts'
+import { shortKey } from './short-key.ts'
 
 /*
  * A process manager as a decider: what was heard, and all that follows from it, is one append.
@@ -33,8 +35,9 @@ export type ProcessCommand =
 
 /** For given/when/then, and for `createCommandHandler`. */
 export function processDecider<State, E extends AnyEvent>(
-  manager: ProcessManager<State, E>,
+  definition: ProcessManager<State, E>,
 ): Decider<ProcessState<State>, ProcessCommand, ProcessEvent> {
+  const manager = guarded(definition)
   return {
     initialState: () => initialProcess(manager.initialState()),
     evolve: (state, event) => evolveProcess(manager, state, event),
@@ -44,11 +47,12 @@ export function processDecider<State, E extends AnyEvent>(
 
 /** The messages that leave with these events. */
 export function messagesOf<State, E extends AnyEvent>(
-  manager: ProcessManager<State, E>,
+  definition: ProcessManager<State, E>,
   { stream, correlationId }: { readonly stream: string; readonly correlationId: string },
 ) {
+  const manager = guarded(definition)
   const outgoing = (id: string, { topic, key = correlationId, type, data }: ProcessMessage): OutgoingMessage => {
-    return { topic, key, type, data, eventId: `${stream}/${id}`, correlationId }
+    return { topic, key, type, data, eventId: shortKey(`${stream}/${id}`), correlationId }
   }
   return (events: readonly ProcessEvent[], { state }: ProcessState<State>): readonly OutgoingMessage[] =>
     events.flatMap(({ type, data }) => {

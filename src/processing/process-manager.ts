@@ -1,5 +1,5 @@
 import type { AnyEvent } from '../core/event.ts'
-import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
+import { checkInteger, describe, invalidArgument } from '../store/check-arguments.ts'
 import type { Projected } from './projection.ts'
 
 /*
@@ -89,6 +89,8 @@ export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends s
 /** A process manager's definition; run it with `startProcessManager`. */
 export interface ProcessManager<State, E extends AnyEvent = AnyEvent> extends ProcessManagerOptions<State, E, string> {}
 
+const NAME = /^[a-zA-Z0-9._-]{1,200}$/
+
 /**
  * Defines a process manager: it hears events, asks for steps, waits with timers, and undoes what was done.
  *
@@ -97,8 +99,13 @@ export interface ProcessManager<State, E extends AnyEvent = AnyEvent> extends Pr
 export function defineProcessManager<State, E extends AnyEvent, const Step extends string>(
   options: ProcessManagerOptions<State, E, Step>,
 ): ProcessManager<State, E> {
-  checkName('The name of a process manager', options.name)
-  if (options.name.includes(':')) throw invalidArgument('The name of a process manager must not contain ":".')
+  // Streams, a consumer group and the topic of what it gets again are called after it.
+  if (!NAME.test(options.name)) {
+    throw invalidArgument(
+      'The name of a process manager must be 1 to 200 of the characters a-z, A-Z, 0-9, ".", "_" and "-", ' +
+        `got ${describe(options.name)}.`,
+    )
+  }
   // The marks of its timers are in streams of that name.
   if (options.name.endsWith('.timers'))
     throw invalidArgument('The name of a process manager must not end in ".timers".')

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
@@ -6,6 +5,7 @@ import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import type { Effect } from './dead-letter.ts'
 import { orAborted } from './or-aborted.ts'
 import type { ProcessorContext } from './processor-options.ts'
+import { shortKey } from './short-key.ts'
 import type { Work } from './work.ts'
 
 export interface ContextOptions<E extends AnyEvent> {
@@ -72,8 +72,7 @@ const NO_EVENT =
 /** The same for the same messages, also when they were redriven or sent twice under one id. */
 function effectKey<E extends AnyEvent>(group: string, { messages }: Work<E>): string {
   const ids = messages.map(({ topic, eventId }) => `${topic}/${eventId}`)
-  const key = `${group}/${ids.join(' ')}`
-  return key.length <= 256 ? key : `sha256:${createHash('sha256').update(key).digest('hex')}`
+  return shortKey(`${group}/${ids.join(' ')}`)
 }
 
 function attemptIsOver(reason: unknown): DuologError {

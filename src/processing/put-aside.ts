@@ -16,6 +16,7 @@ import {
 } from './dead-letter.ts'
 import type { Projected } from './projection.ts'
 import { codeOf } from './retry-policy.ts'
+import { shortKey } from './short-key.ts'
 
 /*
  * P2 P6 A dead letter, its copy and, where it may, the checkpoint are one append: no message is lost between two topics.
@@ -67,7 +68,7 @@ async function append<E extends AnyEvent>(
   const { topic, partition, offset } = message
   const put = { type: 'DeadLettered', data: letter } as unknown as E
   await store.appendToStream(deadLetterStream(letter.topic), [put], {
-    idempotencyKey: `letter:${topic}/${partition}/${offset}/${group}`.slice(0, 256),
+    idempotencyKey: shortKey(`letter:${topic}/${partition}/${offset}/${group}`),
     outgoing,
     ...(checkpoint && { checkpoint }),
   })

@@ -1,16 +1,23 @@
 import type { Clock } from '../core/clock.ts'
+import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { redriveTopic } from './dead-letter.ts'
+import { guarded } from './guarded-manager.ts'
 import { isOwnFact, writtenBy } from './own-facts.ts'
+import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
+import { processFailed } from './process-failed.ts'
 import type { ProcessManager } from './process-manager.ts'
 import { isEnded, type ProcessState } from './process-state.ts'
 import type { Projected } from './projection.ts'
+import { isPointer, resolveFact } from './put-aside.ts'
+import { shortKey } from './short-key.ts'
 import type { PendingTimer } from './timer-index.ts'
 import { TimerService } from './timer-service.ts'
 
@@ -22,7 +29,7 @@ import { TimerService } from './timer-service.ts'
  */
 
 /** What {@link startProcessManager} takes. */
-export interface StartProcessManagerOptions<State, E extends AnyEvent> {
+export interface StartProcessManagerOptions<State, E extends AnyEvent> extends PoisonOptions {
   readonly store: EventStore<E>
   readonly manager: ProcessManager<State, E>
   /** The topic the store keeps events in. Default: the store's. */
@@ -34,6 +41,8 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> {
    * pending timers where that is more. A timer pending for longer than that is scheduled once more. Default 100,000.
    */
   readonly timerReadBack?: number
+  /** Hears of each message that was passed over or put aside. */
+  readonly onSkipped?: (message: Projected, error: unknown) => void
   readonly onError?: (error: unknown) => void
   readonly logger?: Logger
 }
@@ -44,6 +53,8 @@ export interface RunningProcessManager<State> {
   readonly ready: Promise<void>
   /** Resolves when it has stopped: by `stop`, or because its store closed. */
   readonly ended: Promise<void>
+  /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
+  readonly stopped: Promise<string | undefined>
   /** A process as it is now. */
   load(correlationId: string): Promise<ProcessState<State>>
   /** Timers this instance keeps an eye on. */
@@ -71,8 +82,12 @@ const MARK_EVERY = 10_000
 class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> {
   readonly ready: Promise<void>
   readonly ended: Promise<void>
+  readonly stopped: Promise<string | undefined>
+  readonly #end = Promise.withResolvers<string | undefined>()
+  readonly #poison: PoisonPolicy<E>
   readonly #options: StartProcessManagerOptions<State, E>
   readonly #handler: CommandHandler<ProcessState<State>, ProcessCommand, ProcessEvent>
+  readonly #manager: ProcessManager<State, E>
   readonly #clock: Clock
   readonly #consumer: Consumer
   readonly #timers: TimerService<E>
@@ -80,19 +95,17 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   constructor(options: StartProcessManagerOptions<State, E>) {
     const { store, manager, eventTopic = store.eventTopic } = options
     this.#options = options
+    this.#manager = guarded(manager)
     this.#clock = options.clock ?? systemClock
     // The store's own type says which events users append; these are ours.
     this.#handler = createCommandHandler({
       store: store as unknown as EventStore<ProcessEvent>,
       decider: signed(manager),
     })
+    this.stopped = this.#end.promise
+    this.#poison = this.#policy()
     const onError = (error: unknown) => this.#report(error)
-    this.#consumer = store.consume({
-      group: `process.${manager.name}`,
-      topics: manager.topics ?? [eventTopic],
-      handler: (message, context) => this.#hear(message, context),
-      onError,
-    })
+    this.#consumer = this.#listen(onError)
     this.#timers = new TimerService({
       store,
       group: `process.${manager.name}.timers`,
@@ -101,7 +114,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       prefix: `${manager.name}:`,
       markStream: (partition) => `${manager.name}.timers:${partition}`,
       clock: this.#clock,
-      fire: (timer) => this.#fire(timer),
+      fire: (timer) => this.#fireOrStop(timer),
       carry: (timer) => this.#carry(timer),
       onError,
       maxReadBack: options.timerReadBack ?? DEFAULT_READ_BACK,
@@ -109,6 +122,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     })
     this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
     this.ended = Promise.all([this.#consumer.ended, this.#timers.ended]).then(() => {})
+    void this.ended.then(() => this.#end.resolve(undefined))
     this.ready.catch(() => {}) // whoever awaits it hears of it
   }
 
@@ -124,22 +138,72 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     await Promise.all([this.#consumer.stop(), this.#timers.stop()])
   }
 
+  #policy(): PoisonPolicy<E> {
+    return new PoisonPolicy({
+      ...this.#options,
+      group: this.#group,
+      onSkipped: (message, error) => this.#skipped(message, error),
+      onStop: (reason) => this.#stopFor(reason),
+    })
+  }
+
+  #listen(onError: (error: unknown) => void): Consumer {
+    const { store, manager, eventTopic = store.eventTopic } = this.#options
+    const { topics = [eventTopic] } = manager
+    const unreadable = async (error: unknown, message: Projected, { checkpoint }: ConsumerContext) => {
+      if (!isOwnFact(message)) await this.#poison.meet(error, message, checkpoint)
+    }
+    return store.consume({
+      group: this.#group,
+      topics: topics.includes(eventTopic) ? [...topics, redriveTopic(this.#group)] : topics,
+      handler: (message, context) => this.#take(message, context),
+      unreadable,
+      ...(this.#poison.hearsOfStrangers && { stranger: unreadable }),
+      onError,
+    })
+  }
+
+  /** What its own functions cannot take in is for the policy; a log that does not get on is waited for. */
+  async #take(delivered: Projected<E>, context: ConsumerContext): Promise<void> {
+    if (isOwnFact(delivered)) return
+    const { store, manager } = this.#options
+    const message = isPointer(delivered) ? await resolveFact(store, delivered) : delivered
+    try {
+      await this.#hear(message, context)
+    } catch (error) {
+      const failed = processFailed(manager.name, message, error)
+      if (failed === undefined) throw error
+      await this.#poison.meet(failed, delivered, context.checkpoint)
+    }
+  }
+
   async #hear(message: Projected<E>, { checkpoint }: ConsumerContext): Promise<void> {
-    if (isOwnFact(message)) return
-    const correlationId = this.#options.manager.correlate(message)
+    const correlationId = this.#manager.correlate(message)
     if (correlationId === undefined) return
     const { eventId, type, data } = message
     const stream = this.#streamOf(correlationId)
     const command: ProcessCommand = { kind: 'observe', event: { eventId, type, data }, nowMs: this.#clock.now() }
     reach('process.observe.begin')
     await this.#handler.handle(stream, command, {
-      idempotencyKey: `observe:${eventId}`,
+      idempotencyKey: shortKey(`observe:${eventId}`),
       checkpoint,
       correlationId,
       causationId: eventId,
       outgoing: messagesOf(this.#options.manager, { stream, correlationId }),
     })
     reach('process.observe.done')
+  }
+
+  /** A timer is no message that could be put aside: at what it throws, the policies but `stop` let it fire again and again. */
+  async #fireOrStop(timer: PendingTimer): Promise<number | undefined> {
+    try {
+      return await this.#fire(timer)
+    } catch (error) {
+      const { poison } = this.#options
+      if (poison === 'stop' && isDuologError(error, 'PROCESS_INVALID'))
+        this.#stopFor(`It cannot fire a timer: ${error.message}`)
+      throw error
+    }
   }
 
   /** Answers when the timer is due, if it is pending still. */
@@ -161,12 +225,28 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   async #carry({ stream, timer, offset }: PendingTimer): Promise<void> {
     const correlationId = stream.slice(this.#streamOf('').length)
     const command: ProcessCommand = { kind: 'carry', timer, nowMs: this.#clock.now() }
-    await this.#handler.handle(stream, command, { correlationId, idempotencyKey: `carry:${timer}:${offset}` })
+    await this.#handler.handle(stream, command, { correlationId, idempotencyKey: shortKey(`carry:${timer}:${offset}`) })
     reach('process.carry.done')
+  }
+
+  get #group(): string {
+    return `process.${this.#options.manager.name}`
   }
 
   #streamOf(correlationId: string): string {
     return `${this.#options.manager.name}:${correlationId}`
+  }
+
+  #stopFor(reason: string): void {
+    this.#end.resolve(reason)
+    void this.stop()
+  }
+
+  #skipped(message: Projected, error: unknown): void {
+    const { logger = silentLogger, onSkipped } = this.#options
+    const { topic, partition, offset, type } = message
+    logger.warn({ err: error, topic, partition, offset, type }, 'A process manager passed over a message')
+    onSkipped?.(message, error)
   }
 
   #report(error: unknown): void {

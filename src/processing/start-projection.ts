@@ -7,8 +7,8 @@ import { systemClock } from '../store/system.ts'
 import { WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
+import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { type Projected, type Projection, topicsOf } from './projection.ts'
-import { type PoisonOptions, ViewPoison } from './view-poison.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
 /*
@@ -89,7 +89,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly ready: Promise<void>
   readonly stopped: Promise<string | undefined>
   readonly #options: StartProjectionOptions<Row, E>
-  readonly #poison: ViewPoison<E>
+  readonly #poison: PoisonPolicy<E>
   readonly #end = Promise.withResolvers<string | undefined>()
   readonly #views: ViewStore
   readonly #logger: Logger
@@ -102,8 +102,12 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   constructor(options: StartProjectionOptions<Row, E>) {
     this.#options = options
     this.stopped = this.#end.promise
-    this.#poison = new ViewPoison({
+    const { name, version } = options.projection
+    this.#poison = new PoisonPolicy({
       ...options,
+      // Built again it finds its letter; a newer version that fails writes its own.
+      group: `projection.${name}.v${version}`,
+      view: name,
       onSkipped: (message, error) => this.#skipped(message, error),
       onStop: (reason) => void this.#stop(reason),
     })

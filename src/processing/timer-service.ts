@@ -47,6 +47,7 @@ interface Partition {
   caughtUp: boolean
   /** The next offset to hear. */
   next: number
+  heard: number
   mark: number
   marking: boolean
   carrying: boolean
@@ -54,6 +55,7 @@ interface Partition {
 
 const FIRED_TOGETHER = 256
 const CARRIED_TOGETHER = 64
+const LOOK_AT_MARK_EVERY = 256
 /** The clock is looked at this often, also when nothing is due: it may be set. */
 const LONGEST_PAUSE_MS = 250
 const RETRY_PAUSE_MS = 1000
@@ -110,6 +112,7 @@ export class TimerService<E extends AnyEvent> {
       end,
       mark,
       next: mark,
+      heard: 0,
       caughtUp: false,
       marking: false,
       carrying: false,
@@ -142,7 +145,8 @@ export class TimerService<E extends AnyEvent> {
     if (isRecordedEvent(message) && message.stream.startsWith(this.#options.prefix)) {
       if (TIMER_EVENTS.has(message.type)) this.#note(partition, message as unknown as TimerEvent)
     }
-    if (partition.next % 256 === 0) this.#moveMark(partition)
+    // Counted, not by offset: on Kafka many a partition has no record at any multiple of that.
+    if (++partition.heard % LOOK_AT_MARK_EVERY === 0) this.#moveMark(partition)
   }
 
   #note({ timers, caughtUp }: Partition, event: TimerEvent): void {

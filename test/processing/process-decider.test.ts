@@ -180,3 +180,46 @@ function heapAround(work: () => void): number {
   collect()
   return process.memoryUsage().heapUsed - before
 }
+
+describe('a definition that answers nonsense is said so, by what it answered', () => {
+  const message = { topic: 't', type: 'T', data: null }
+  const odd = (what: object) =>
+    processDecider(
+      defineProcessManager({
+        name: 'odd',
+        initialState: () => ({ n: 0 }),
+        evolve: (state, _: { type: string; data: unknown }) => state,
+        correlate: () => 'one',
+        steps: {},
+        nextActions: () => [],
+        ...what,
+      }),
+    )
+  const acting = (answer: unknown) => ({ nextActions: () => answer })
+
+  it.each([
+    ['an unknown action', acting([{ kind: 'lunch' }]), /nextActions .* an action of kind "lunch"; there are start, /],
+    ['no action', acting([null]), /an action of kind nothing/],
+    ['no list', acting(undefined), /nextActions of process manager "odd" answered nothing, not a list/],
+    ['a promise of a list', { nextActions: async () => [] }, /answered a promise, not a list/],
+    ['a step nobody defined', acting([{ kind: 'start', step: 'nope' }]), /has no step "nope"/],
+    ['a time that is none', acting([{ kind: 'schedule', timer: 't', afterMs: Number.NaN }]), /afterMs NaN/],
+    ['no name of a timer', acting([{ kind: 'cancel' }]), /cancel with timer nothing, not text/],
+    ['no reason', acting([{ kind: 'compensate' }]), /compensate with reason nothing/],
+    ['no id', acting([{ kind: 'send', message }]), /send with id nothing/],
+    ['no message', acting([{ kind: 'send', id: 'm' }]), /sending "m" .* nothing, not a message/],
+    ['a promise of a state', { evolve: async () => ({ n: 1 }) }, /evolve .* a promise: it must not be async/],
+    ['no state', { evolve: () => undefined }, /evolve of process manager "odd" answered nothing/],
+  ])('%s', (_, what, said) => {
+    const process = odd(what)
+    const decide = () => process.decide(observe('Any'), process.initialState())
+    expect(decide).toThrow(expect.objectContaining({ code: 'PROCESS_INVALID', message: expect.stringMatching(said) }))
+  })
+
+  it('a name that is none of a topic is refused, its consumer group and redriven messages are called after it', () => {
+    const options = { initialState: () => 0, evolve: () => 0, correlate: () => 'a', steps: {}, nextActions: () => [] }
+    for (const name of ['', 'a:b', 'a b', 'a'.repeat(201)]) {
+      expect(() => defineProcessManager({ ...options, name })).toThrow(/The name of a process manager must be 1 to 200/)
+    }
+  })
+})

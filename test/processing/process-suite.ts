@@ -3,6 +3,7 @@ import { z } from 'zod'
 import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
 import type { AnyEvent } from '../../src/core/event.ts'
 import { processEvents } from '../../src/processing/process-events.ts'
+import { defineSaga, type ProcessAction } from '../../src/processing/process-manager.ts'
 import { startProcessManager } from '../../src/processing/start-process-manager.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -119,6 +120,55 @@ export function processSuite(log: LogKind): void {
       const now: unknown[] = []
       for await (const event of store.readStream('fulfilment:o1')) now.push(event)
       expect(now).toEqual(before)
+    })
+
+    it('send: a message leaves once under its id, by the name of defineSaga, too; what is cancelled does not fire', async () => {
+      const { store, clock } = await setUp()
+      const reminding = defineSaga({
+        name: 'reminding',
+        initialState: () => ({ order: '', isPaid: false }),
+        evolve: (state, { type, data }: ShopEvent) => ({
+          order: data.order,
+          isPaid: state.isPaid || type === 'PaymentTaken',
+        }),
+        correlate: ({ type, data }) => (type === 'OrderPlaced' || type === 'PaymentTaken' ? data.order : undefined),
+        steps: {},
+        nextActions: ({ order, isPaid }, { timers }): ProcessAction[] => {
+          const mail = (id: string): ProcessAction => {
+            return { kind: 'send', id, message: { topic: 'mails', type: 'SendMail', data: { order, about: id } } }
+          }
+          if (isPaid) return [{ kind: 'cancel', timer: 'late' }, mail('thanks'), { kind: 'complete' }]
+          const wait = { kind: 'schedule', timer: 'late', afterMs: 1000 } as const
+          return [mail('welcome'), wait, ...(timers.late === 'fired' ? [mail('reminder')] : [])]
+        },
+      })
+      const mails: string[] = []
+      const handler = async ({ key, data }: { key: string; data: unknown }) =>
+        void mails.push(`${key} ${(data as { about: string }).about}`)
+      bench.running(store.consume({ group: 'mailer', topics: ['mails'], handler }))
+      const manager = bench.running(startProcessManager({ store, manager: reminding, clock }))
+      await store.appendToStream('o1', [{ type: 'OrderPlaced', data: { order: 'o1' } }])
+      await store.appendToStream('o1', [{ type: 'OrderPlaced', data: { order: 'o1' } }])
+      await store.appendToStream('o2', [{ type: 'OrderPlaced', data: { order: 'o2' } }])
+      await store.appendToStream('o2', [{ type: 'PaymentTaken', data: { order: 'o2' } }])
+      await until(async () => (await manager.load('o2')).status === 'completed' && manager.pendingTimers === 1)
+      clock.advance(1000)
+      await until(() => mails.includes('o1 reminder'))
+      await store.appendToStream('o1', [{ type: 'PaymentTaken', data: { order: 'o1' } }])
+      await until(() => mails.includes('o1 thanks') && mails.includes('o2 thanks'))
+      const of = (order: string) => mails.filter((line) => line.startsWith(order))
+      expect(of('o1')).toEqual(['o1 welcome', 'o1 reminder', 'o1 thanks'])
+      expect(of('o2')).toEqual(['o2 welcome', 'o2 thanks'])
+      expect((await manager.load('o2')).timers).toEqual({ late: 'cancelled' })
+    })
+
+    it('ids as long as they may be: of what it hears, of a process', async () => {
+      const { store, heard, start } = await setUp()
+      const manager = start()
+      const order = `o${'1'.repeat(300)}`
+      await store.appendToStream(order, [{ type: 'OrderPlaced', data: { order }, eventId: 'e'.repeat(256) }])
+      await until(async () => (await manager.load(order)).status === 'completed')
+      expect(heard).toEqual(['ReserveStock', 'TakePayment', 'ShipOrder'].map((type) => `${type} ${order}`))
     })
 
     it('works with a catalogue that has its events', async () => {
