@@ -11,7 +11,13 @@ it('P5 letters of groups whose long names begin alike are letters of their own, 
   for await (const event of store.readStream('a')) {
     for (const group of [...groups, ...groups]) {
       const message = { ...event, topic }
-      await putAside(store, { message, group, attempts: 1, why: { reason: 'no', error: 'Error' }, checkpoint: undefined })
+      await putAside(store, {
+        message,
+        group,
+        attempts: 1,
+        why: { reason: 'no', error: 'Error' },
+        checkpoint: undefined,
+      })
     }
   }
   expect((await listDeadLetters(store, topic)).map(({ group }) => group)).toEqual(groups)
