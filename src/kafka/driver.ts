@@ -161,6 +161,8 @@ export interface OffsetsToCommit {
 export interface Transaction {
   readonly records: readonly DriverRecord[]
   readonly offsets: readonly OffsetsToCommit[]
+  /** Asked when all records lie in the log and before the commit is sent: `false` aborts. */
+  readonly mayCommit?: (placed: readonly PlacedBatch[]) => boolean
 }
 
 export interface PlacedBatch extends TopicPartition {
@@ -183,6 +185,11 @@ export type TransactionOutcome =
 export interface TransactionalWriter {
   /** When this resolves no earlier transaction of the id is open, and no earlier writer of the id can write. */
   init(): Promise<void>
+  /**
+   * Behind all that was committed there when this was called, as far as the broker can know that leads now: one that has
+   * just begun to lead answers only when it has caught up. Asked where the next transaction will go.
+   */
+  endOf(place: TopicPartition): Promise<number>
   /** After any outcome but 'committed' call `init` before the next. Never rejects. One at a time. */
   transact(transaction: Transaction): Promise<TransactionOutcome>
   close(): Promise<void>

@@ -384,6 +384,42 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
         expect(read.records.map(({ value }) => String(value))).toEqual(['small'])
       })
 
+      it('aborts what may not be committed where it came to lie: records, offsets, and works on after the next init', async () => {
+        const topic = await newTopic()
+        const group = unique('group')
+        const out = writer()
+        await out.init()
+        await driver.produce([record(topic, 'stranger')])
+        const asked: unknown[] = []
+        const outcome = await out.transact({
+          records: [record(topic, 'mine')],
+          offsets: [{ group, offsets: [{ topic, partition: 0, offset: 7 }] }],
+          mayCommit: (placed) => {
+            asked.push(...placed)
+            return false
+          },
+        })
+        expect(outcome).toMatchObject({ kind: 'aborted', error: { code: 'FENCED' } })
+        expect(asked).toEqual([{ topic, partition: 0, baseOffset: 1, lastOffset: 1 }])
+        await out.init()
+        expect((await out.transact({ ...justRecords(record(topic, 'next')), mayCommit: () => true })).kind).toBe(
+          'committed',
+        )
+        expect((await readAll({ topic, partition: 0 })).map(({ value }) => String(value))).toEqual(['stranger', 'next'])
+        expect(await committedOf(group, topic)).toBe('-1')
+      })
+
+      it('D5 tells the end of a partition, also behind a transaction that is open', async () => {
+        const topic = await newTopic()
+        const out = writer()
+        await out.init()
+        expect(await out.endOf({ topic, partition: 0 })).toBe(0)
+        expect((await out.transact(justRecords(record(topic, 'mine')))).kind).toBe('committed')
+        const open = await openTransaction(unique('open'), topic, 'open')
+        await until(async () => (await out.endOf({ topic, partition: 0 })) === 3) // a record, its marker, and what is open
+        await open.abort()
+      })
+
       it('aborts what goes to a topic that does not exist, and writes to it once it does', async () => {
         const topic = unique('later')
         const out = writer(unique('id'), 3000)

@@ -25,6 +25,7 @@ export async function interposedDriver(between: Between): Promise<KafkaDriver> {
 function interposedWriter(writer: TransactionalWriter, between: Between): TransactionalWriter {
   return {
     init: () => writer.init(),
+    endOf: (place) => writer.endOf(place),
     close: () => writer.close(),
     async transact(transaction) {
       try {

@@ -37,12 +37,16 @@ async function lossy(): Promise<Lossy> {
       if (loss === 'after-commit') return loseAnswer(writer, transaction)
       return loss === 'before-commit' ? loseCommit(real, options, transaction) : writer.transact(transaction)
     }
-    return { init: () => writer.init(), close: () => writer.close(), transact }
+    return { ...passOn(writer), transact }
   }
   const lose = (loss: Loss) => {
     due = loss
   }
   return { driver: { ...real, openWriter }, lose }
+}
+
+function passOn(writer: TransactionalWriter): Omit<TransactionalWriter, 'transact'> {
+  return { init: () => writer.init(), endOf: (place) => writer.endOf(place), close: () => writer.close() }
 }
 
 async function loseAnswer(writer: TransactionalWriter, transaction: Transaction): Promise<TransactionOutcome> {

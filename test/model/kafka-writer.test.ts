@@ -1,20 +1,23 @@
 import { expect, it } from 'vitest'
 import { runSchedule } from './schedule.ts'
+import { checkSchedules } from './schedules.ts'
 
 /*
- * P2–P5, W1–W4 and linearizable reads under random schedules. `npm run model -- --runs N --seed S` is the long form.
+ * P2–P6, W1–W6 and linearizable reads under random schedules. A failure prints its seed and path: `SEED=… MODEL_PATH=…` runs it
+ * alone, `npm run model -- --runs N --seed S` is the long form.
  */
 
 const RUNS = 2000
 
-it('P2 P3 P4 P5 W1 W2 W3 W4 whatever the network does: what callers heard is what the log says', async () => {
+it('P2 P3 P4 P5 W1 W2 W3 W4 W5 W6 whatever the network does: what callers heard is what the log says', async () => {
   const seed = Number(process.env.SEED ?? Date.now() % 1_000_000_000)
+  const path = process.env.MODEL_PATH
   process.stdout.write(`model: SEED=${seed}\n`)
-  let run = 0
-  try {
-    for (; run < RUNS; run++) await runSchedule(seed + run)
-  } catch (error) {
-    throw new Error(`The schedule with SEED=${seed + run} failed`, { cause: error })
+  let runs = 0
+  const counted = (schedule: Parameters<typeof runSchedule>[0]) => {
+    runs++
+    return runSchedule(schedule)
   }
-  expect(run).toBe(RUNS)
-}, 120_000)
+  await checkSchedules(counted, { runs: RUNS, seed, path })
+  expect(runs).toBe(path === undefined ? RUNS : 1)
+}, 180_000)

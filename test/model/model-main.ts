@@ -1,18 +1,14 @@
 import { parseArgs } from 'node:util'
 import { runSchedule } from './schedule.ts'
+import { checkSchedules } from './schedules.ts'
 
-/* npm run model -- --runs N --seed S */
+/* npm run model -- --runs N --seed S [--path P] */
 
-const { values } = parseArgs({ options: { runs: { type: 'string' }, seed: { type: 'string' } } })
+const { values } = parseArgs({
+  options: { runs: { type: 'string' }, seed: { type: 'string' }, path: { type: 'string' } },
+})
 const runs = Number(values.runs ?? 20_000)
 const seed = Number(values.seed ?? Date.now() % 1_000_000_000)
 process.stdout.write(`model: ${runs} schedules from --seed ${seed}\n`)
-for (let run = 0; run < runs; run++) {
-  try {
-    await runSchedule(seed + run)
-  } catch (error) {
-    process.stderr.write(`Failed: npm run model -- --runs 1 --seed ${seed + run}\n`)
-    throw error
-  }
-}
+await checkSchedules(runSchedule, { runs, seed, path: values.path })
 process.stdout.write(`model: ${runs} schedules, none failed\n`)

@@ -23,6 +23,7 @@ function instantWriter(): PartitionWriter {
   const reader: PartitionReader = { fetch: async () => [], close: async () => {} }
   const writer: TransactionalWriter = {
     init: async () => {},
+    endOf: async () => 0,
     transact: async () => ({ kind: 'committed', placed: [] }),
     close: async () => {},
   }

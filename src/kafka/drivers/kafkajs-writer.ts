@@ -4,6 +4,7 @@ import type {
   DriverRecord,
   OffsetsToCommit,
   PlacedBatch,
+  TopicPartition,
   Transaction,
   TransactionalWriter,
   TransactionOutcome,
@@ -29,11 +30,15 @@ import {
  *    after it is unknown, with the offsets at which the log will tell.
  * D4 Every request carries the epoch of the last `init`. Once anyone else initialises the id, the coordinator and the
  *    partition leaders refuse them, delayed ones too.
+ * D5 The end of a partition is what ListOffsets says: Kafka's leaders answer it, other than a fetch, only when their high
+ *    watermark has reached the beginning of their own epoch (KIP-207).
  */
 
 const RETRY_PAUSE_MS = 3
 const COORDINATOR = 1
 const GROUP = 0
+const LATEST = -1
+const UNCOMMITTED = 0
 
 export class KafkajsWriter implements TransactionalWriter {
   readonly #cluster: RequestCluster
@@ -66,12 +71,29 @@ export class KafkajsWriter implements TransactionalWriter {
     }
   }
 
+  /** D5 */
+  async endOf({ topic, partition }: TopicPartition): Promise<number> {
+    try {
+      return await this.#persist(this.#options.transactionTimeoutMs, async () => {
+        await this.#know([{ topic }])
+        const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
+        const partitions = [{ partition, timestamp: LATEST }]
+        const { responses } = await broker.listOffsets({ isolationLevel: UNCOMMITTED, topics: [{ topic, partitions }] })
+        return Number(responses[0]?.partitions[0]?.offset)
+      })
+    } catch (error) {
+      this.#stale = true
+      throw nameDenied(toKafkaError(error), { topics: [topic], topicOperations: 'Describe' })
+    }
+  }
+
   async transact(transaction: Transaction): Promise<TransactionOutcome> {
     let placed: readonly PlacedBatch[] | undefined
     try {
       const producer = this.#producer
       if (producer === undefined) throw new KafkaError('FENCED', 'The writer was not initialised.')
       const written = await this.#write(producer, transaction)
+      if (transaction.mayCommit?.(written) === false) throw new KafkaError('FENCED', 'It may not be committed there.')
       reach('kafka.writer.produced')
       placed = written
       await this.#end(producer, true)
@@ -112,7 +134,7 @@ export class KafkajsWriter implements TransactionalWriter {
   }
 
   /** After a failure who leads is asked again: nothing else would tell of another leader. */
-  async #know(records: readonly DriverRecord[]): Promise<void> {
+  async #know(records: readonly { readonly topic: string }[]): Promise<void> {
     const topics = new Set([...this.#topics, ...records.map(({ topic }) => topic)])
     if (!this.#stale && topics.size === this.#topics.size) return
     await this.#cluster.addMultipleTargetTopics([...topics])

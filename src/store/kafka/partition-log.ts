@@ -16,8 +16,8 @@ import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
  *    its position without a gap (read-back.ts).
  * L2 `catchUp` begins its first request after it was called, so it sees every append acknowledged before (an append is
  *    acknowledged when its writer has read it back, that is, when it lies below the last stable offset).
- * L3 `catchUpToEnd` waits for the high watermark, which nothing committed can lie behind, not for the last stable
- *    offset, which a stranger's open transaction can hold back.
+ * L3 `catchUpToEnd` waits for an end that nothing committed lies behind, which a fetch cannot tell: a stranger's open
+ *    transaction can hold back its last stable offset, a leader that has just begun its high watermark.
  * L4 A replica from an earlier run counts only when the log has the replica's last event where the replica has it: else
  *    the topic is another one, and the replica begins anew. So it does when the log ends before the replica's position.
  * L5 While a lost replica is filled again, and before L4 is settled, nobody is answered from it: `facts` and `eventAt`
@@ -85,7 +85,7 @@ export class PartitionLog {
   catchUp(): Promise<void> {
     this.#next ??= this.#running.then(() => {
       this.#next = undefined
-      const run = this.#readUntil(({ stableOffset }) => stableOffset, 0)
+      const run = this.#readUntil(stableEnd, 0)
       this.#running = run.catch(() => {})
       return run
     })
@@ -98,13 +98,15 @@ export class PartitionLog {
   }
 
   /** Resolves when the replica has all that any earlier writer committed (L3). */
-  catchUpToEnd(): Promise<void> {
-    return this.#readUntil(({ highWatermark }) => highWatermark, END_WAIT_MS)
+  catchUpToEnd(askEnd: () => Promise<number>): Promise<void> {
+    return this.#readUntil(askEnd, END_WAIT_MS)
   }
 
   /** Resolves when the record at `offset` and its transaction's end have been read. */
   async catchUpPast(offset: number): Promise<void> {
-    if (this.position <= offset || this.#isFilling()) await this.#readUntil(() => offset + 1, END_WAIT_MS)
+    if (this.position > offset && !this.#isFilling()) return
+    // The end of a log that is there no more cannot be reached.
+    await this.#readUntil((fetched, anew) => (anew ? fetched.stableOffset : offset + 1), END_WAIT_MS)
   }
 
   /** What the replica knows of a stream. @throws ReplicaLost while it is being filled again. */
@@ -254,12 +256,12 @@ export class PartitionLog {
   }
 
   /** While one part is taken in, the next one is on its way. */
-  async #readUntil(target: (first: FetchedPartition) => number, maxWaitMs: number): Promise<void> {
+  async #readUntil(target: Target, maxWaitMs: number): Promise<void> {
     if (this.#mark !== undefined) await this.#prove(this.#mark)
     else if (performance.now() - this.#readAt > LOOK_AGAIN_AFTER_MS) await this.#lookAgain()
     let begun = this.#beginnings
     let fetched = await this.#fetch(0) // who is at the end already must not wait for more
-    let until = target(fetched)
+    let until = await target(fetched, false)
     while (this.position < until) {
       const ahead = this.#follows(fetched, until) ? this.#fetch(maxWaitMs, fetched.nextOffset) : undefined
       ahead?.catch(() => {})
@@ -268,7 +270,7 @@ export class PartitionLog {
       fetched = await (ahead ?? this.#fetch(maxWaitMs))
       if (begun === this.#beginnings) continue
       begun = this.#beginnings
-      until = fetched.stableOffset // the end of a log that is there no more cannot be reached
+      until = await target(fetched, true)
     }
     this.#caughtUp = true
     this.#readAt = performance.now()
@@ -331,6 +333,11 @@ export class PartitionLog {
     }
   }
 }
+
+/** How far to read, asked at the start and whenever it begins anew. */
+type Target = (fetched: FetchedPartition, anew: boolean) => number | Promise<number>
+
+const stableEnd: Target = ({ stableOffset }) => stableOffset
 
 const OTHER_RECORD = 'another record stands where its last event was'
 

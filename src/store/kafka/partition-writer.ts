@@ -1,6 +1,12 @@
 import type { Logger } from '../../core/logger.ts'
 import { reach } from '../../core/reach.ts'
-import { KafkaError, type PartitionReader, type PlacedBatch, type TransactionalWriter } from '../../kafka/driver.ts'
+import {
+  KafkaError,
+  type PartitionReader,
+  type PlacedBatch,
+  type TransactionalWriter,
+  type TransactionOutcome,
+} from '../../kafka/driver.ts'
 import type { Appended } from '../event-store.ts'
 import { appendTimedOut } from '../given-up.ts'
 import { judgeAppend } from '../judge-append.ts'
@@ -11,9 +17,10 @@ import { type BatchPlan, type PlanTools, planBatch, writesNothing } from './batc
 import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { Contention } from './contention.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { endOf, type Placement, placementOf } from './placement.ts'
 import { readBack } from './read-back.ts'
-import { isFact, wasCommitted } from './resolve-doubt.ts'
-import { brokerRefused, outcomeUnknown, refusalOf, topicMadeAnew } from './writer-errors.ts'
+import { wasCommitted } from './resolve-doubt.ts'
+import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
 
 /*
  * The fenced single writer of one partition of the event topic, taken over on demand.
@@ -27,8 +34,8 @@ import { brokerRefused, outcomeUnknown, refusalOf, topicMadeAnew } from './write
  *    after the next takeover: found, they are done; not found, they are judged again (P4, P5).
  * W5 An append that can be recognised (by its key or its ids) is refused only by an owner that proved itself after it was
  *    asked: else a former attempt of it, by a process that died, could still be on its way, and come true after the no.
- * W6 What a commit put below what had been read of the log before it lies in another log, a topic made anew: nothing that was
- *    judged by the old one is answered by that, but only what is a fact of the new one, and the others with an error.
+ * W6 Nothing is committed that does not lie in the log right behind what it was judged by (placement.ts): where it does not, the
+ *    picture was not exact after all, or the log is another one, a topic made anew. Then it is aborted and judged again.
  */
 
 const FIRST_PAUSE_MS = 50
@@ -54,8 +61,6 @@ interface Doubt {
   readonly batch: readonly Waiting[]
   readonly plan: BatchPlan
   readonly placed: readonly PlacedBatch[]
-  /** W6 */
-  readonly inAnotherLog?: true
 }
 
 export class PartitionWriter {
@@ -75,6 +80,8 @@ export class PartitionWriter {
   #proving = false
   /** Answers on their way while the next transaction is. */
   #answering: Promise<void> | undefined
+  /** Behind the last records of the last commit. */
+  #ownEnd = -1
 
   constructor(options: PartitionWriterOptions) {
     this.#options = options
@@ -124,7 +131,7 @@ export class PartitionWriter {
   }
 
   async #becomeOwner(): Promise<void> {
-    const { log, writer } = this.#options
+    const { log, writer, names, partition } = this.#options
     await log.catchUp()
     if (this.#doubt === undefined) {
       this.#settleWithoutWriting()
@@ -134,7 +141,7 @@ export class PartitionWriter {
     const asked = this.#queue.latest
     await writer.init()
     reach('kafka.writer.taken-over')
-    await log.catchUpToEnd()
+    await log.catchUpToEnd(() => writer.endOf({ topic: names.eventTopic, partition }))
     reach('kafka.writer.caught-up')
     this.#owner = true
     this.#proving = false
@@ -186,9 +193,7 @@ export class PartitionWriter {
   }
 
   async #write(batch: readonly Waiting[], plan: BatchPlan): Promise<void> {
-    const { log, names } = this.#options
-    const readTo = log.position
-    const outcome = await this.#options.writer.transact(plan)
+    const outcome = await this.#transact(plan)
     if (outcome.kind === 'aborted') return this.#aborted(batch, outcome.error)
     if (outcome.kind === 'unknown') {
       this.#doubt = { batch, plan, placed: outcome.placed }
@@ -197,15 +202,26 @@ export class PartitionWriter {
     reach('kafka.writer.committed')
     const { placed } = outcome
     this.#doubt = { batch, plan, placed }
-    if (placed.some(({ topic, baseOffset }) => topic === names.eventTopic && baseOffset < readTo)) {
-      this.#doubt = { batch, plan, placed, inAnotherLog: true }
-      this.#owner = false
-      return log.startOver('what was appended lies before it')
-    }
     await this.#readBack(plan, placed)
     this.#doubt = undefined
     reach('kafka.writer.read-back')
     this.#finish(batch, plan)
+  }
+
+  /** W6 */
+  async #transact({ records, offsets }: BatchPlan): Promise<TransactionOutcome> {
+    const { log, names, writer } = this.#options
+    const expected = { readTo: log.position, ownEnd: this.#ownEnd }
+    let placement: Placement = 'follows'
+    const mayCommit = (placed: readonly PlacedBatch[]) => {
+      const own = placed.filter(({ topic }) => topic === names.eventTopic)
+      placement = placementOf(own, expected)
+      if (placement === 'follows') this.#ownEnd = endOf(own, this.#ownEnd)
+      return placement === 'follows'
+    }
+    const outcome = await writer.transact({ records, offsets, mayCommit })
+    if (isAnotherLog(placement)) log.startOver('what was appended lies before it')
+    return outcome
   }
 
   async #readBack({ records }: BatchPlan, placed: readonly PlacedBatch[]): Promise<void> {
@@ -221,8 +237,9 @@ export class PartitionWriter {
   #finish(batch: readonly Waiting[], plan: BatchPlan): void {
     this.#contention.committed()
     this.#queue.blame(undefined)
-    for (const { append } of batch) {
-      if (append.checkpoint !== undefined) this.#options.guard.reached(append.checkpoint, { carried: true })
+    for (const { append, judgement } of plan.planned) {
+      const carried = judgement.kind === 'write' ? append.checkpoint : undefined
+      if (carried !== undefined) this.#options.guard.reached(carried, { carried: true })
     }
     this.#answer(batch, plan)
   }
@@ -260,24 +277,10 @@ export class PartitionWriter {
   }
 
   async #resolve(doubt: Doubt): Promise<void> {
-    if (doubt.inAnotherLog) return this.#answerFacts(doubt)
     const committed = await wasCommitted(doubt.plan, doubt.placed, this.#options)
     this.#doubt = undefined
     if (committed) this.#finish(doubt.batch, doubt.plan)
     else this.#queue.putBack(doubt.batch)
-  }
-
-  /** W6 */
-  #answerFacts({ batch, plan, placed }: Doubt): void {
-    const { log, names } = this.#options
-    this.#doubt = undefined
-    const own = placed.filter(({ topic }) => topic === names.eventTopic)
-    batch.forEach((waiting, index) => {
-      const planned = plan.planned[index]
-      const { judgement } = planned ?? {}
-      if (judgement?.kind === 'write' && planned && isFact(planned, own, log)) waiting.resolve(judgement.appended)
-      else waiting.reject(topicMadeAnew(waiting.append.stream, names.eventTopic))
-    })
   }
 
   async #backOff(error: unknown): Promise<void> {
@@ -300,6 +303,11 @@ export class PartitionWriter {
     this.#doubt = undefined
     for (const { append, reject } of this.#queue.takeAll()) reject(appendTimedOut(append.stream, cause))
   }
+}
+
+/** Asked of a value that a callback set. */
+function isAnotherLog(placement: Placement): boolean {
+  return placement === 'in another log'
 }
 
 /** Who was just answered may append again at once: those appends share the next transaction. */

@@ -1,4 +1,6 @@
-import type { PartitionReader, PlacedBatch } from '../../kafka/driver.ts'
+import { KafkaError, type PartitionReader, type PlacedBatch } from '../../kafka/driver.ts'
+import { groupBy } from '../../kafka/group-by.ts'
+import { pause } from '../wake-ups.ts'
 import type { BatchPlan, Planned } from './batch-plan.ts'
 import type { Names } from './names.ts'
 import type { PartitionLog } from './partition-log.ts'
@@ -12,10 +14,13 @@ import type { PartitionLog } from './partition-log.ts'
  */
 
 export interface DoubtTools {
-  readonly log: PartitionLog
+  readonly log: Pick<PartitionLog, 'eventAt'>
   readonly reader: PartitionReader
   readonly names: Pick<Names, 'eventTopic'>
 }
+
+const WITNESS_PATIENCE_MS = 15_000
+const RETRY_PAUSE_MS = 100
 
 export async function wasCommitted(
   plan: BatchPlan,
@@ -27,13 +32,11 @@ export async function wasCommitted(
     const fact = isFact(planned, own, log)
     if (fact !== undefined) return fact
   }
-  const witness = placed[0]
-  // Only offsets: committing them once more changes nothing.
-  return witness === undefined ? false : isVisible(witness, reader)
+  return someIsVisible(placed, reader)
 }
 
 /** Whether its first event is in the log where this transaction put it; nothing where it wrote no event. */
-export function isFact(
+function isFact(
   { append, judgement }: Planned,
   own: readonly PlacedBatch[],
   log: Pick<PartitionLog, 'eventAt'>,
@@ -48,11 +51,39 @@ function lieWithin({ baseOffset, lastOffset }: PlacedBatch, offset: number): boo
   return baseOffset <= offset && offset <= lastOffset
 }
 
-/** Messages without an event: is the record at the offset the broker gave it there for a read_committed reader? */
-async function isVisible({ topic, partition, baseOffset }: PlacedBatch, reader: PartitionReader): Promise<boolean> {
+/** One place after the other, where a topic is gone or has thrown its records away. Only offsets: committing them once more changes nothing. */
+async function someIsVisible(placed: readonly PlacedBatch[], reader: PartitionReader): Promise<boolean> {
+  for (const [first] of groupBy(placed, ({ topic, partition }) => `${topic}/${partition}`).values()) {
+    const visible = first === undefined ? undefined : await isVisible(first, reader)
+    if (visible !== undefined) return visible
+  }
+  return false
+}
+
+/** Is the record at the offset the broker gave it there for a read_committed reader? Nothing: that place can tell no more. */
+async function isVisible(batch: PlacedBatch, reader: PartitionReader): Promise<boolean | undefined> {
+  const deadline = performance.now() + WITNESS_PATIENCE_MS
   for (;;) {
+    const seen = await look(batch, reader)
+    if (typeof seen === 'boolean' || seen === 'expired') return seen === 'expired' ? undefined : seen
+    if (seen === 'missing' && performance.now() > deadline) return undefined
+    if (seen === 'missing') await pause(RETRY_PAUSE_MS)
+  }
+}
+
+/** `missing`: its topic, or its offset, which may be so for a moment. */
+async function look(
+  { topic, partition, baseOffset }: PlacedBatch,
+  reader: PartitionReader,
+): Promise<boolean | 'undecided' | 'missing' | 'expired'> {
+  try {
     const [fetched] = await reader.fetch([{ topic, partition, offset: baseOffset }], { maxWaitMs: 50 })
-    if (fetched === undefined || fetched.nextOffset <= baseOffset) continue
-    return fetched.records[0]?.offset === baseOffset
+    if (fetched === undefined || fetched.highWatermark <= baseOffset) return 'missing'
+    return fetched.nextOffset <= baseOffset ? 'undecided' : fetched.records[0]?.offset === baseOffset
+  } catch (error) {
+    if (!(error instanceof KafkaError)) throw error
+    if (error.code === 'OFFSET_OUT_OF_RANGE') return 'expired'
+    if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing'
+    throw error
   }
 }

@@ -37,16 +37,6 @@ function topicGone(topic: string, cause: KafkaError): DuologError {
   return new DuologError('TOPIC_MISSING', message, { cause })
 }
 
-/** The transaction was committed, to a topic that is not the one it was judged by. */
-export function topicMadeAnew(stream: string, topic: string): DuologError {
-  return new DuologError(
-    'LOG_CORRUPT',
-    `The event topic "${topic}" was deleted and made anew while this store was open: its history is lost. The append to ` +
-      `stream "${stream}" stood on that history and is no fact of the new topic, but its messages to other topics were sent. ` +
-      'Bring the history back, or append again: then what is in the topic now counts.',
-  )
-}
-
 /** The one case without a true answer: the store is to close and no broker is left to ask. */
 export function outcomeUnknown(stream: string, cause: unknown): DuologError {
   return new DuologError(
