@@ -72,7 +72,10 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
         stranger: (error: unknown, message: Projected, context: ConsumerContext) =>
           this.#unreadable(error, message, context),
       }),
-      onError,
+      // That another owner has the partition, or the build is gone, is no failure: what is to be done is done.
+      onError: (error) => {
+        if (!isDuologError(error, 'CHECKPOINT_FENCED')) onError(error)
+      },
     })
     this.ready = this.#consumer.ready
     this.ended = this.#consumer.ended

@@ -3,7 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { InlineView, KeptView } from '../store/inline-views.ts'
-import { type Projected, type Projection, ProjectionFailedError, project, topicsOf } from './projection.ts'
+import { type Projection, project, topicsOf } from './projection.ts'
 import type { ListRowsOptions, ViewRow } from './view-store.ts'
 
 /*
@@ -75,22 +75,8 @@ function toInlineView<Row, E extends AnyEvent>(
     rows: (messages, read) => {
       const pending = messages.map((event) => ({ offset: event.offset, event }))
       const changes = project(projection, pending, (key) => parsed(read(key)))
-      return new Map([...changes].map(([key, row]) => [key, toText(projection, { key, row }, messages)]))
+      return new Map([...changes].map(([key, row]) => [key, row === undefined ? undefined : JSON.stringify(row)]))
     },
-  }
-}
-
-/** A row that JSON cannot carry is the projection's fault, as a throw is. */
-function toText<Row, E extends AnyEvent>(
-  projection: Projection<Row, E>,
-  { key, row }: ViewRow,
-  messages: readonly Projected<E>[],
-): string | undefined {
-  try {
-    return row === undefined ? undefined : JSON.stringify(row)
-  } catch (error) {
-    const culprit = messages.find((message) => projection.key(message) === key) as Projected<E>
-    throw new ProjectionFailedError(projection.name, culprit, error)
   }
 }
 

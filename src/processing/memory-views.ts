@@ -32,7 +32,7 @@ class MemoryViews implements ViewStore {
 
   async unfinished(name: string, version: number): Promise<ViewBuild | undefined> {
     const { generation: live } = (await this.live(name)) ?? {}
-    return [...this.#builds.values()].find(
+    return [...this.#builds.values()].findLast(
       (build) => build.name === name && build.version === version && build.generation !== live,
     )
   }

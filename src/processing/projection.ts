@@ -2,6 +2,7 @@ import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { findJsonFlaw } from '../store/json-flaw.ts'
 
 /*
  * A projection as data: from messages to rows, each row a fold over the messages with its key.
@@ -86,7 +87,11 @@ export interface PendingMessage<E extends AnyEvent> {
 /** Which rows change, and to what; nothing: the row is deleted. */
 export type RowChanges = ReadonlyMap<string, unknown>
 
-/** The rows after some messages. `read` gives a row as stored. @throws PROJECTION_FAILED with the offset it failed at. */
+/**
+ * The rows after some messages. `read` gives a row as stored.
+ *
+ * @throws PROJECTION_FAILED with the offset it failed at: a function threw, or the row is nothing that JSON can carry.
+ */
 export function project<Row, E extends AnyEvent>(
   projection: Projection<Row, E>,
   pending: readonly PendingMessage<E>[],
@@ -99,12 +104,26 @@ export function project<Row, E extends AnyEvent>(
     try {
       const key = projection.key(event)
       if (key === undefined) continue
-      changes.set(key, projection.evolve((rowOf(key) ?? projection.initialState()) as Row, event))
+      const before = (rowOf(key) ?? projection.initialState()) as Row
+      const after = projection.evolve(before, event)
+      changes.set(key, checked(after))
     } catch (error) {
       throw new ProjectionFailedError(projection.name, event, error)
     }
   }
   return changes
+}
+
+/** After each message: what the next one made of a row that cannot be kept might look like one that can. */
+function checked(row: unknown): unknown {
+  if (row === undefined) return undefined
+  const flaw = findJsonFlaw(row)
+  if (flaw === undefined) return row
+  const isPromise = row instanceof Promise
+  // Whatever becomes of it, nobody waits for it.
+  if (isPromise) row.catch(() => {})
+  const advice = isPromise ? ': evolve must not be async' : ''
+  throw new TypeError(`row${flaw.path} is ${flaw.what}, which JSON cannot carry${advice}`)
 }
 
 /** A projection's function threw; the partition waits, or the message is passed over (`poison`). */

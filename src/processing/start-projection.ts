@@ -1,10 +1,10 @@
-import { DuologError } from '../core/errors.ts'
+import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { WakeUps } from '../store/wake-ups.ts'
+import { pause, WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
 import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
@@ -84,6 +84,7 @@ export function startProjection<Row, E extends AnyEvent>(
 
 const DEFAULT_BATCH_MESSAGES = 500
 const DEFAULT_WAIT_MS = 30_000
+const LOOK_AGAIN_MS = 200
 
 class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly ready: Promise<void>
@@ -97,6 +98,9 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly #swapped = new WakeUps()
   #live: BuildFeed<Row, E> | undefined
   #building: BuildFeed<Row, E> | undefined
+  #rebuilding: Promise<void> | undefined
+  /** The last look at what is live, under way or done. */
+  #following: Promise<void>
   #target: readonly PartitionPosition[] = []
 
   constructor(options: StartProjectionOptions<Row, E>) {
@@ -113,7 +117,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     })
     this.#views = options.views ?? memoryViews()
     this.#logger = options.logger ?? silentLogger
-    this.ready = this.#follow()
+    this.#following = this.#follow()
+    this.ready = this.#following
     this.ready.catch(() => {}) // whoever awaits it hears of it
   }
 
@@ -140,16 +145,29 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     }
   }
 
-  async rebuild(): Promise<void> {
-    await this.ready
+  rebuild(): Promise<void> {
+    this.#rebuilding ??= this.#rebuild().finally(() => {
+      this.#rebuilding = undefined
+    })
+    return this.#rebuilding
+  }
+
+  /** What is being built already will do; where another instance's build took its place it begins anew. */
+  async #rebuild(): Promise<void> {
     const { name, version } = this.#options.projection
-    const build = await this.#views.createBuild(name, version)
-    await this.#startBuilding(build)
+    let generation: number | undefined
     for (;;) {
+      await this.#following
       const seen = this.#swapped.generation
-      if ((await this.#liveBuild()).generation >= build.generation) return
       if (this.#stopping.signal.aborted) throw this.#gaveUp(false, 0)
-      await this.#swapped.after(seen, { signal: this.#stopping.signal })
+      const live = await this.#liveBuild()
+      if (generation !== undefined && live.generation >= generation) return
+      if (this.#building === undefined) {
+        await this.#checkNotAhead(live)
+        await this.#startBuilding(await this.#views.createBuild(name, version))
+      }
+      generation = this.#building?.build.generation
+      if (generation !== undefined) await this.#swapped.after(seen, { signal: this.#stopping.signal })
     }
   }
 
@@ -185,11 +203,13 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     const { name, version } = this.#options.projection
     const live = await this.#views.openLive(name, version)
     if (live.version > version) throw tooOld(name, version, live.version)
+    // Nothing built beside it could ever overtake one that is ahead of its log.
+    await this.#checkNotAhead(live)
     if (live.version < version) {
       const unfinished = await this.#views.unfinished(name, version)
+      if (unfinished !== undefined) await this.#checkNotAhead(unfinished)
       return this.#startBuilding(unfinished ?? (await this.#views.createBuild(name, version)))
     }
-    await this.#checkNotAhead(live)
     if (this.#stopping.signal.aborted) return
     this.#live = this.#feed(live)
     await this.#live.ready
@@ -215,7 +235,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       onCaughtUp: async () => {
         if (feed === this.#building) await this.#tryToSwap(feed)
       },
-      onGone: () => void this.#replaced(feed).catch((error: unknown) => this.#report(error)),
+      onGone: () => void this.#replaced(feed),
     })
     return feed
   }
@@ -224,6 +244,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   async #tryToSwap(feed: BuildFeed<Row, E>): Promise<void> {
     const built = await this.#views.checkpoints(feed.build)
     if (this.#target.some((end) => offsetIn(built, end) < end.offset)) return
+    // Several partitions may be that far at once.
+    if (feed !== this.#building) return
     await this.#live?.stop()
     if (feed !== this.#building || !(await this.#views.promote(feed.build))) return
     this.#live = feed
@@ -232,14 +254,40 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     this.#swapped.wakeAll()
   }
 
-  /** Another instance swapped: go on with what is live now. */
+  /** Another instance swapped, and all other builds are gone: go on with what is live now. */
   async #replaced(feed: BuildFeed<Row, E>): Promise<void> {
-    if (feed !== this.#live && feed !== this.#building) return
+    const feeds = [this.#live, this.#building]
+    if (!feeds.includes(feed)) return
     this.#live = undefined
     this.#building = undefined
-    await feed.stop()
-    if (!this.#stopping.signal.aborted) await this.#follow()
+    this.#following = this.#takeUp(feeds)
+    await this.#following
+  }
+
+  async #takeUp(gone: readonly (BuildFeed<Row, E> | undefined)[]): Promise<void> {
+    await Promise.all(gone.map((feed) => feed?.stop()))
+    while (!this.#stopping.signal.aborted && !(await this.#tookUp())) await pause(LOOK_AGAIN_MS, this.#stopping.signal)
     this.#swapped.wakeAll()
+  }
+
+  /** Whether there is no need to look again. */
+  async #tookUp(): Promise<boolean> {
+    try {
+      await this.#follow()
+      return true
+    } catch (error) {
+      // A newer program's rows, or another log's: there is nothing to go on with. What passes is waited for.
+      const isOver = isDuologError(error, 'INVALID_ARGUMENT') || isDuologError(error, 'CHECKPOINT_AHEAD')
+      if (isOver) this.#giveUp(error)
+      else this.#report(error)
+      return isOver
+    }
+  }
+
+  #giveUp(error: unknown): void {
+    if (this.#stopping.signal.aborted) return
+    this.#report(error)
+    void this.#stop(error instanceof Error ? error.message : String(error))
   }
 
   async #checkNotAhead(build: ViewBuild): Promise<void> {
@@ -254,7 +302,13 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async #liveBuild(): Promise<ViewBuild> {
-    const live = await this.#views.live(this.#options.projection.name)
+    const { name, version } = this.#options.projection
+    const live = await this.#views.live(name)
+    if (live !== undefined && live.version > version) {
+      const error = tooOld(name, version, live.version)
+      this.#giveUp(error)
+      throw error
+    }
     if (live !== undefined) return live
     await this.ready
     return this.#liveBuild()

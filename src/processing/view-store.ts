@@ -51,7 +51,7 @@ export interface ViewStore {
   /** Who opens a store with the same id shares its views, and the work of keeping them up to date. */
   readonly id: string
   live(name: string): Promise<ViewBuild | undefined>
-  /** The unfinished build of this name and version, if there is one. */
+  /** The newest unfinished build of this name and version, if there is one. */
   unfinished(name: string, version: number): Promise<ViewBuild | undefined>
   /** The live build of the name, whatever its version; a new one of this version where there is none. Atomic. */
   openLive(name: string, version: number): Promise<ViewBuild>

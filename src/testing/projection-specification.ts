@@ -5,7 +5,7 @@ import { deepFreeze } from './deep-freeze.ts'
 
 /*
  * Given these events, then these rows: a projection's test without a log or a view store. It also holds the projection to
- * P1: rows and events are frozen, and the same events must give the same rows twice.
+ * P1: rows and events are frozen, and the same events must give the same rows twice. Rows are what a view store gives back.
  */
 
 /** An event of a stream, as much of it as a test has to say. */
@@ -60,12 +60,16 @@ function rowsOf<Row, E extends AnyEvent>(projection: Projection<Row, E>, events:
     return { offset, event: recorded({ event, offset, stream, streamPosition: positions.get(stream) ?? 1 }) }
   })
   const frozen = { ...projection, evolve: (row: Row, event: Projected<E>) => deepFreeze(projection.evolve(row, event)) }
-  const changes = project(
-    { ...frozen, initialState: () => deepFreeze(projection.initialState()) },
-    pending,
-    () => undefined,
-  )
-  return Object.fromEntries([...changes].filter(([, row]) => row !== undefined)) as Record<string, Row>
+  const pure = { ...frozen, initialState: () => deepFreeze(projection.initialState()) }
+  const rows = new Map<string, Row>()
+  // As a view store gives them back: as JSON.
+  for (const each of pending) {
+    for (const [key, row] of project(pure, [each], (key) => rows.get(key))) {
+      if (row === undefined) rows.delete(key)
+      else rows.set(key, deepFreeze(JSON.parse(JSON.stringify(row))))
+    }
+  }
+  return Object.fromEntries(rows)
 }
 
 interface Place<E extends AnyEvent> {

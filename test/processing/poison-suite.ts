@@ -27,6 +27,18 @@ const sums = (cannot: number) =>
     },
   })
 
+interface Started {
+  readonly cannot?: number
+  readonly on?: EventStore<Added> & EventStore
+  readonly projection?: ReturnType<typeof sums>
+}
+
+function cyclic(): unknown {
+  const row: unknown[] = []
+  row.push(row)
+  return row
+}
+
 /** What a projection does with what it cannot take in, on any log. */
 export function poisonSuite(log: LogKind): void {
   const bench = workbench()
@@ -42,9 +54,9 @@ export function poisonSuite(log: LogKind): void {
       const onSkipped = ({ type, data }: { type: string; data: unknown }) =>
         void skipped.push(`${type} ${(data as { n?: number }).n ?? ''}`)
       const start = (
-        options: PoisonOptions,
-        { cannot = 13, on = store }: { cannot?: number; on?: typeof store } = {},
-      ) => bench.running(startProjection({ store: on, projection: sums(cannot), views, onSkipped, ...options }))
+        options: PoisonOptions & { onError?: (error: unknown) => void },
+        { cannot = 13, on = store, projection = sums(cannot) }: Started = {},
+      ) => bench.running(startProjection({ store: on, projection, views, onSkipped, ...options }))
       return { url, store, skipped, start }
     }
 
@@ -92,6 +104,36 @@ export function poisonSuite(log: LogKind): void {
       const orderly = start({})
       await orderly.stop()
       expect(await orderly.stopped).toBeUndefined()
+    })
+
+    it.each([
+      ['an async evolve', async () => 1, 'row is a Promise, which JSON cannot carry: evolve must not be async'],
+      ['a BigInt in a row', () => ({ n: 1n }), 'row.n is a BigInt'],
+      ['a row that is a function', () => () => 1, 'row is a function'],
+      ['a row with a cycle', () => cyclic(), 'a cycle'],
+      ['a Map in a row', () => [new Map()], 'row[0] is a Map'],
+    ])('%s is poison: its policy applies, what is around it goes on', async (_, answer, reason) => {
+      const { store, start } = await setUp()
+      const evolve = (sum: number, { data: { n } }: Added) =>
+        n === 13 ? (answer() as unknown as number) : sum + (n || 0)
+      const projection = defineProjection<number, Added>({
+        name: 'sums',
+        key: (event) => (event.type === 'Added' ? event.key : undefined),
+        initialState: () => 0,
+        evolve,
+      })
+      const last = await store.appendToStream('a', [added(1), added(13), added(2)])
+      const errors: string[] = []
+      const onError = (error: unknown) => void errors.push((error as Error).message)
+      const waiting = start({ onError }, { projection })
+      await until(() => errors.length > 1)
+      expect(errors[0]).toContain(reason)
+      expect(await waiting.get('a')).toBe(1)
+      await waiting.stop()
+      expect(await start({ poison: 'deadLetter' }, { projection }).get('a', { after: last })).toBe(3)
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([
+        { reason: expect.stringContaining(reason), streamPosition: 2 },
+      ])
     })
 
     it('an unknown type and a newer version: waited for by default, or what `unreadable` says', async () => {

@@ -135,6 +135,52 @@ export function projectionSuite(log: LogKind): void {
       for (let i = 0; i < readBack.length; i += 2) expect(readBack[i]).toBe(readBack[i + 1])
     })
 
+    it('V3 two who rebuild at once, in one instance and in two: all of them end, and nothing fails', async () => {
+      const { store, start } = await setUp()
+      const errors: unknown[] = []
+      const onError = (error: unknown) => void errors.push(error)
+      const [one, two] = [start(1, { onError }), start(1, { onError })]
+      await one.waitFor(await store.appendToStream('a', [added(1)]))
+      await two.ready
+      const before = (await one.status()).live.generation
+      await Promise.all([one.rebuild(), one.rebuild(), two.rebuild()])
+      expect((await one.status()).live.generation).toBeGreaterThan(before)
+      const last = await store.appendToStream('a', [added(1)])
+      expect(await two.get('a', { after: last })).toEqual({ count: 2, sum: 2 })
+      await one.rebuild()
+      const after = await store.appendToStream('a', [added(1)])
+      expect(await two.get('a', { after })).toEqual({ count: 3, sum: 3 })
+      await Promise.all([one.stop(), two.stop()])
+      const told = errors.length
+      await new Promise((resolve) => setTimeout(resolve, 300))
+      expect(errors.slice(told)).toEqual([])
+      expect(errors).toEqual([])
+    })
+
+    it('an instance of an older version gives none of the newer rows, and stops', async () => {
+      const { store, start } = await setUp()
+      const old = start(1)
+      await old.waitFor(await store.appendToStream('a', [added(1)]))
+      const next = start(2)
+      await until(async () => (await next.status()).live.version === 2)
+      await expect(old.get('a')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+      await expect(old.list()).rejects.toThrow('run a newer program')
+      expect(await old.stopped).toContain('is at version 2, this program computes version 1')
+      expect(await next.get('a')).toEqual({ count: 1, sum: 2 })
+    })
+
+    it('an instance of an older version that is not asked notices at the next message', async () => {
+      const { store, start } = await setUp()
+      const errors: unknown[] = []
+      const old = start(1, { onError: (error: unknown) => errors.push(error) })
+      await old.waitFor(await store.appendToStream('a', [added(1)]))
+      const next = start(2)
+      await until(async () => (await next.status()).live.version === 2)
+      await next.waitFor(await store.appendToStream('a', [added(1)]))
+      expect(await old.stopped).toContain('is at version 2')
+      expect(errors).toMatchObject([{ code: 'INVALID_ARGUMENT' }])
+    })
+
     it('P6 poison: what came before is applied, the partition waits, and is told of', async () => {
       const { store, start, views } = await setUp()
       const poisoned = { ...counts(), evolve: failAt(13) }
@@ -161,6 +207,20 @@ export function projectionSuite(log: LogKind): void {
       const other = await bench.open<Counted>(log.newUrl(bench.folder()))
       const wrong = bench.running(startProjection({ store: other, projection: counts(), views }))
       await expect(wrong.ready).rejects.toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+      // Nor is a newer version built beside it, which could never take its place.
+      const newer = bench.running(startProjection({ store: other, projection: counts(2), views }))
+      await expect(newer.ready).rejects.toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+      expect(await views.unfinished('counts', 2)).toBeUndefined()
+    })
+
+    it('an unfinished build that is ahead of the log is not gone on with', async () => {
+      const { store, views, start } = await setUp()
+      await start().waitFor(await store.appendToStream('a', [added(1)]))
+      const unfinished = await views.createBuild('counts', 2)
+      const [place] = await views.checkpoints(await views.openLive('counts', 1))
+      const ahead = { ...{ topic: 'session.events', partition: 0, ...place }, from: undefined, to: 1000 }
+      await views.apply(unfinished, { ...ahead, rows: () => new Map() })
+      await expect(start(2).ready).rejects.toThrow('has applied partition')
     })
 
     it('V1 V2 a change that does not begin at the checkpoint changes nothing', async () => {

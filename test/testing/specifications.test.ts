@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { reach } from '../../src/core/reach.ts'
+import { defineProjection } from '../../src/processing/projection.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { type ArmedFault, faultAt, faultyStore } from '../../src/testing/faults.ts'
 import { ProcessSpecification } from '../../src/testing/process-specification.ts'
@@ -29,6 +30,18 @@ describe('given events, then rows', () => {
     expect(() => given([added(1)]).thenThrows()).toThrow()
     const broken = { ...counts(), evolve: () => expect.fail('cannot') }
     ProjectionSpecification.for(broken)([added(1)]).thenThrows(/cannot/)
+  })
+
+  it('gives rows back as a view store does, and fails what it could not keep', () => {
+    const dated = defineProjection({
+      name: 'dated',
+      initialState: (): { at?: unknown; n?: unknown } => ({}),
+      evolve: (row, _event: Counted) => ({ ...row, at: new Date(0) }),
+    })
+    ProjectionSpecification.for(dated)([added(1)]).thenRow('stream-1', { at: '1970-01-01T00:00:00.000Z' })
+    const big = { ...dated, evolve: () => ({ n: 1n }) }
+    ProjectionSpecification.for(big)([added(1)]).thenThrows(/row\.n is a BigInt/)
+    expect(() => ProjectionSpecification.for(big)([added(1)]).thenRow('stream-1', { n: 1n })).toThrow('BigInt')
   })
 
   it('fails a projection that is not pure (P1)', () => {
