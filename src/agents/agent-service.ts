@@ -1,4 +1,4 @@
-import { isDuologError } from '../core/errors.ts'
+import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
@@ -26,6 +26,9 @@ export interface AgentServiceOptions {
 export class AgentService {
   readonly #options: AgentServiceOptions
   readonly #slots: Slots
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
+  /** Resolves when it takes no more tasks: with the reason, where it was not stopped (CHECKPOINT_AHEAD). */
+  readonly ended = this.#ended.promise
   #consumer: Consumer | undefined
 
   constructor(options: AgentServiceOptions) {
@@ -42,6 +45,10 @@ export class AgentService {
       handler: (message, context) => this.#take(message, context),
       onError: (error, message, attempt) =>
         logger.warn({ error, key: message?.key, attempt }, 'A task could not be taken; it will be tried again'),
+    })
+    void this.#consumer.ended.then((failure) => {
+      if (failure !== undefined) logger.error({ error: failure, role }, `The ${role} service ended: ${failure.message}`)
+      this.#ended.resolve(failure)
     })
     await this.#consumer.ready
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { DuologError } from '../core/errors.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import type { Announcement, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
@@ -61,6 +62,11 @@ class RoleService {
       ...(concurrency !== undefined && { concurrency }),
       ...(group !== undefined && { group }),
     })
+  }
+
+  /** Resolves when it takes no more tasks: with the reason, where it was not stopped (CHECKPOINT_AHEAD). Never rejects. */
+  get ended(): Promise<DuologError | undefined> {
+    return this.#service.ended
   }
 
   /** Resolves when it reads its topic. */

@@ -1,4 +1,4 @@
-import { isDuologError } from '../core/errors.ts'
+import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
 import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
@@ -46,7 +46,7 @@ interface Hand<E extends AnyEvent> {
 
 export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   readonly ready: Promise<void>
-  readonly ended: Promise<void>
+  readonly ended: Promise<DuologError | undefined>
   readonly build: ViewBuild
   readonly #options: BuildFeedOptions<Row, E>
   readonly #hands = new Map<string, Hand<E>>()

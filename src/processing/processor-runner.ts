@@ -37,7 +37,7 @@ interface Partition<E extends AnyEvent> {
 
 export class ProcessorRunner<E extends AnyEvent> implements Processor {
   readonly ready: Promise<void>
-  readonly ended: Promise<void>
+  readonly ended: Promise<DuologError | undefined>
   readonly stopped: Promise<string | undefined>
   readonly #options: RunnerOptions<E>
   readonly #consumer: Consumer

@@ -1,5 +1,5 @@
 import type { Clock } from '../core/clock.ts'
-import { isDuologError } from '../core/errors.ts'
+import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
@@ -51,8 +51,11 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> extends P
 export interface RunningProcessManager<State> {
   /** Resolves when this instance has its share of the partitions. */
   readonly ready: Promise<void>
-  /** Resolves when it has stopped: by `stop`, or because its store closed. */
-  readonly ended: Promise<void>
+  /**
+   * Resolves when it has stopped: with nothing by `stop`, or because its store closed; with the reason where it cannot go on
+   * (CHECKPOINT_AHEAD: the topic is not the one it had read; `onError` heard of it).
+   */
+  readonly ended: Promise<DuologError | undefined>
   /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
   readonly stopped: Promise<string | undefined>
   /** A process as it is now. */
@@ -81,7 +84,7 @@ const MARK_EVERY = 10_000
 
 class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> {
   readonly ready: Promise<void>
-  readonly ended: Promise<void>
+  readonly ended: Promise<DuologError | undefined>
   readonly stopped: Promise<string | undefined>
   readonly #end = Promise.withResolvers<string | undefined>()
   readonly #poison: PoisonPolicy<E>
@@ -121,7 +124,10 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       markEvery: Math.min(MARK_EVERY, Math.ceil((options.timerReadBack ?? DEFAULT_READ_BACK) / 4)),
     })
     this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
-    this.ended = Promise.all([this.#consumer.ended, this.#timers.ended]).then(() => {})
+    const ends = [this.#consumer.ended, this.#timers.ended]
+    // One without the other would hear and never fire, or the other way round.
+    for (const end of ends) void end.then((failure) => failure && this.stop())
+    this.ended = Promise.all(ends).then((failures) => failures.find((failure) => failure !== undefined))
     void this.ended.then(() => this.#end.resolve(undefined))
     this.ready.catch(() => {}) // whoever awaits it hears of it
   }

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { isRecordedEvent, type RecordedEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
@@ -62,7 +63,7 @@ const RETRY_PAUSE_MS = 1000
 
 export class TimerService<E extends AnyEvent> {
   readonly ready: Promise<void>
-  readonly ended: Promise<void>
+  readonly ended: Promise<DuologError | undefined>
   readonly #options: TimerServiceOptions<E>
   readonly #partitions = new Map<number, Partition>()
   readonly #changed = new WakeUps()
@@ -84,7 +85,7 @@ export class TimerService<E extends AnyEvent> {
     })
     this.ready = this.#consumer.ready
     this.#stopping.signal.addEventListener('abort', () => this.#changed.wakeAll())
-    this.ended = this.#run()
+    this.ended = this.#run().then(() => this.#consumer.ended)
     // A store that closes ends this, too: nothing may keep the process alive after it.
     void this.#consumer.ended.then(() => this.#stopping.abort())
   }

@@ -1,5 +1,6 @@
 import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
+import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
@@ -350,8 +351,11 @@ export interface ConsumerContext {
 export interface Consumer {
   /** Resolves when the group membership stands and partitions are assigned for the first time (possibly none). */
   readonly ready: Promise<void>
-  /** Resolves when it has stopped: by `stop`, or because its store closed. Never rejects. */
-  readonly ended: Promise<void>
+  /**
+   * Resolves when it has stopped: with nothing by `stop`, or because its store closed; with the reason where it cannot go on
+   * (CHECKPOINT_AHEAD: its checkpoint lies behind the log's end; `onError` heard of it). Never rejects.
+   */
+  readonly ended: Promise<DuologError | undefined>
   /** Stops reading, waits for running handlers (their signal fires), gives the partitions back. Idempotent. */
   stop(): Promise<void>
 }

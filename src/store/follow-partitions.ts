@@ -1,6 +1,7 @@
 import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { checkInteger, checkTopic, invalidArgument } from './check-arguments.ts'
+import { checkNotAhead } from './checkpoint-ahead.ts'
 import type { FollowPartitionsOptions, PartitionBatch, PartitionPosition } from './event-store.ts'
 import type { PartitionSource } from './partition-loop.ts'
 import { pause } from './wake-ups.ts'
@@ -11,16 +12,21 @@ import { pause } from './wake-ups.ts'
  */
 
 /** A partition that is read without a group. */
-export type FollowSource = Pick<PartitionSource, 'nextBatch' | 'position' | 'waitForMore'>
+export type FollowSource = Pick<PartitionSource, 'nextBatch' | 'position' | 'end' | 'waitForMore'>
 
 const RETRY_PAUSE_MS = 200
+export const READER = 'This reader'
 
-/** Ends when the signal fires. What passes (a broker that is away, a busy file) is waited for. */
+/**
+ * Ends when the signal fires. What passes (a broker that is away, a busy file) is waited for.
+ * @throws CHECKPOINT_AHEAD where a position is behind the end of its partition
+ */
 export async function* followSources<E extends AnyEvent>(
   sources: readonly FollowSource[],
   signal: AbortSignal,
   select: FollowPartitionsOptions['select'] = () => true,
 ): AsyncGenerator<PartitionBatch<E>> {
+  for (const source of sources) await patiently(() => checkNotAhead(source, READER), signal)
   while (!signal.aborted) {
     let moved = false
     for (const source of sources) {
@@ -38,15 +44,23 @@ export async function* followSources<E extends AnyEvent>(
 
 async function nextBatch(source: FollowSource, signal: AbortSignal): Promise<PartitionBatch | undefined> {
   const before = source.position().offset
-  try {
-    const messages = await source.nextBatch()
-    const position = source.position()
-    return messages.length === 0 && position.offset === before ? undefined : { messages, position }
-  } catch (error) {
-    if (!isDuologError(error) || error.retry === 'never') throw error
-    await pause(RETRY_PAUSE_MS, signal)
-    return undefined
+  const messages = await patiently(() => source.nextBatch(), signal)
+  const position = source.position()
+  if (messages === undefined || (messages.length === 0 && position.offset === before)) return undefined
+  return { messages, position }
+}
+
+/** Nothing when the signal fired first. */
+async function patiently<T>(step: () => Promise<T>, signal: AbortSignal): Promise<T | undefined> {
+  while (!signal.aborted) {
+    try {
+      return await step()
+    } catch (error) {
+      if (!isDuologError(error) || error.retry === 'never') throw error
+      await pause(RETRY_PAUSE_MS, signal)
+    }
   }
+  return undefined
 }
 
 async function anyMore(sources: readonly FollowSource[], signal: AbortSignal): Promise<void> {

@@ -1,6 +1,7 @@
-import { isDuologError } from '../core/errors.ts'
+import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
+import { checkNotAhead, groupName } from './checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
 import { type Held, InFlight } from './in-flight.ts'
 import { pause } from './wake-ups.ts'
@@ -24,12 +25,14 @@ export interface PartitionSource<E extends AnyEvent = AnyEvent> {
   checkpointAfter(message: Message<E>): Checkpoint
   /** What was taken by `nextBatch` ends here; the next message, there or yet to come, is not before it. */
   position(): PartitionPosition
+  /** Where the partition ends now: the offset of the next message that is yet to come. */
+  end(): Promise<number>
   /** Durably moves the group to the checkpoint; nothing to do where an append carried it already. */
   commit(checkpoint: Checkpoint): Promise<void>
 }
 
 export interface PartitionLoop<E extends AnyEvent>
-  extends Pick<ConsumeOptions<E>, 'handler' | 'onError' | 'checkpoints' | 'maxInFlight' | 'onTaken'> {
+  extends Pick<ConsumeOptions<E>, 'group' | 'handler' | 'onError' | 'checkpoints' | 'maxInFlight' | 'onTaken'> {
   readonly source: PartitionSource<E>
   /** Fires when the partition is taken away or the consumer stops. */
   readonly signal: AbortSignal
@@ -37,15 +40,15 @@ export interface PartitionLoop<E extends AnyEvent>
   readonly logger: Logger
 }
 
-/** Why a loop ended: its signal fired, or another owner has the partition. */
-export type LoopEnd = 'aborted' | 'fenced'
+/** Why a loop ended: its signal fired, another owner has the partition, or its checkpoint is not of this log. */
+export type LoopEnd = 'aborted' | 'fenced' | DuologError
 
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5000
 
 /** Handles one partition's messages in order until the signal fires or ownership is lost. Never rejects. */
 export async function runPartition<E extends AnyEvent>(options: PartitionLoop<E>): Promise<LoopEnd> {
-  const { source, checkpoints, maxInFlight = 1, onTaken } = options
+  const { source, checkpoints, maxInFlight = 1 } = options
   const lost = new AbortController()
   // Not AbortSignal.any: `aborted` of that is dear, and it is asked for each message.
   const { signal } = lost
@@ -59,7 +62,7 @@ export async function runPartition<E extends AnyEvent>(options: PartitionLoop<E>
     lost.abort()
   }
   const loop: Running<E> = { ...options, signal, hands, maxInFlight, fence }
-  const end = (await persist(loop, undefined, async () => onTaken?.(hands.view(signal)))) ?? (await readOn(loop))
+  const end = (await begin(loop)) ?? (await readOn(loop))
   if (end === 'fenced') loop.fence()
   await hands.idle()
   lost.abort()
@@ -71,6 +74,12 @@ interface Running<E extends AnyEvent> extends PartitionLoop<E> {
   readonly maxInFlight: number
   /** Another owner has the partition. */
   readonly fence: () => void
+}
+
+async function begin<E extends AnyEvent>(loop: Running<E>): Promise<LoopEnd | undefined> {
+  const { source, group, hands, signal, onTaken } = loop
+  const ahead = await persist(loop, undefined, () => checkNotAhead(source, groupName(group)))
+  return ahead ?? persist(loop, undefined, async () => onTaken?.(hands.view(signal)))
 }
 
 async function readOn<E extends AnyEvent>(loop: Running<E>): Promise<LoopEnd> {
@@ -143,7 +152,7 @@ async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Prom
   if (end === 'fenced') loop.fence()
 }
 
-/** Tries until it succeeds, pausing longer after each failure; the signal or a lost partition ends it. */
+/** Tries until it succeeds, pausing longer after each failure; the signal, a lost partition or another log ends it. */
 async function persist<E extends AnyEvent>(
   loop: PartitionLoop<E>,
   message: Message<E> | undefined,
@@ -154,13 +163,20 @@ async function persist<E extends AnyEvent>(
       await step()
       return undefined
     } catch (error) {
-      if (isDuologError(error, 'CHECKPOINT_FENCED')) return 'fenced'
-      if (loop.signal.aborted) return 'aborted'
-      report(loop, error, message, attempt)
+      const end = endBy(error, loop.signal, message)
+      if (typeof end !== 'string') report(loop, error, message, attempt)
+      if (end !== undefined) return end
       await pause(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS), loop.signal)
       if (loop.signal.aborted) return 'aborted'
     }
   }
+}
+
+/** Nothing: it is worth another try. */
+function endBy(error: unknown, signal: AbortSignal, message: RecordedMessage | undefined): LoopEnd | undefined {
+  if (isDuologError(error, 'CHECKPOINT_FENCED')) return 'fenced'
+  if (signal.aborted) return 'aborted'
+  return message === undefined && isAhead(error) ? error : undefined
 }
 
 /** A listener that throws must not end the partition. */
@@ -173,11 +189,18 @@ function report<E extends AnyEvent>(
   try {
     if (loop.onError !== undefined) loop.onError(error, message, attempt)
     else
-      loop.logger.error(
-        { error, attempt, message: message?.eventId, type: message?.type },
-        'A handler failed; its message comes again',
-      )
+      loop.logger.error({ error, attempt, message: message?.eventId, type: message?.type }, failureText(error, message))
   } catch {
     // The failure it was told of is retried all the same.
   }
+}
+
+function isAhead(error: unknown): error is DuologError {
+  return isDuologError(error, 'CHECKPOINT_AHEAD')
+}
+
+function failureText(error: unknown, message: RecordedMessage | undefined): string {
+  if (message !== undefined) return 'A handler failed; its message comes again'
+  if (isAhead(error)) return 'A consumer ends: its checkpoint is not of this log'
+  return 'A partition could not be read; it is tried again'
 }

@@ -4,6 +4,7 @@ import { connectDriver, type KafkaDriverName } from '../../src/kafka/connect-dri
 import type { EventStore } from '../../src/store/event-store.ts'
 import { watchEventTopic } from '../../src/store/kafka/event-topic-watch.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { subscribe } from '../../src/store/subscribe.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { ONE_PARTITION } from './appender.ts'
 import { plainClient } from './log-check.ts'
@@ -127,6 +128,34 @@ describeKafka.each(DRIVERS)('an event topic that changes under the store, with %
     const late = reader.appendToStream('s', counted(4), { expectedStreamVersion: 3 })
     await expect(late).rejects.toMatchObject({ code: 'EXPECTED_VERSION_CONFLICT', current: 0 })
     await reader.close()
+  })
+
+  it('made anew under those who follow it: each ends and says why; who begins then reads what there is', async () => {
+    const { store, eventTopic } = await opened('anew-followed')
+    for (const n of [1, 2, 3]) await store.appendToStream('s', counted(n))
+    const seen: unknown[] = []
+    const consume = (group: string) => {
+      const handler = async ({ data }: { data: unknown }) => void seen.push(data)
+      return store.consume({ group, topics: ['session.events'], handler, onError: () => {} })
+    }
+    const running = consume('g')
+    const looking = subscribe(store, {})
+    for (let n = 0; n < 3; n++) await looking.next()
+    const next = looking.next()
+    next.catch(() => {})
+    await expect.poll(() => seen.length, { timeout: 30_000 }).toBe(3)
+    await makeAnew(eventTopic)
+    expect(await running.ended).toMatchObject({
+      code: 'CHECKPOINT_AHEAD',
+      message: expect.stringContaining('"g" is at'),
+    })
+    await expect(next).rejects.toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+    await store.appendToStream('fresh', counted(9))
+    const anew = consume('g') // its checkpoints went with the topic: Kafka deletes them
+    await expect.poll(() => seen, { timeout: 30_000 }).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }, { n: 9 }])
+    await anew.stop()
+    expect(await anew.ended).toBeUndefined()
+    await store.close()
   })
 
   it('L6 made anew and grown past what a sleeper knew: it wakes up to the new log, not to a mixture', async () => {

@@ -456,9 +456,10 @@ export function runnerSuite(log: LogKind): void {
       await store.appendToStream('x', [], {
         checkpoint: { group: 'workers', topic: TOPIC, partition: 0, offset: 1000 },
       })
-      start({ onError: (error) => void errors.push(error), handler: async ({ data: { n } }) => void seen.push(n) })
-      await until(() => errors.length > 1)
-      expect(errors[0]).toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+      const onError = (error: unknown) => void errors.push(error)
+      const processor = start({ onError, handler: async ({ data: { n } }) => void seen.push(n) })
+      expect(await processor.ended).toMatchObject({ code: 'CHECKPOINT_AHEAD' })
+      expect(errors).toEqual([await processor.ended])
       expect((errors[0] as Error).message).toContain(`at 1000 of partition 0 of "${TOPIC}"`)
       expect(seen).toEqual([])
     })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RecordedMessage } from '../../src/core/event.ts'
-import type { FetchedPartition, FetchedRecord, PartitionReader } from '../../src/kafka/driver.ts'
+import type { FetchedPartition, FetchedRecord, KafkaDriver, PartitionReader } from '../../src/kafka/driver.ts'
 import { type FedPartitionTools, fedPartition } from '../../src/store/kafka/fed-partition.ts'
 import { MemoryReplica } from '../../src/store/kafka/memory-replica.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
@@ -38,9 +38,11 @@ function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['
     ...{ topic: names.eventTopic, logicalTopic: 'events', partition: 0, partitionCount: 1 },
     ...{ reader, replica, logger, onEvents() {} },
   })
-  const partition = new FeedPartition(place, 0)
+  const driver = { offsetOf: async () => end } as Partial<KafkaDriver> as KafkaDriver
+  const tools = { driver, names, logger, eventLog: () => log, onStranger, who: 'A test' }
+  const partition = new FeedPartition(place, 0, tools)
   partition.deliver(fetched)
-  return { said, source: fedPartition(partition, { names, logger, eventLog: () => log, onStranger }) }
+  return { said, source: fedPartition(partition, tools) }
 }
 
 const heard = (messages: readonly RecordedMessage[]) =>

@@ -192,18 +192,47 @@ describe('the loop with several messages in hand', () => {
     await end
     expect(steps).toEqual(['not yet', 't/0 from 2', 'handle 0', 'handle 1'])
   })
+
+  it.each([true, false])(
+    'ends where its place is behind the end of the log; said once (onError: %s)',
+    async (heard) => {
+      const said: unknown[] = []
+      const note = (fields: object, text: string) =>
+        void said.push([(fields as { error: DuologError }).error.code, text])
+      const { end } = run(3, {
+        end: 2,
+        ...(heard && { onError: (error: unknown) => void said.push((error as DuologError).code) }),
+        logger: { ...silentLogger, error: note },
+        onTaken: () => void said.push('taken'),
+        handler: async () => void said.push('handled'),
+      })
+      expect(await end).toMatchObject({ code: 'CHECKPOINT_AHEAD', message: expect.stringContaining('ends at 2') })
+      expect(said).toEqual([
+        heard ? 'CHECKPOINT_AHEAD' : ['CHECKPOINT_AHEAD', 'A consumer ends: its checkpoint is not of this log'],
+      ])
+    },
+  )
 })
 
 interface Given
   extends Partial<Pick<PartitionLoop<RecordedMessage>, 'handler' | 'onError' | 'logger' | 'maxInFlight' | 'onTaken'>> {
   readonly commit?: (checkpoint: Checkpoint) => Promise<void>
   readonly waitForMore?: (signal: AbortSignal) => Promise<void>
+  /** Where the partition ends. Default: behind its messages. */
+  readonly end?: number
 }
 
 /** Runs the loop over `count` messages; it is aborted when there are no more. */
 function run(
   count: number,
-  { commit = async () => {}, handler = async () => {}, logger = silentLogger, waitForMore, ...given }: Given,
+  {
+    commit = async () => {},
+    handler = async () => {},
+    logger = silentLogger,
+    waitForMore,
+    end = count,
+    ...given
+  }: Given,
 ) {
   const abort = new AbortController()
   let batches = [messages(count)]
@@ -214,11 +243,12 @@ function run(
       return batch
     },
     position: () => ({ topic: 't', partition: 0, offset: count }),
+    end: async () => end,
     waitForMore: waitForMore ?? (async () => abort.abort()),
     checkpointAfter: ({ topic, partition, offset }) => ({ group: 'g', topic, partition, offset: offset + 1 }),
     commit,
   }
-  const loop = { source, handler, logger, signal: abort.signal, ...given }
+  const loop = { group: 'g', source, handler, logger, signal: abort.signal, ...given }
   return { abort, end: runPartition(loop) }
 }
 

@@ -64,6 +64,11 @@ export class QualityGateProcessor {
     this.#service = new AgentService({ role: 'gate', store, runner: this.#runner, logger, concurrency, ...named })
   }
 
+  /** Resolves when it takes no more checks: with the reason, where it was not stopped (CHECKPOINT_AHEAD). Never rejects. */
+  get ended(): Promise<DuologError | undefined> {
+    return this.#service.ended
+  }
+
   /** Resolves when it reads its topic. */
   async start(): Promise<void> {
     await this.#announce()

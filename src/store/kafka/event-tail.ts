@@ -1,6 +1,8 @@
-import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
-import { pause, WakeUps } from '../wake-ups.ts'
-import { isOutOfRange, type PartitionLog } from './partition-log.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { KafkaDriver } from '../../kafka/driver.ts'
+import { WakeUps } from '../wake-ups.ts'
+import type { PartitionLog } from './partition-log.ts'
+import { type Polled, SharedPoll } from './shared-poll.ts'
 
 /*
  * Keeps the replicas of some partitions up to date without being asked, for whoever waits for a version, and for those
@@ -9,22 +11,24 @@ import { isOutOfRange, type PartitionLog } from './partition-log.ts'
  */
 
 const POLL_MS = 200
-const RETRY_PAUSE_MS = 200
+
+export interface TailOptions {
+  readonly driver: KafkaDriver
+  readonly logger: Logger
+  readonly topic: string
+  readonly log: (partition: number) => PartitionLog
+}
 
 export class EventTail {
-  readonly #driver: KafkaDriver
-  readonly #topic: string
-  readonly #log: (partition: number) => PartitionLog
+  readonly #options: TailOptions
   readonly #followers = new Map<number, number>()
   readonly #kept = new Set<number>()
   readonly #changed = new WakeUps()
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
 
-  constructor(driver: KafkaDriver, topic: string, log: (partition: number) => PartitionLog) {
-    this.#driver = driver
-    this.#topic = topic
-    this.#log = log
+  constructor(options: TailOptions) {
+    this.#options = options
   }
 
   async during<T>(partition: number, wait: () => Promise<T>): Promise<T> {
@@ -57,39 +61,35 @@ export class EventTail {
   }
 
   async #run(): Promise<void> {
-    const reader = this.#driver.openReader()
+    const { driver, logger } = this.#options
+    const poll = new SharedPoll(driver, logger, () => this.#changed.wakeAll())
     const { signal } = this.#stop
     while (!signal.aborted) {
       const seen = this.#changed.generation
-      if (this.#followers.size === 0) await this.#changed.after(seen, { signal })
-      else await this.#poll(reader)
+      const together = [...this.#followers.keys()]
+        .map((partition) => this.#polled(partition))
+        .filter((each) => poll.has(each))
+      if (together.length === 0) await this.#changed.after(seen, { signal })
+      else await poll.fetch(together, POLL_MS)
     }
-    await reader.close()
+    await poll.close()
   }
 
-  async #poll(reader: PartitionReader): Promise<void> {
-    const positions = [...this.#followers.keys()].map((partition) => ({
-      topic: this.#topic,
-      partition,
-      offset: this.#log(partition).position,
-    }))
-    try {
-      const fetched = await reader.fetch(positions, { maxWaitMs: POLL_MS })
-      for (const each of fetched) this.#log(each.partition).take(each)
-    } catch (error) {
-      await pause(RETRY_PAUSE_MS, this.#stop.signal)
-      if (isOutOfRange(error)) await this.#findEach(positions.map(({ partition }) => partition))
+  #polled(partition: number): Polled {
+    const { topic } = this.#options
+    const log = this.#options.log(partition)
+    const followers = this.#followers
+    return {
+      place: { topic, partition },
+      get isWanted() {
+        return followers.has(partition)
+      },
+      get nextOffset() {
+        return log.position
+      },
+      deliver: (fetched) => log.take(fetched),
+      // Beyond its log's end: it finds out by itself.
+      outOfRange: () => log.catchUp(),
     }
-  }
-
-  /** One of them lies beyond its log's end: each finds out by itself. */
-  async #findEach(partitions: readonly number[]): Promise<void> {
-    await Promise.all(
-      partitions.map((partition) =>
-        this.#log(partition)
-          .catchUp()
-          .catch(() => {}),
-      ),
-    )
   }
 }

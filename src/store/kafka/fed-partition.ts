@@ -1,11 +1,13 @@
 import type { RecordedEvent, RecordedMessage } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
-import type { FetchedRecord, TopicPartition } from '../../kafka/driver.ts'
+import type { FetchedRecord, KafkaDriver, TopicPartition } from '../../kafka/driver.ts'
+import { checkpointAhead } from '../checkpoint-ahead.ts'
 import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
 import type { FeedPartition } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { claimOf, decodeRecord, strangerMessage } from './record-codec.ts'
+import { toStoreError } from './store-errors.ts'
 
 /*
  * A fed partition as messages. Of the event topic only what every reader counts as a fact: the replica knows, and has it
@@ -13,10 +15,13 @@ import { claimOf, decodeRecord, strangerMessage } from './record-codec.ts'
  */
 
 export interface FedPartitionTools {
+  readonly driver: KafkaDriver
   readonly names: Names
   readonly logger: Logger
   /** The replica's view of a partition of the event topic. */
   readonly eventLog: (partition: number) => PartitionLog
+  /** Who reads, as errors name it. */
+  readonly who: string
   /** Wants to hear of a record that is no message, and gets what can be made of it, in its place. Default: it is reported. */
   readonly onStranger?: ((message: RecordedMessage, reason: string) => void) | undefined
 }
@@ -29,9 +34,13 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
   let seen = 0
   let taken: readonly FetchedRecord[] = []
   let takenTo = fed.nextOffset
+  const position = () => ({ topic, partition, offset: takenTo })
   return {
     nextBatch: async () => {
       seen = fed.wakeUps.generation
+      if (taken.length === 0 && fed.endBefore !== undefined) {
+        throw checkpointAhead(tools.who, { topic, partition, offset: fed.nextOffset }, fed.endBefore)
+      }
       if (taken.length === 0) {
         taken = fed.take()
         takenTo = fed.nextOffset
@@ -40,8 +49,17 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
       taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
       return batch
     },
-    position: () => ({ topic, partition, offset: takenTo }),
+    position,
+    end: () => endOf(fed, tools),
     waitForMore: (signal) => fed.wakeUps.after(seen, { signal }),
+  }
+}
+
+async function endOf({ place }: FeedPartition, { driver }: FedPartitionTools): Promise<number> {
+  try {
+    return await driver.offsetOf(place, 'latest')
+  } catch (error) {
+    throw toStoreError(error)
   }
 }
 

@@ -1,12 +1,7 @@
 import { DuologError, isDuologError } from '../../core/errors.ts'
 import type { RecordedMessage } from '../../core/event.ts'
-import {
-  type FetchPosition,
-  type GroupMember,
-  type KafkaDriver,
-  KafkaError,
-  type TopicPartition,
-} from '../../kafka/driver.ts'
+import { type FetchPosition, type GroupMember, KafkaError, type TopicPartition } from '../../kafka/driver.ts'
+import { groupName } from '../checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, Consumer } from '../event-store.ts'
 import { type PartitionSource, runPartition } from '../partition-loop.ts'
 import { pause } from '../wake-ups.ts'
@@ -28,8 +23,7 @@ const REBALANCE_TIMEOUT_MS = 60_000
 const RESTART_PAUSE_MS = 100
 const LAST_ATTEMPTS = 3
 
-export interface ConsumerTools extends FedPartitionTools {
-  readonly driver: KafkaDriver
+export interface ConsumerTools extends Omit<FedPartitionTools, 'who'> {
   /** How long an owner may be silent; a dead member's partitions are free after twice that. */
   readonly leaseMs: number
   readonly guard: CheckpointGuard
@@ -47,7 +41,7 @@ export class KafkaConsumer implements Consumer {
   readonly ready: Promise<void>
   readonly #options: ConsumeOptions
   readonly #tools: ConsumerTools
-  readonly #ended = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
   readonly ended = this.#ended.promise
   readonly #released = Promise.withResolvers<void>()
   /** Resolves when its connections are closed, too: a last poll may outlast `stop` for a moment. */
@@ -56,6 +50,7 @@ export class KafkaConsumer implements Consumer {
   #member: GroupMember | undefined
   #feed: PartitionFeed | undefined
   #stopped: Promise<void> | undefined
+  #failure: DuologError | undefined
   readonly #stopping = new AbortController()
   /** Messages that are none, with why. */
   readonly #strangers = new WeakMap<RecordedMessage, string>()
@@ -68,15 +63,21 @@ export class KafkaConsumer implements Consumer {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
+    this.#stopped ??= this.#stop().finally(() => this.#ended.resolve(this.#failure))
     return this.#stopped
   }
 
+  #fail(error: DuologError): undefined {
+    this.#failure ??= error
+    void this.stop().catch(() => {}) // who stops it, too, hears of it
+    return undefined
+  }
+
   async #start(): Promise<void> {
-    const { driver, names, prepared, leaseMs } = this.#tools
+    const { driver, logger, names, prepared, leaseMs } = this.#tools
     await prepared
     if (this.#stopping.signal.aborted) return
-    this.#feed = new PartitionFeed(driver)
+    this.#feed = new PartitionFeed({ driver, logger })
     const first = Promise.withResolvers<void>()
     this.#member = driver.openMember({
       group: names.physical(this.#options.group),
@@ -130,17 +131,15 @@ export class KafkaConsumer implements Consumer {
     const starts = await Promise.all(places.map((place) => this.#startOf(place, signal)))
     ready()
     const commits = new CommitBatcher((offsets) => this.#commitAll(offsets, identity, signal))
-    const loops = places.map((place, index) =>
-      this.#runPartition({ place, identity, signal, commits }, starts[index] ?? 0),
-    )
+    const loops = places.map((place, index) => this.#runPartition({ place, identity, signal, commits }, starts[index]))
     await Promise.all(loops)
     await commits.flush()
   }
 
-  async #runPartition(owned: Owned, firstStart: number): Promise<void> {
+  async #runPartition(owned: Owned, firstStart: number | undefined): Promise<void> {
     let start = firstStart
     const { logger } = this.#tools
-    while (!owned.signal.aborted) {
+    while (!owned.signal.aborted && start !== undefined) {
       const fed = this.#feed?.follow(owned.place, start)
       if (fed === undefined) return
       const source = this.#source(owned, fed)
@@ -148,6 +147,7 @@ export class KafkaConsumer implements Consumer {
       const end = await runPartition({ ...this.#options, handler, source, signal: owned.signal, logger })
       this.#feed?.unfollow(fed)
       if (end === 'aborted') return
+      if (end !== 'fenced') return this.#fail(end)
       // Fenced though perhaps still the owner: a handler used an old checkpoint. The message comes again.
       await pause(RESTART_PAUSE_MS, owned.signal)
       start = await this.#startOf(owned.place, owned.signal)
@@ -159,7 +159,11 @@ export class KafkaConsumer implements Consumer {
     const topic = this.#tools.names.logical(place.topic)
     const { partition } = place
     return {
-      ...fedPartition(fed, { ...this.#tools, onStranger: this.#options.stranger && this.#onStranger }),
+      ...fedPartition(fed, {
+        ...this.#tools,
+        who: groupName(this.#options.group),
+        onStranger: this.#options.stranger && this.#onStranger,
+      }),
       checkpointAfter: ({ offset }) => ({
         group: this.#options.group,
         topic,
@@ -213,27 +217,33 @@ export class KafkaConsumer implements Consumer {
     return guard.wasCarried({ group: this.#options.group, topic: names.logical(topic), ...place })
   }
 
-  /** The group's checkpoint; where there is none, the chosen end, committed at once so that it does not move. */
-  async #startOf(place: TopicPartition, signal: AbortSignal): Promise<number> {
-    const { driver, logger } = this.#tools
+  /** Nothing: the assignment is over, or the consumer ends. */
+  async #startOf(place: TopicPartition, signal: AbortSignal): Promise<number | undefined> {
     while (!signal.aborted) {
       try {
-        const own = await this.#options.checkpoints?.load(this.#tools.names.logical(place.topic), place.partition)
-        if (own !== undefined) return own
-        const [committed] = (await this.#member?.committed([place])) ?? []
-        if (committed !== undefined) return committed.offset
-        if (this.#options.from !== 'end') return await driver.offsetOf(place, 'earliest')
-        const offset = await driver.offsetOf(place, 'latest')
-        await this.#member?.commit([{ ...place, offset }])
-        return offset
+        return await this.#lookUpStart(place)
       } catch (error) {
-        logger.debug({ ...place, error: String(error) }, 'Looking up the checkpoint of a partition again')
+        this.#tools.logger.debug({ ...place, error: String(error) }, 'Looking up the checkpoint of a partition again')
         // A connection that fails is tried again without a word; what checkpoints outside the log refuse, somebody must hear.
         if (isDuologError(error)) this.#options.onError?.(error, undefined, 1)
+        if (isDuologError(error, 'CHECKPOINT_AHEAD')) return this.#fail(error)
         await pause(RESTART_PAUSE_MS, signal)
       }
     }
-    return 0
+    return undefined
+  }
+
+  /** The group's checkpoint; where there is none, the chosen end, committed at once so that it does not move. */
+  async #lookUpStart(place: TopicPartition): Promise<number> {
+    const { driver, names } = this.#tools
+    const own = await this.#options.checkpoints?.load(names.logical(place.topic), place.partition)
+    if (own !== undefined) return own
+    const [committed] = (await this.#member?.committed([place])) ?? []
+    if (committed !== undefined) return committed.offset
+    if (this.#options.from !== 'end') return driver.offsetOf(place, 'earliest')
+    const offset = await driver.offsetOf(place, 'latest')
+    await this.#member?.commit([{ ...place, offset }])
+    return offset
   }
 }
 

@@ -29,7 +29,7 @@ import type {
   SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
-import { checkFollowOptions, type FollowSource, followSources } from '../follow-partitions.ts'
+import { checkFollowOptions, type FollowSource, followSources, READER } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
 import { Snapshots } from '../snapshots.ts'
 import { eventsOf, FIRST_PAGE_EVENTS, pageSize } from '../sqlite/stream-reader.ts'
@@ -149,7 +149,12 @@ class KafkaStore implements EventStore {
       guard: this.#guard,
       limits: { maxAppends: maxQueuedAppends, maxBytes: maxQueuedBytes },
     })
-    this.#tail = new EventTail(driver, this.#names.eventTopic, (partition) => this.#partitions.log(partition))
+    this.#tail = new EventTail({
+      driver,
+      logger,
+      topic: this.#names.eventTopic,
+      log: (partition) => this.#partitions.log(partition),
+    })
     this.#unwatch = watchEventTopic({ driver, topic: this.#names.eventTopic, logger })
     this.#snapshotTable = new KafkaSnapshots(driver, topics)
     this.blobs = new KafkaBlobs(driver, topics)
@@ -268,7 +273,7 @@ class KafkaStore implements EventStore {
     checkFollowOptions(from)
     await this.#whileOpen(() => this.#topics.ensure(from.map(({ topic }) => topic)))
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
-    const feed = new PartitionFeed(this.#driver)
+    const feed = new PartitionFeed({ driver: this.#driver, logger: this.#logger })
     try {
       const sources = from.map(({ topic, ...place }) =>
         this.#fed(feed, { ...place, topic: this.#names.physical(topic) }),
@@ -317,7 +322,8 @@ class KafkaStore implements EventStore {
 
   #fed(feed: PartitionFeed, { offset, ...place }: PartitionPosition): FollowSource {
     const eventLog = (partition: number) => this.#partitions.log(partition)
-    const source = fedPartition(feed.follow(place, offset), { names: this.#names, logger: this.#logger, eventLog })
+    const tools = { driver: this.#driver, names: this.#names, logger: this.#logger, eventLog, who: READER }
+    const source = fedPartition(feed.follow(place, offset), tools)
     return { ...source, nextBatch: () => this.#whileOpen(() => source.nextBatch()) }
   }
 

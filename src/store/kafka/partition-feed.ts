@@ -1,41 +1,60 @@
-import {
-  type FetchedPartition,
-  type FetchedRecord,
-  type KafkaDriver,
-  KafkaError,
-  type TopicPartition,
-} from '../../kafka/driver.ts'
+import type { Logger } from '../../core/logger.ts'
+import type { FetchedPartition, FetchedRecord, KafkaDriver, KafkaError, TopicPartition } from '../../kafka/driver.ts'
 import { pause, WakeUps } from '../wake-ups.ts'
 import { placeKey } from './names.ts'
+import { type Polled, SharedPoll } from './shared-poll.ts'
+import { toStoreError } from './store-errors.ts'
 
 /*
  * One long poll for many partitions: whoever follows partitions shares its requests. A partition whose reader is busy
  * is left out until what it has was taken, so a slow handler costs neither memory nor anybody else's time.
+ *
+ * F1 Nothing is passed over in silence: what was deleted before it was read is said, with its offsets; a place behind the
+ *    end of the log ends its reader.
  */
 
 const POLL_MS = 200
 /** While some partition is left out: its reader may take what it has at any moment. */
 const SHORT_POLL_MS = 20
-const RETRY_PAUSE_MS = 200
 const MAX_WAITING_RECORDS = 1000
 
-export class FeedPartition {
+/** What a feed and its partitions need. */
+export interface FeedTools {
+  readonly driver: KafkaDriver
+  readonly logger: Logger
+}
+
+export class FeedPartition implements Polled {
   readonly wakeUps = new WakeUps()
   readonly place: TopicPartition
   nextOffset: number
+  isWanted = true
+  readonly #tools: FeedTools
   #waiting: FetchedRecord[] = []
+  #trouble: KafkaError | undefined
+  #end: number | undefined
 
-  constructor(place: TopicPartition, offset: number) {
+  constructor(place: TopicPartition, offset: number, tools: FeedTools) {
     this.place = place
     this.nextOffset = offset
+    this.#tools = tools
   }
 
-  get full(): boolean {
-    return this.#waiting.length >= MAX_WAITING_RECORDS
+  /** Not to be asked for: its reader has enough, or ends. */
+  get rests(): boolean {
+    return this.#waiting.length >= MAX_WAITING_RECORDS || this.#end !== undefined
   }
 
-  /** What came since the last call, in order. */
+  /** Where the partition ends, when that was found to be before the next offset: then nothing more will come. */
+  get endBefore(): number | undefined {
+    return this.#waiting.length === 0 ? this.#end : undefined
+  }
+
+  /** What came since the last call, in order. @throws once what keeps it from being read */
   take(): readonly FetchedRecord[] {
+    const trouble = this.#trouble
+    this.#trouble = undefined
+    if (trouble !== undefined) throw toStoreError(trouble)
     const taken = this.#waiting
     this.#waiting = []
     return taken
@@ -49,28 +68,55 @@ export class FeedPartition {
     this.#waiting.push(...records)
     this.wakeUps.wakeAll()
   }
+
+  /** What passes is waited for, and logged where it takes long; all else its reader hears of. */
+  tell(error: KafkaError): boolean {
+    if (error.code === 'UNAVAILABLE') return false
+    this.#trouble = error
+    this.wakeUps.wakeAll()
+    return true
+  }
+
+  /** F1 */
+  async outOfRange(): Promise<void> {
+    const { driver, logger } = this.#tools
+    const from = this.nextOffset
+    const earliest = await driver.offsetOf(this.place, 'earliest')
+    const end = await driver.offsetOf(this.place, 'latest')
+    if (from > end) {
+      this.#end = end
+      this.wakeUps.wakeAll()
+    } else if (from < earliest) {
+      const fields = { ...this.place, from, to: earliest - 1 }
+      logger.warn(fields, `Records were deleted before they were read (retention?); going on at offset ${earliest}`)
+      this.nextOffset = earliest
+    }
+  }
 }
 
 export class PartitionFeed {
-  readonly #driver: KafkaDriver
+  readonly #tools: FeedTools
   readonly #partitions = new Map<string, FeedPartition>()
   readonly #changed = new WakeUps()
   readonly #stop = new AbortController()
+  readonly #poll: SharedPoll
   readonly #ended: Promise<void>
 
-  constructor(driver: KafkaDriver) {
-    this.#driver = driver
+  constructor(tools: FeedTools) {
+    this.#tools = tools
+    this.#poll = new SharedPoll(tools.driver, tools.logger, () => this.#changed.wakeAll())
     this.#ended = this.#run()
   }
 
   follow(place: TopicPartition, offset: number): FeedPartition {
-    const partition = new FeedPartition(place, offset)
+    const partition = new FeedPartition(place, offset, this.#tools)
     this.#partitions.set(placeKey(place), partition)
     this.#changed.wakeAll()
     return partition
   }
 
   unfollow(partition: FeedPartition): void {
+    partition.isWanted = false
     const key = placeKey(partition.place)
     if (this.#partitions.get(key) === partition) this.#partitions.delete(key)
   }
@@ -81,40 +127,15 @@ export class PartitionFeed {
   }
 
   async #run(): Promise<void> {
-    const reader = this.#driver.openReader()
     const { signal } = this.#stop
     while (!signal.aborted) {
       const seen = this.#changed.generation
-      const wanted = [...this.#partitions.values()].filter((partition) => !partition.full)
-      if (this.#partitions.size === 0) await this.#changed.after(seen, { signal })
+      const together = [...this.#partitions.values()].filter((partition) => this.#poll.has(partition))
+      const wanted = together.filter((partition) => !partition.rests)
+      if (together.length === 0) await this.#changed.after(seen, { signal })
       else if (wanted.length === 0) await pause(SHORT_POLL_MS, signal)
-      else await this.#poll(wanted, (positions) => reader.fetch(positions, { maxWaitMs: this.#waitMs(wanted) }))
+      else await this.#poll.fetch(wanted, wanted.length < together.length ? SHORT_POLL_MS : POLL_MS)
     }
-    await reader.close()
-  }
-
-  #waitMs(wanted: readonly FeedPartition[]): number {
-    return wanted.length < this.#partitions.size ? SHORT_POLL_MS : POLL_MS
-  }
-
-  async #poll(
-    wanted: readonly FeedPartition[],
-    fetch: (positions: { topic: string; partition: number; offset: number }[]) => Promise<readonly FetchedPartition[]>,
-  ): Promise<void> {
-    try {
-      const fetched = await fetch(wanted.map(({ place, nextOffset }) => ({ ...place, offset: nextOffset })))
-      for (const each of fetched) this.#partitions.get(placeKey(each))?.deliver(each)
-    } catch (error) {
-      if (error instanceof KafkaError && error.code === 'OFFSET_OUT_OF_RANGE') await this.#returnToRange(wanted)
-      await pause(RETRY_PAUSE_MS, this.#stop.signal)
-    }
-  }
-
-  /** Records that retention deleted cannot be read any more: go on with the first there is. */
-  async #returnToRange(partitions: readonly FeedPartition[]): Promise<void> {
-    for (const partition of partitions) {
-      const earliest = await this.#driver.offsetOf(partition.place, 'earliest').catch(() => 0)
-      partition.nextOffset = Math.max(partition.nextOffset, earliest)
-    }
+    await this.#poll.close()
   }
 }

@@ -1,4 +1,4 @@
-import { DuologError } from '../../core/errors.ts'
+import { DuologError, isDuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import type { Checkpoint, ConsumeOptions } from '../event-store.ts'
 import { type LoopEnd, type PartitionSource, runPartition } from '../partition-loop.ts'
@@ -121,13 +121,14 @@ export class MemoryGroup {
 
 export class MemoryMember {
   ready: Promise<void> = Promise.resolve()
-  readonly #ended = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
   readonly ended = this.#ended.promise
   readonly topics: ReadonlySet<string>
   readonly #group: MemoryGroup
   readonly #options: MemberOptions
   readonly #running = new Map<Place, { readonly abort: AbortController; readonly done: Promise<void> }>()
   #stopped?: Promise<void>
+  #failure: DuologError | undefined
 
   constructor(group: MemoryGroup, options: MemberOptions) {
     this.#group = group
@@ -145,6 +146,7 @@ export class MemoryMember {
       const end = await this.#runOnce(place, token, signal)
       // Fenced though still the owner: a handler used an old checkpoint. The message comes again with the right one.
       if (end === 'fenced') await pause(RESTART_PAUSE_MS, signal)
+      else if (end !== 'aborted') return this.#fail(end)
     }
   }
 
@@ -156,7 +158,7 @@ export class MemoryMember {
     } catch (error) {
       logger.warn({ err: error, topic: place.topic, partition: place.partition }, 'A checkpoint could not be loaded')
       consume.onError?.(error, undefined, 1)
-      return 'fenced'
+      return isDuologError(error, 'CHECKPOINT_AHEAD') ? error : 'fenced'
     }
   }
 
@@ -169,8 +171,13 @@ export class MemoryMember {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
+    this.#stopped ??= this.#stop().finally(() => this.#ended.resolve(this.#failure))
     return this.#stopped
+  }
+
+  #fail(error: DuologError): void {
+    this.#failure ??= error
+    void this.stop().catch(() => {}) // who stops it, too, hears of it
   }
 
   async #stop(): Promise<void> {

@@ -46,6 +46,7 @@ export class MemoryPartition {
         return batch
       },
       position: () => ({ ...from, offset: next }),
+      end: async () => this.end,
       waitForMore: (signal) => this.wakeUps.after(seen, { signal }),
     }
   }

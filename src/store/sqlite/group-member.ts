@@ -1,3 +1,4 @@
+import { type DuologError, isDuologError } from '../../core/errors.ts'
 import { uuidV7 } from '../../core/ids.ts'
 import { reach } from '../../core/reach.ts'
 import type { ConsumeOptions, Consumer } from '../event-store.ts'
@@ -30,7 +31,7 @@ interface Running extends Claimed {
 
 export class GroupMember implements Consumer {
   readonly ready: Promise<void>
-  readonly #ended = Promise.withResolvers<void>()
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
   readonly ended = this.#ended.promise
   readonly #log: LogFile
   readonly #options: ConsumeOptions
@@ -41,6 +42,7 @@ export class GroupMember implements Consumer {
   readonly #unhold: () => void
   readonly #looking: Promise<void>
   #stopped?: Promise<void>
+  #failure: DuologError | undefined
 
   constructor(log: LogFile, options: ConsumeOptions) {
     this.#log = log
@@ -57,8 +59,13 @@ export class GroupMember implements Consumer {
   }
 
   stop(): Promise<void> {
-    this.#stopped ??= this.#stop().finally(this.#ended.resolve)
+    this.#stopped ??= this.#stop().finally(() => this.#ended.resolve(this.#failure))
     return this.#stopped
+  }
+
+  #fail(error: DuologError): void {
+    this.#failure ??= error
+    void this.stop().catch(() => {}) // who stops it, too, hears of it
   }
 
   async #stop(): Promise<void> {
@@ -163,7 +170,8 @@ export class GroupMember implements Consumer {
   async #run(running: Running): Promise<void> {
     const { signal } = running.abort
     const end = await this.#runOnce(running, signal)
-    if (end !== 'fenced') return
+    if (end === 'aborted') return
+    if (end !== 'fenced') return this.#fail(end)
     // By a new owner, or by a handler that used an old checkpoint: given back and looked at again either way.
     await pause(RESTART_PAUSE_MS, signal)
     if (!signal.aborted) this.#giveBack(running).catch((error: unknown) => this.#report(error))
@@ -176,7 +184,7 @@ export class GroupMember implements Consumer {
       return await runPartition({ ...this.#options, source, signal, logger: this.#log.logger })
     } catch (error) {
       this.#report(error)
-      return 'fenced'
+      return isDuologError(error, 'CHECKPOINT_AHEAD') ? error : 'fenced'
     }
   }
 

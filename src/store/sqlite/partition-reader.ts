@@ -18,6 +18,7 @@ export interface FollowedLog {
   readonly readPartition: ReadPartition
   read<T>(read: () => T): Promise<T>
   changesOf(topic: string, partition: number): WakeUps
+  readonly places: Pick<LogPlaces, 'endsOf'>
 }
 
 /** A partition from a place on, while somebody holds the log's watch. */
@@ -34,6 +35,7 @@ export function partitionSources(log: FollowedLog): (from: PartitionPosition) =>
         return batch
       },
       position: () => ({ topic, partition, offset: next }),
+      end: () => log.read(() => log.places.endsOf(topic)[partition] ?? 0),
       waitForMore: (signal) => changes.after(seen, { signal }),
     }
   }

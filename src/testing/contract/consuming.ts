@@ -3,6 +3,7 @@ import { isRecordedEvent } from '../../core/event.ts'
 import {
   type ContractContext,
   type ContractTest,
+  DEFAULT_TOPIC,
   dataOf,
   event,
   events,
@@ -240,6 +241,29 @@ export const consumingTests: readonly ContractTest[] = [
       await second.appendToStream(stream, [event(4)])
       const after = await t.collect({ keys: stream, group, store: second })
       assert.deepEqual(dataOf(await after.handled(1)), [{ n: 4 }])
+    },
+  },
+  {
+    name: 'a checkpoint behind the end of the log ends its consumer, which says so once and handles nothing',
+    async run(t) {
+      const stream = t.name('ahead')
+      const group = t.name('group')
+      await t.store.appendToStream(stream, [event()])
+      const [{ partition, offset } = assert.fail('no event')] = await t.read(stream)
+      const checkpoint = { group, topic: DEFAULT_TOPIC, partition, offset: offset + 1000 }
+      await t.store.appendToStream(stream, [], { checkpoint })
+      const errors: unknown[] = []
+      const consumer = await t.collect({ keys: stream, group, onError: (error) => void errors.push(error) })
+      const failure = await t.within(consumer.ended, 'the consumer to end')
+      assert.equal(failure?.code, 'CHECKPOINT_AHEAD')
+      assert.match(
+        failure.message,
+        new RegExp(`"${group}" is at ${offset + 1000} of partition ${partition} .* ends at`),
+      )
+      assert.deepEqual(errors, [failure])
+      assert.deepEqual(consumer.seen, [])
+      const anew = await t.collect({ keys: stream })
+      assert.deepEqual(dataOf(await anew.handled(1)), [{ n: 1 }])
     },
   },
   {

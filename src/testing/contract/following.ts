@@ -213,6 +213,8 @@ export const followingTests: readonly ContractTest[] = [
       await wrong({ from: 'p:other.topic:0.1' }, 'INVALID_ARGUMENT')
       await wrong({ from: `p:${t.store.eventTopic}:0.999999999` }, 'CHECKPOINT_AHEAD')
       await wrong({ stream, from: 's:3' }, 'CHECKPOINT_AHEAD')
+      const beyond = [{ topic: t.store.eventTopic, partition: 0, offset: 999_999_999 }]
+      await refused(t.store.followPartitions(beyond)[Symbol.asyncIterator]().next(), 'CHECKPOINT_AHEAD')
       await wrong({ category: 'a-b' }, 'INVALID_ARGUMENT')
       await wrong({ types: [] }, 'INVALID_ARGUMENT')
     },
