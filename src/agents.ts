@@ -52,8 +52,6 @@ export {
 export {
   DualAgentWorkflowSaga,
   type DualAgentWorkflowSagaOptions,
-  type Workflow,
-  type Workspace,
 } from './agents/dual-agent-workflow-saga.ts'
 export {
   type AgentContext,
@@ -188,6 +186,7 @@ export { AGENT_TASK, type AgentTask, agentTaskSchema, QUALITY_GATE_RESULT, taskT
 export { VERSION } from './agents/version.ts'
 export type { WorkflowCommand, WorkflowEvent, WorkflowPlace, WorkflowRequest } from './agents/workflow-events.ts'
 export { WorkflowOrchestrator, type WorkflowOrchestratorOptions } from './agents/workflow-orchestrator.ts'
+export type { Workflow, Workspace } from './agents/workflow-worker.ts'
 export { LiveTree, type TreeStream } from './cli/render/live-tree.ts'
 export type { TreeItem, TreeView } from './cli/render/tree.ts'
 export { SessionTree } from './cli/session-tree.ts'

@@ -1,61 +1,46 @@
 import type { Clock } from '../core/clock.ts'
-import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { reach } from '../core/reach.ts'
+import type { PoisonOptions } from '../processing/poison-policy.ts'
 import type { ProcessState } from '../processing/process-state.ts'
+import type { Processor } from '../processing/processor-options.ts'
+import type { Projected } from '../processing/projection.ts'
 import { type RunningProcessManager, startProcessManager } from '../processing/start-process-manager.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
-import type { Checkpoint, Consumer, EventStore } from '../store/event-store.ts'
+import type { EventStore } from '../store/event-store.ts'
 import { AgentCommandHandler } from './cqrs/agent-command-handler.ts'
 import { agentCommandSchemas } from './cqrs/agent-commands.ts'
-import { dualAgentWorkflow, WORKFLOW_PREFIX, type WorkflowState, type WorkflowTimeouts } from './dual-agent-workflow.ts'
+import {
+  defaultTimeouts,
+  dualAgentWorkflow,
+  WORKFLOW_PREFIX,
+  type WorkflowState,
+  type WorkflowTimeouts,
+} from './dual-agent-workflow.ts'
 import { check } from './explain-issues.ts'
 import { newSessionId } from './names.ts'
-import {
-  answer,
-  WORKFLOW_TOPIC,
-  type WorkflowCommand,
-  type WorkflowEvent,
-  type WorkflowRequest,
-} from './workflow-events.ts'
+import { answer, type WorkflowEvent, type WorkflowRequest } from './workflow-events.ts'
+import { startWorkflowWorker, type Workspace } from './workflow-worker.ts'
 
 /*
  * Runs the workflow saga: the process manager, and whoever carries out what it asks for.
- *
- * P2 The answer to a command and the consumer's checkpoint are one append; its key is the command's id (P5).
  */
-
-/** A workflow, as its workspace sees it. */
-export interface Workflow {
-  readonly workflowId: string
-  readonly request: WorkflowRequest
-  /** Absent before it was prepared. */
-  readonly workDir?: string
-}
-
-/**
- * What surrounds the agents' work. Each may be called again for the same workflow after a crash or without an answer in
- * time, and must then end the same. Who rejects says why: the workflow is undone, or a `discard` tried again.
- */
-export interface Workspace {
-  /** Makes a place to work: a branch, a worktree, a copy. Answers its path. */
-  prepare(workflow: Workflow): Promise<string>
-  /** The session was completed and every mandatory gate passed: merges, publishes, hands over. */
-  deliver(workflow: Workflow): Promise<void>
-  /** Takes away what `prepare` and the agents made; content when there is nothing. */
-  discard(workflow: Workflow): Promise<void>
-}
 
 /** What {@link DualAgentWorkflowSaga} takes. */
-export interface DualAgentWorkflowSagaOptions {
+export interface DualAgentWorkflowSagaOptions extends PoisonOptions {
   /** Any backing; it is yours to close, after the saga. */
   readonly store: EventStore
   readonly workspace: Workspace
   readonly timeouts?: WorkflowTimeouts
+  /** Workflows this instance prepares, delivers or discards at once, per partition. Default 8. */
+  readonly concurrency?: number
   /** What timers go by. Default: the system's. */
   readonly clock?: Clock
+  /** Hears of each message that the saga passed over or put aside. */
+  readonly onSkipped?: (message: Projected, error: unknown) => void
   readonly onError?: (error: unknown) => void
 }
+
+const DEFAULT_CONCURRENCY = 8
 
 /**
  * Work of two agents from a request to its delivery, or undone: workspace → session (assign → completion → review → gates)
@@ -65,32 +50,33 @@ export interface DualAgentWorkflowSagaOptions {
 export class DualAgentWorkflowSaga {
   /** Resolves when this instance has its share of the work. */
   readonly ready: Promise<void>
+  /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
+  readonly stopped: Promise<string | undefined>
   readonly #store: EventStore
-  readonly #workspace: Workspace
-  readonly #commands: AgentCommandHandler
   readonly #manager: RunningProcessManager<WorkflowState>
-  readonly #consumer: Consumer
+  readonly #worker: Processor
 
-  constructor({ store, workspace, timeouts, clock, onError }: DualAgentWorkflowSagaOptions) {
+  constructor(options: DualAgentWorkflowSagaOptions) {
+    const { store, workspace, timeouts, concurrency = DEFAULT_CONCURRENCY, ...given } = options
+    const { clock, onError } = given
     this.#store = store
-    this.#workspace = workspace
-    this.#commands = new AgentCommandHandler({ store, ...(clock && { clock }) })
     this.#manager = startProcessManager<WorkflowState, AnyEvent>({
+      ...given,
       store,
       manager: dualAgentWorkflow(timeouts) as never,
-      ...(clock && { clock }),
+    })
+    this.#worker = startWorkflowWorker({
+      store,
+      workspace,
+      commands: new AgentCommandHandler({ store, ...(clock && { clock }) }),
+      limits: { ...defaultTimeouts, ...timeouts },
+      concurrency,
       ...(onError && { onError }),
     })
-    this.#consumer = store.consume({
-      group: 'dual-agent-workflow.workspace',
-      topics: [WORKFLOW_TOPIC],
-      handler: async ({ eventId, data }, { checkpoint }) => {
-        await this.#carryOut(eventId, data as WorkflowCommand, checkpoint)
-      },
-      ...(onError && { onError }),
-    })
-    this.ready = Promise.all([this.#manager.ready, this.#consumer.ready]).then(() => {})
+    this.ready = Promise.all([this.#manager.ready, this.#worker.ready]).then(() => {})
     this.ready.catch(() => {}) // whoever awaits it hears of it
+    this.stopped = this.#manager.stopped
+    void this.stopped.then(() => this.#worker.stop())
   }
 
   /**
@@ -114,61 +100,6 @@ export class DualAgentWorkflowSaga {
 
   /** Stops; workflows go on with other instances, or at the next start. Idempotent. */
   async stop(): Promise<void> {
-    await Promise.all([this.#manager.stop(), this.#consumer.stop()])
-  }
-
-  async #carryOut(eventId: string, command: WorkflowCommand, checkpoint: Checkpoint): Promise<void> {
-    reach('workflow.command.begin')
-    const event = await this.#answerTo(command, eventId)
-    reach('workflow.command.done')
-    await answer(this.#store, event, { idempotencyKey: eventId, checkpoint })
-  }
-
-  async #answerTo(command: WorkflowCommand, commandId: string): Promise<WorkflowEvent> {
-    const { workflowId } = command
-    try {
-      return await this.#do(command, commandId)
-    } catch (error) {
-      // The log itself does not get on: that is no answer, the command comes again.
-      if (isDuologError(error) && error.retry !== 'never') throw error
-      const reason = error instanceof Error ? error.message : String(error)
-      return { type: REFUSALS[command.kind], data: { workflowId, reason } }
-    }
-  }
-
-  async #do(command: WorkflowCommand, commandId: string): Promise<WorkflowEvent> {
-    const { workflowId } = command
-    switch (command.kind) {
-      case 'prepare':
-        return { type: 'WorkspacePrepared', data: { workflowId, workDir: await this.#workspace.prepare(command) } }
-      case 'deliver':
-        await this.#workspace.deliver(command)
-        return { type: 'WorkDelivered', data: { workflowId } }
-      case 'discard':
-        await this.#workspace.discard(command)
-        return { type: 'WorkspaceDiscarded', data: { workflowId } }
-      case 'session':
-        await this.#commands.handle({ ...command.command, commandId })
-        return { type: 'WorkflowSessionStarted', data: { workflowId } }
-      case 'stop':
-        return this.#stopSession(command, commandId)
-    }
-  }
-
-  /** One that never began is stopped well enough. */
-  async #stopSession(command: WorkflowCommand & { kind: 'stop' }, commandId: string): Promise<WorkflowEvent> {
-    const { workflowId } = command
-    await this.#commands.handle({ ...command.command, commandId }).catch((error: unknown) => {
-      if (!isDuologError(error, 'SESSION_NOT_FOUND') && !isDuologError(error, 'SESSION_ENDED')) throw error
-    })
-    return { type: 'WorkflowSessionStopped', data: { workflowId } }
+    await Promise.all([this.#manager.stop(), this.#worker.stop()])
   }
 }
-
-const REFUSALS = {
-  prepare: 'WorkspaceRefused',
-  deliver: 'DeliveryFailed',
-  discard: 'DiscardFailed',
-  session: 'WorkflowSessionRefused',
-  stop: 'WorkflowSessionNotStopped',
-} as const

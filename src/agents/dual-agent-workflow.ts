@@ -18,6 +18,8 @@ export interface WorkflowTimeouts {
   readonly deliveryMs?: number
 }
 
+export const defaultTimeouts = { workspaceMs: 60_000, sessionMs: 3_600_000, deliveryMs: 60_000 } as const
+
 /** What a workflow knows of itself. */
 export interface WorkflowState {
   readonly workflowId: string
@@ -49,9 +51,11 @@ function evolve(state: WorkflowState, event: WorkflowMessage): WorkflowState {
     case 'WorkspacePrepared':
       return { ...state, workDir: event.data.workDir }
     case 'QualityGateResult': {
-      const { gateId, passed, mandatory } = event.data
-      const others = state.failedGates.filter((failed) => failed !== gateId)
-      return { ...state, phase: 'checked', failedGates: passed || !mandatory ? others : [...others, gateId] }
+      const { gateId, passed, mandatory, workItemId } = event.data
+      // Each item has the gate to itself: that one passed says nothing of another.
+      const failure = workItemId === undefined ? gateId : `${gateId} of ${workItemId}`
+      const others = state.failedGates.filter((failed) => failed !== failure)
+      return { ...state, phase: 'checked', failedGates: passed || !mandatory ? others : [...others, failure] }
     }
     default: {
       const phase = PHASES[event.type] ?? state.phase
@@ -86,8 +90,10 @@ const stopSession = ({ workflowId }: WorkflowState) =>
 
 /** Only what belongs to a workflow: a session of another kind has a stream, but no request. */
 function workflowOf(event: AnyEvent & object, isWorkflow: (sessionId: string) => boolean): string | undefined {
+  // A stranger's event may have the name and not the data.
+  if (typeof event.data !== 'object' || event.data === null) return undefined
   const { workflowId } = event.data as { readonly workflowId?: unknown }
-  if (typeof workflowId === 'string') return workflowId
+  if (typeof workflowId === 'string' && OWN.has(event.type) && isWorkflow(workflowId)) return workflowId
   const recorded = isRecordedEvent(event as never) ? (event as unknown as { readonly stream: string }) : undefined
   return recorded !== undefined && HEARD.has(event.type) && isWorkflow(recorded.stream) ? recorded.stream : undefined
 }
@@ -99,12 +105,26 @@ const HEARD: ReadonlySet<string> = new Set([
   'SessionCancelled',
 ])
 
+const OWN: ReadonlySet<string> = new Set<WorkflowEvent['type']>([
+  'WorkflowRequested',
+  'WorkspacePrepared',
+  'WorkspaceRefused',
+  'WorkspaceDiscarded',
+  'DiscardFailed',
+  'WorkflowSessionStarted',
+  'WorkflowSessionRefused',
+  'WorkflowSessionStopped',
+  'WorkflowSessionNotStopped',
+  'WorkDelivered',
+  'DeliveryFailed',
+])
+
 /** Ids of workflows begin so; their sessions have the same id. */
 export const WORKFLOW_PREFIX = 'wf-'
 
 /** The saga as data; for `startProcessManager`, or given/when/then with `ProcessSpecification`. */
 export function dualAgentWorkflow(timeouts: WorkflowTimeouts = {}): ProcessManager<WorkflowState, WorkflowMessage> {
-  const { workspaceMs = 60_000, sessionMs = 3_600_000, deliveryMs = 60_000 } = timeouts
+  const { workspaceMs, sessionMs, deliveryMs } = { ...defaultTimeouts, ...timeouts }
   return defineProcessManager({
     name: 'dual-agent-workflow',
     initialState: () => initial,

@@ -1,6 +1,7 @@
+import { z } from 'zod'
 import type { AnyEvent, Event } from '../core/event.ts'
 import type { EventStore } from '../store/event-store.ts'
-import type { AgentCommand, AgentCommandInput } from './cqrs/agent-commands.ts'
+import { type AgentCommand, type AgentCommandInput, agentCommandSchemas } from './cqrs/agent-commands.ts'
 
 /*
  * What the workflow saga hears and sends beside the session's own events. A workflow has the id of its session.
@@ -37,11 +38,30 @@ export type WorkflowCommand =
   | (WorkflowPlace & { readonly kind: 'session'; readonly command: AgentCommand })
   | (WorkflowPlace & { readonly kind: 'stop'; readonly command: AgentCommand })
 
+const place = { workflowId: z.string().min(1).max(256) }
+const request = agentCommandSchemas.createSession.omit({ sessionId: true, commandId: true, workDir: true })
+const around = z.object({
+  ...place,
+  kind: z.enum(['prepare', 'deliver', 'discard']),
+  request,
+  workDir: z.string().optional(),
+})
+const command = z.looseObject({ type: z.enum(Object.keys(agentCommandSchemas)) })
+const toSession = z.object({ ...place, kind: z.enum(['session', 'stop']), command })
+
+/** What may lie in {@link WORKFLOW_TOPIC}; strangers write there, too. */
+export const workflowCommandSchema = z.discriminatedUnion('kind', [around, toSession])
+
 /** Appends an answer once, however often its command is delivered. */
 export async function answer(
   store: EventStore,
   event: WorkflowEvent,
   options: Parameters<EventStore['appendToStream']>[2] = {},
 ): Promise<void> {
-  await store.appendToStream(`workflow.${event.data.workflowId}`, [event as AnyEvent], options)
+  await store.appendToStream(streamOf(event.data), [event as AnyEvent], options)
+}
+
+/** Where a workflow's events lie. */
+export function streamOf({ workflowId }: WorkflowPlace): string {
+  return `workflow.${workflowId}`
 }

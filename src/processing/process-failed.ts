@@ -11,7 +11,7 @@ export function processFailed(manager: string, message: Projected, cause: unknow
   return new DuologError(
     'PROCESS_FAILED',
     `Process manager "${manager}" cannot take in ${type} of "${key}" (offset ${offset} of partition ${partition} of ` +
-      `"${topic}"): ${(cause as Error).message} Mend it and start it again, or say what becomes of such messages: ` +
+      `"${topic}"): ${(cause as Error).message.replace(/\.$/, '')}. Mend it and start it again, or say what becomes of such messages: ` +
       "poison: 'skip' | 'deadLetter' | 'stop'.",
     { cause },
   )
