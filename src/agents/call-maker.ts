@@ -22,6 +22,7 @@ import { requestFor } from './session/requests.ts'
 import type { CallState, SessionState } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
 import { watchSilence } from './silence.ts'
+import { refuseOutside } from './work-dir.ts'
 import { observeWork } from './work-dir-changes.ts'
 
 /*
@@ -38,6 +39,8 @@ export interface CallMakerOptions {
   readonly prompts?: SessionPrompts
   /** Whether what a Worker's call did to the work directory is looked at and recorded. Default true. */
   readonly workDirChanges?: boolean
+  /** Calls whose work directory is not in this folder are refused. Default: anywhere. */
+  readonly workRoot?: string
   readonly logger: Logger
   readonly clock: Clock
   readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
@@ -68,6 +71,7 @@ export class CallMaker {
     const sinceStop = msSinceAbort(signal, this.#options.clock)
     try {
       await this.#waitForTime(call, signal)
+      await refuseOutside(state.workDir, this.#options.workRoot)
       if (call.role === 'gate')
         return { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
       const request = requestFor(sessionId, state, call, this.#options.prompts)

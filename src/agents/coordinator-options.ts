@@ -22,7 +22,7 @@ export interface KafkaAgentCoordinatorOptions {
   readonly prompts?: OwnPrompts
   /** Whether what a Worker's call did to the work directory is looked at, for the reviewer, and recorded. Default true. */
   readonly workDirChanges?: boolean
-  /** Work directories of sessions run by this process must lie in this folder. Default: anywhere. */
+  /** Work directories of sessions started, forked, resumed or worked on by this process must lie in this folder. Default: anywhere. */
   readonly workRoot?: string
   /** Defaults for the sessions started here. */
   readonly settings?: SessionSettingsInput

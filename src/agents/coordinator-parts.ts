@@ -1,5 +1,6 @@
 import { DuologError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
+import type { EventStore } from '../store/event-store.ts'
 import type { AgentResponse, KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
@@ -7,13 +8,30 @@ import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
+import { isSession } from './session/session-events.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
+import { isEnded } from './session/state.ts'
+import type { SessionLog } from './session-log.ts'
 
 export function runningElsewhere(sessionId: string, owner: string): DuologError {
   return new DuologError(
     'SESSION_RUNNING_ELSEWHERE',
     `Session "${sessionId}" is being run by ${owner}, which is alive. Stop that process first, or follow it with: duolog events ${sessionId} --follow`,
     { retry: { afterMs: 1_000 } },
+  )
+}
+
+/** @throws SESSION_NOT_FOUND when there is none */
+export async function newestUnended(store: EventStore, sessions: SessionLog): Promise<string> {
+  const streams = await Array.fromAsync(store.listStreams())
+  streams.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
+  for (const { stream } of streams) {
+    // A log may hold other streams than sessions.
+    if ((await isSession(store, stream)) && !isEnded((await sessions.load(stream)).state)) return stream
+  }
+  throw new DuologError(
+    'SESSION_NOT_FOUND',
+    'There is no unfinished session in this log. Start one with: duolog run "<task>"',
   )
 }
 

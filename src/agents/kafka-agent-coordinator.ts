@@ -15,6 +15,7 @@ import type {
 import {
   asWorkItem,
   guardedExecutors,
+  newestUnended,
   ownPromptVersions,
   reportOf,
   runningElsewhere,
@@ -30,7 +31,7 @@ import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
-import { isSession, sessionStore } from './session/session-events.ts'
+import { sessionStore } from './session/session-events.ts'
 import type { SessionSettings } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
@@ -38,7 +39,7 @@ import { SessionLog } from './session-log.ts'
 import { SessionRunner } from './session-runner.ts'
 import { Supervisor } from './supervisor.ts'
 import { CREATED_BY } from './version.ts'
-import { checkWorkDir } from './work-dir.ts'
+import { checkWorkDir, refuseOutside } from './work-dir.ts'
 
 /**
  * Coordinates a Manager and a Worker over an event store: every step of a session is an event, every call is reserved,
@@ -84,6 +85,7 @@ export class KafkaAgentCoordinator {
       }),
       prompts: this.#prompts,
       workDirChanges: options.workDirChanges ?? true,
+      ...(options.workRoot !== undefined && { workRoot: options.workRoot }),
       logger: this.#logger,
       clock,
       ...(options.onProgress && { onProgress: options.onProgress }),
@@ -152,12 +154,14 @@ export class KafkaAgentCoordinator {
   /**
    * Goes on with a session: one that was paused, whose process died, or that waits in doubt. Without an id: the newest
    * that has not ended. A session that has ended is returned as it is.
-   * @throws SESSION_NOT_FOUND · SESSION_RUNNING_ELSEWHERE while the process that runs it is alive
+   * @throws SESSION_NOT_FOUND · SESSION_RUNNING_ELSEWHERE while the process that runs it is alive · WORKDIR_INVALID when its
+   * folder is outside `workRoot`
    */
   async resume(sessionId?: string, options: ResumeOptions = {}): Promise<SessionView> {
-    const id = sessionId ?? (await this.#newestUnended())
+    const id = sessionId ?? (await newestUnended(this.#options.store, this.#sessions))
     const { state, version } = await this.#existing(id)
     if (isEnded(state)) return sessionView(id, state, version)
+    await refuseOutside(state.workDir, this.#options.workRoot)
     this.#refuseUnserved(state.settings)
     await this.#announce()
     if (state.settings.dispatch === 'local') await this.#waitUntilFree(id, state, options)
@@ -171,12 +175,13 @@ export class KafkaAgentCoordinator {
   /**
    * Begins a new session that goes on from another one's event; that one is left as it is. `resume` runs it. What was paid
    * for before is not paid again, here or there. Files are not rewound: give the fork a folder of its own where that matters.
-   * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT
+   * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when its folder is outside `workRoot`
    */
   async fork(from: string, options: ForkOptions = {}): Promise<Forked> {
     await this.#announce()
     const { sessionId = newSessionId(), ...changes } = options
-    const { clock } = this.#options
+    const { clock, workRoot } = this.#options
+    await refuseOutside(options.workDir ?? (await this.#existing(from)).state.workDir, workRoot)
     return forkSession({
       ...changes,
       store: this.#options.store,
@@ -332,24 +337,6 @@ export class KafkaAgentCoordinator {
     throw sessionNotFound(sessionId)
   }
 
-  async #newestUnended(): Promise<string> {
-    const streams: { stream: string; lastEventAt: string }[] = []
-    for await (const info of this.#options.store.listStreams()) streams.push(info)
-    streams.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
-    for (const { stream } of streams) {
-      if (await this.#isUnendedSession(stream)) return stream
-    }
-    throw new DuologError(
-      'SESSION_NOT_FOUND',
-      'There is no unfinished session in this log. Start one with: duolog run "<task>"',
-    )
-  }
-
-  /** A log may hold other streams than sessions. */
-  async #isUnendedSession(stream: string): Promise<boolean> {
-    return (await isSession(this.#options.store, stream)) && !isEnded((await this.#sessions.load(stream)).state)
-  }
-
   async #waitUntilFree(sessionId: string, state: SessionState, { signal, onWait }: ResumeOptions): Promise<void> {
     if (state.status === 'paused' || state.owner === this.owner) return
     for (let told = false; ; told = true) {
@@ -380,6 +367,7 @@ export class KafkaAgentCoordinator {
     const { store, workRoot } = this.#options
     if (settings.budget?.pool !== undefined) await new BudgetPool(store, settings.budget.pool).show()
     if (settings.dispatch === 'local') await checkWorkDir(workDir, { workRoot, logger: this.#logger })
+    else await refuseOutside(workDir, workRoot)
   }
 
   /** A local session needs all its roles here; otherwise it would wait for ever. */

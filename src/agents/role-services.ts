@@ -28,6 +28,8 @@ export interface RoleServiceOptions {
   readonly prompts?: OwnPrompts
   /** Whether what a Worker's call did to the work directory is looked at and recorded. Default true. */
   readonly workDirChanges?: boolean
+  /** Calls of sessions whose work directory is not in this folder fail. Default: anywhere. */
+  readonly workRoot?: string
   readonly logger?: Logger
   readonly clock?: Clock
 }
@@ -41,7 +43,7 @@ class RoleService {
 
   constructor(role: AgentRole, options: RoleServiceOptions) {
     const { store, executor, logger = silentLogger, clock = systemClock, concurrency, group } = options
-    const { prompts, workDirChanges = true } = options
+    const { prompts, workDirChanges = true, workRoot } = options
     this.owner = options.owner ?? newOwner(role)
     this.#store = store
     const runner = new CallRunner({
@@ -49,6 +51,7 @@ class RoleService {
       sessions: new SessionLog(sessionStore(store), clock),
       prompts: promptsWith(prompts),
       workDirChanges,
+      ...(workRoot !== undefined && { workRoot }),
       owner: this.owner,
       executors: { [role]: guardedExecutor(executor, { keepOutput: outputKeeper(store, logger) }) },
       logger,

@@ -18,7 +18,7 @@ export async function checkWorkDir(
   { workRoot, logger }: { readonly workRoot: string | undefined; readonly logger: Logger },
 ): Promise<void> {
   const folder = await existingFolder(workDir)
-  if (workRoot !== undefined) await refuseOutside(folder, workRoot)
+  await refuseOutside(folder, workRoot)
   const changed = await localChanges(folder)
   if (changed === 0) return
   logger.warn(
@@ -34,12 +34,18 @@ async function existingFolder(workDir: string): Promise<string> {
   throw new DuologError('WORKDIR_INVALID', `workDir: ${resolve(workDir)} ${problem}`)
 }
 
-async function refuseOutside(folder: string, workRoot: string): Promise<void> {
-  const root = await realpath(workRoot).catch(() => resolve(workRoot))
+/** @throws WORKDIR_INVALID when there is an allowed folder and this one is not in it, links followed */
+export async function refuseOutside(workDir: string, workRoot: string | undefined): Promise<void> {
+  if (workRoot === undefined) return
+  const [folder, root] = await Promise.all([realOf(workDir), realOf(workRoot)])
   const way = relative(root, folder)
   const inside = way !== '..' && !way.startsWith(`..${sep}`) && resolve(root, way) === folder
   if (inside) return
   throw new DuologError('WORKDIR_INVALID', `workDir: ${folder} is outside the allowed folder ${root}; name one in it`)
+}
+
+function realOf(path: string): Promise<string> {
+  return realpath(path).catch(() => resolve(path))
 }
 
 /** 0 where there is no repository, or no git. Looking for one first is a hundred times cheaper than to ask git. */

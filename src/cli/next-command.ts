@@ -1,6 +1,7 @@
 import type { SessionView } from '../agents/session/view.ts'
 import type { ExecutorFlags } from './executor-flags.ts'
 import { DEFAULT_LOG } from './log-flags.ts'
+import type { WorkRootFlags } from './work-dir.ts'
 
 /*
  * The exact commands a person can go on with, ready to be pasted.
@@ -8,12 +9,12 @@ import { DEFAULT_LOG } from './log-flags.ts'
 
 const PROGRAM = process.env.npm_lifecycle_event === 'npx' ? 'npx duolog' : 'duolog'
 
-export interface GoOnFlags extends ExecutorFlags {
+export interface GoOnFlags extends ExecutorFlags, WorkRootFlags {
   readonly log: string
 }
 
 export function resumeCommand(sessionId: string, flags: GoOnFlags): string {
-  return commandLine(['resume', sessionId, ...logArgs(flags), ...executorArgs(flags)])
+  return commandLine(['resume', sessionId, ...logArgs(flags), ...executorArgs(flags), ...workRootArgs(flags)])
 }
 
 export function showCommand(sessionId: string, flags: GoOnFlags): string {
@@ -54,6 +55,10 @@ export function callsInDoubt(view: SessionView): SessionView['calls'] {
 
 function logArgs({ log }: GoOnFlags): string[] {
   return log === DEFAULT_LOG ? [] : ['--log', log]
+}
+
+function workRootArgs({ workRoot }: GoOnFlags): string[] {
+  return workRoot === undefined ? [] : ['--work-root', workRoot]
 }
 
 function executorArgs({ executor, script, command, replay }: ExecutorFlags): string[] {

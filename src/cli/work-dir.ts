@@ -1,6 +1,24 @@
 import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { type Command, Option } from 'commander'
 import { DuologError } from '../core/errors.ts'
+
+/** Where work directories have to lie. */
+export interface WorkRootFlags {
+  readonly workRoot?: string
+}
+
+export function addWorkRootFlag(command: Command): Command {
+  return command.addOption(
+    new Option('--work-root <folder>', 'refuse work directories outside this folder (default: anywhere)').env(
+      'DUOLOG_WORK_ROOT',
+    ),
+  )
+}
+
+export function workRootOf({ workRoot }: WorkRootFlags): WorkRootFlags {
+  return workRoot === undefined ? {} : { workRoot }
+}
 
 /** The folder the Worker works in, absolute. @throws WORKDIR_INVALID */
 export async function existingWorkDir(path: string): Promise<string> {

@@ -22,6 +22,8 @@ export interface QualityGateOptions {
   readonly functions?: Readonly<Record<string, GateFunction>>
   /** How gates are run. Default: commands in the work directory, and `functions`. */
   readonly gates?: GateRunner
+  /** Gates of sessions whose work directory is not in this folder are not run. Default: anywhere. */
+  readonly workRoot?: string
   /** Gates at one time. Default 2. */
   readonly concurrency?: number
   /** Services of one group share the checks. Default `duolog.gate`. */
@@ -59,7 +61,8 @@ export class QualityGateProcessor {
     this.#sessions = new SessionLog(sessionStore(store), clock)
     const runGate = options.gates ?? gateRunner({ functions })
     const runner = { store, sessions: this.#sessions, owner: this.owner, executors: {}, runGate, logger, clock }
-    this.#runner = new CallRunner(runner)
+    const { workRoot } = options
+    this.#runner = new CallRunner({ ...runner, ...(workRoot !== undefined && { workRoot }) })
     const named = group === undefined ? {} : { group }
     this.#service = new AgentService({ role: 'gate', store, runner: this.#runner, logger, concurrency, ...named })
   }

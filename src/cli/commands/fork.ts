@@ -8,9 +8,9 @@ import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { resumeCommand } from '../next-command.ts'
 import { printJson, printLines } from '../output.ts'
 import { wholeNumber } from '../settings-flags.ts'
-import { existingWorkDir } from '../work-dir.ts'
+import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-interface ForkFlags extends LogFlags {
+interface ForkFlags extends LogFlags, WorkRootFlags {
   readonly at?: number
   readonly set?: Readonly<Record<string, unknown>>
   readonly plan?: string
@@ -42,7 +42,7 @@ export function addForkCommand(program: Command): void {
     .option('--plan <file>', 'JSON with workItems; replaces what is not accepted yet')
     .option('--workdir <folder>', 'where the Worker of the fork works; must exist (default: the same)')
     .option('--session <id>', 'id of the new session (default: a new UUID)')
-  addLogFlags(command, '{ sessionId, from, atVersion }')
+  addLogFlags(addWorkRootFlag(command), '{ sessionId, from, atVersion }')
     .addHelpText('after', EXAMPLES)
     .action((session: string, flags: ForkFlags) => fork(session, flags))
 }
@@ -67,7 +67,7 @@ async function fork(from: string, flags: ForkFlags): Promise<void> {
   const { at, session, log, json } = flags
   await withLog(log, async (store) => {
     const options = { ...changes, ...(at !== undefined && { at }), ...(session && { sessionId: session }) }
-    const coordinator = new KafkaAgentCoordinator({ store })
+    const coordinator = new KafkaAgentCoordinator({ store, ...workRootOf(flags) })
     try {
       const forked = await coordinator.fork(from, options)
       await (json ? printJson(forked) : printLines(forkedLines(forked, flags)))

@@ -10,9 +10,9 @@ import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printOutcome, runSession, withCoordinator } from '../run-session.ts'
 import { Stage } from '../stage.ts'
-import { existingWorkDir } from '../work-dir.ts'
+import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-type ResumeFlags = LogFlags & ExecutorFlags
+type ResumeFlags = LogFlags & ExecutorFlags & WorkRootFlags
 
 const EXAMPLES = `
 Its rules (gates, limits, policy in doubt) and its folder are those it was started with.
@@ -26,7 +26,7 @@ export function addResumeCommand(program: Command): void {
     .command('resume')
     .description('go on with a session that was interrupted or whose process died')
     .argument('[session]', 'its id (default: the newest unfinished one)')
-  addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
+  addLogFlags(addWorkRootFlag(addExecutorFlags(command)), 'the session, as duolog show --json prints it,')
     .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (session: string | undefined, flags: ResumeFlags) => {
       process.exitCode = await resume(session, flags)
@@ -58,8 +58,9 @@ interface Continued {
 function continueSession({ store, view, stage, flags, executor }: Continued): Promise<ExitCode> {
   const { logger, onProgress } = stage
   const { sessionId, version: knownVersion } = view
-  return withCoordinator({ store, logger, onProgress, ...(executor && { executor }) }, (coordinator) =>
-    runSession({ store, coordinator, sessionId, stage, knownVersion, flags }),
+  return withCoordinator(
+    { store, logger, onProgress, ...workRootOf(flags), ...(executor && { executor }) },
+    (coordinator) => runSession({ store, coordinator, sessionId, stage, knownVersion, flags }),
   )
 }
 

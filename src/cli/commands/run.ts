@@ -9,9 +9,12 @@ import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
 import { collect, collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
-import { existingWorkDir } from '../work-dir.ts'
+import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-type RunFlags = LogFlags & ExecutorFlags & SettingsFlags & { readonly workdir: string; readonly session?: string }
+type RunFlags = LogFlags &
+  ExecutorFlags &
+  SettingsFlags &
+  WorkRootFlags & { readonly workdir: string; readonly session?: string }
 
 const EXAMPLES = `
 Examples:
@@ -28,7 +31,7 @@ export function addRunCommand(program: Command): void {
     .command('run')
     .description('start a session and run it to its end')
     .argument('<task>', 'what is to be done, in words')
-  addLogFlags(addExecutorFlags(command), 'the session, as duolog show --json prints it,')
+  addLogFlags(addWorkRootFlag(addExecutorFlags(command)), 'the session, as duolog show --json prints it,')
   addSettingsFlags(command)
     .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (task: string, flags: RunFlags) => {
@@ -112,11 +115,14 @@ async function start(task: string, flags: RunFlags, executor?: AgentExecutor): P
   const stage = new Stage()
   const { logger, onProgress } = stage
   const begin = (store: EventStore) =>
-    withCoordinator({ store, logger, onProgress, ...(executor && { executor }) }, async (coordinator) => {
-      const options = { workDir, settings: settingsFrom(flags), ...(flags.session && { sessionId: flags.session }) }
-      const sessionId = await coordinator.create(task, options)
-      if (flags.dispatch === 'topics') stage.screen.print(SERVICES_NEEDED)
-      return runSession({ store, coordinator, sessionId, stage, knownVersion: 0, flags })
-    })
+    withCoordinator(
+      { store, logger, onProgress, ...workRootOf(flags), ...(executor && { executor }) },
+      async (coordinator) => {
+        const options = { workDir, settings: settingsFrom(flags), ...(flags.session && { sessionId: flags.session }) }
+        const sessionId = await coordinator.create(task, options)
+        if (flags.dispatch === 'topics') stage.screen.print(SERVICES_NEEDED)
+        return runSession({ store, coordinator, sessionId, stage, knownVersion: 0, flags })
+      },
+    )
   return withLog(flags.log, begin, { logger, create: true })
 }

@@ -8,8 +8,9 @@ import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { withCoordinator } from '../run-session.ts'
 import { wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
+import { addWorkRootFlag, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-type ServiceFlags = LogFlags & ExecutorFlags & { readonly concurrency: number }
+type ServiceFlags = LogFlags & ExecutorFlags & WorkRootFlags & { readonly concurrency: number }
 type Serves = Pick<KafkaAgentCoordinatorOptions, 'executors' | 'gates'>
 
 /** `duolog manager`, `duolog worker`, `duolog coordinator`: what serves sessions started with --dispatch topics. */
@@ -36,7 +37,7 @@ function agent(role: AgentRole, executor: AgentExecutor): Serves {
 
 function addServiceFlags(command: Command): Command {
   command.option('--concurrency <n>', 'calls at one time', wholeNumber(1), 2)
-  return addLogFlags(command, 'nothing')
+  return addLogFlags(addWorkRootFlag(command), 'nothing')
 }
 
 function examples(role: string, executor: string): string {
@@ -48,13 +49,15 @@ Examples:
   duolog ${role} --log kafka://localhost:9092${executor} --concurrency 4`
 }
 
-function serve(name: string, { log, concurrency }: ServiceFlags, serves: Serves): Promise<void> {
+function serve(name: string, flags: ServiceFlags, serves: Serves): Promise<void> {
+  const { log, concurrency } = flags
+  const own = { concurrency, owner: newOwner(name), ...workRootOf(flags), ...serves }
   const { screen, logger } = new Stage()
   const interrupt = onInterrupt(() => screen.print(`duolog ${name}: stopping; once more ends at once`))
   return withLog(
     log,
     (store) =>
-      withCoordinator({ store, logger, concurrency, owner: newOwner(name), ...serves }, async (coordinator) => {
+      withCoordinator({ store, logger, ...own }, async (coordinator) => {
         await coordinator.start()
         screen.print(`duolog ${name}: ready (${coordinator.owner})`)
         await fired(interrupt.signal)
