@@ -12,6 +12,7 @@ export type {
   AgentResponse,
   ForkOptions,
   KafkaAgentCoordinatorOptions,
+  PauseOptions,
   ResumeOptions,
   RunOptions,
   SentTask,

@@ -174,7 +174,7 @@ export class CallRunner {
 }
 
 function whyStop(state: SessionState, call: CallState): string | undefined {
-  if (isEnded(state)) return `the session is ${state.status}`
+  if (isEnded(state) || state.stopsCalls) return `the session is ${state.status}`
   const now = state.calls.get(call.callId)
   return now?.status === 'claimed' && now.epoch === call.epoch ? undefined : 'the claim was lost'
 }

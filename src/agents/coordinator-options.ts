@@ -55,6 +55,12 @@ export interface ResumeOptions extends Pick<RunOptions, 'signal'> {
   readonly onWait?: (reason: string) => void
 }
 
+/** How a session is held. */
+export interface PauseOptions {
+  /** Running calls are stopped and recorded as cancelled. Default: they finish. */
+  readonly stopCalls?: boolean
+}
+
 /** Where a fork begins and what it does differently. */
 export interface ForkOptions extends ForkChanges {
   /** Right after this event of the other session, and what followed from it in the same step. Default: its end. */

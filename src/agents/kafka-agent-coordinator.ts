@@ -8,6 +8,7 @@ import type {
   AgentResponse,
   ForkOptions,
   KafkaAgentCoordinatorOptions,
+  PauseOptions,
   ResumeOptions,
   RunOptions,
   SentTask,
@@ -197,9 +198,12 @@ export class KafkaAgentCoordinator {
     return this.#command(sessionId, { kind: 'cancel', reason })
   }
 
-  /** Holds a session: running calls finish, no new one begins. */
-  async pause(sessionId: string, reason = 'paused by a person'): Promise<SessionView> {
-    return this.#command(sessionId, { kind: 'pause', reason })
+  /**
+   * Holds a session: running calls finish, no new one begins. With `stopCalls` they are stopped, too, with their process
+   * trees, by whoever runs them, and recorded as cancelled. `resume` goes on.
+   */
+  async pause(sessionId: string, reason = 'paused by a person', options: PauseOptions = {}): Promise<SessionView> {
+    return this.#command(sessionId, { kind: 'pause', reason, ...(options.stopCalls && { stopsCalls: true }) })
   }
 
   /** A person's answer to a call in doubt (`inDoubt: 'ask'`). */

@@ -36,13 +36,25 @@ export class SessionRunner {
     this.#options = options
   }
 
-  /** Resolves when the session has ended, waits for a person, is paused, or the signal fired; bears a log that is away for a while. */
+  /** Resolves when the session has ended, waits for a person, is paused (and what runs here is done), or the signal fired; bears a log that is away for a while. */
   async run(sessionId: string, signal: AbortSignal): Promise<SessionState> {
     const onRetry = (error: unknown, waitMs: number) =>
       this.#options.logger.warn({ error, sessionId, waitMs }, 'The session cannot be seen; trying again')
     for (;;) {
       const settled = await insist(() => this.#step(sessionId, signal), { onRetry, signal })
+      if (settled?.status === 'paused') return insist(() => this.#finish(sessionId, signal), { onRetry, signal })
       if (settled !== undefined) return settled
+    }
+  }
+
+  /** The session is paused, or somebody else has gone on with it: what this process has begun is finished, nothing else begins. */
+  async #finish(sessionId: string, signal: AbortSignal): Promise<SessionState> {
+    const { sessions, runner } = this.#options
+    for (;;) {
+      const { state, version } = await sessions.load(sessionId)
+      const own = openCalls(state, (call) => isClaimed(call) && call.owner === runner.owner)
+      if (signal.aborted || isEnded(state) || own.length === 0) return state
+      await this.#nextChange(sessionId, version + 1, state, signal)
     }
   }
 

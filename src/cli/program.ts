@@ -9,6 +9,7 @@ import { addDlqCommand } from './commands/dlq.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addForkCommand } from './commands/fork.ts'
 import { addOutputCommand } from './commands/output.ts'
+import { addPauseCommand } from './commands/pause.ts'
 import { addResolveCommand } from './commands/resolve.ts'
 import { addResumeCommand } from './commands/resume.ts'
 import { addRunCommand } from './commands/run.ts'
@@ -45,6 +46,7 @@ export function createProgram(): Command {
   addForkCommand(program)
   addDiffCommand(program)
   addCancelCommand(program)
+  addPauseCommand(program)
   addResolveCommand(program)
   addApprovalCommands(program)
   addBudgetCommand(program)

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import type { GateRunner } from '../../src/agents/gates/gate-runner.ts'
@@ -99,6 +99,55 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       )
       expect(view).toMatchObject({ status: 'failed', totals: { revisions: 1, workerCalls: 2 } })
       expect(agents.asked.filter((request) => request.purpose === 'work')[1]?.prompt).toContain('Round the total')
+    })
+
+    it('is paused by a person: what runs finishes, nothing else begins, and resume asks nothing twice', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const working = Promise.withResolvers<void>()
+      const held = Promise.withResolvers<void>()
+      agents.onWork = async () => {
+        working.resolve()
+        await held.promise
+      }
+      const first = coordinator(store, { executor: agents })
+      const running = first.run('build it', { sessionId: 's' })
+      await working.promise
+      const over = vi.fn()
+      void running.then(over)
+      await coordinator(store, {}).pause('s', 'lunch')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      expect(over).not.toHaveBeenCalled()
+      held.resolve()
+      const paused = await running
+      expect(paused).toMatchObject({ status: 'paused', reason: 'lunch' })
+      expect(paused.calls.map(({ callId, status }) => `${callId} ${status}`)).toEqual([
+        'plan:1 completed',
+        'work:a:1 completed',
+      ])
+      expect(await first.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+      expect(agents.asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work', 'review'])
+    })
+
+    it('is paused by a person who has what runs stopped: it is recorded as cancelled, and made again by resume', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const working = Promise.withResolvers<void>()
+      agents.onWork = async (_, signal) => {
+        working.resolve()
+        await new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      }
+      const first = coordinator(store, { executor: agents })
+      const running = first.run('build it', { sessionId: 's' })
+      await working.promise
+      const person = coordinator(store, {})
+      await person.pause('s')
+      await person.pause('s', 'now', { stopCalls: true })
+      expect(await running).toMatchObject({ status: 'paused', reason: 'now' })
+      agents.onWork = async () => {}
+      const view = await first.resume('s')
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 0 } })
+      expect(view.calls.find(({ callId }) => callId === 'work:a:1')?.status).toBe('cancelled')
     })
 
     it('bears a log that is away for a while: its run does not end, and a cancel still reaches the agent', async () => {

@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { JournalEntry } from '../../src/agents/executors/journal.ts'
 import { runDistributed, WORK_ITEMS } from './distributed.ts'
 import { overlaps } from './distributed-check.ts'
@@ -9,20 +9,33 @@ import { servicesSuite } from './distributed-suite.ts'
 
 /* P7, P8 over many processes. The long form is `npm run distributed`. */
 
+/** 200 sessions with DUOLOG_LONG=1 (npm run test:distributed). */
+const LONG = process.env.DUOLOG_LONG === '1'
+const SESSIONS = LONG ? 200 : 40
+const ROUNDS = LONG ? 3 : 1
+if (LONG) vi.setConfig({ testTimeout: 900_000 })
+
 describe('three workers, a manager and a coordinator, killed, added and removed', () => {
-  it('complete 40 sessions on a file; no call runs twice at one time, what was done again is shown', async () => {
+  it(`complete ${SESSIONS} sessions on a file; no call runs twice at one time, what was done again is shown`, async () => {
     const dir = mkdtempSync(join(tmpdir(), 'duolog-distributed-'))
     onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
     const seed = process.env.DISTRIBUTED_SEED ?? 'short'
     const logUrl = `file:${join(dir, 'log.db')}`
-    const report = await runDistributed({ logUrl, sessions: 40, seed, rounds: 1, dir, patienceMs: 60_000 })
+    const report = await runDistributed({
+      logUrl,
+      sessions: SESSIONS,
+      seed,
+      rounds: ROUNDS,
+      dir,
+      patienceMs: LONG ? 600_000 : 60_000,
+    })
     expect(report).toMatchObject({
       violations: [],
-      completed: 40,
-      items: 40 * WORK_ITEMS.length,
-      kills: { worker: 2, manager: 1, coordinator: 1 },
-      workersAdded: 1,
-      workersRemoved: 1,
+      completed: SESSIONS,
+      items: SESSIONS * WORK_ITEMS.length,
+      kills: { worker: 2 * ROUNDS, manager: ROUNDS, coordinator: ROUNDS },
+      workersAdded: ROUNDS,
+      workersRemoved: ROUNDS,
       doubtsOfLiving: 0,
     })
     expect(report.workerCalls).toBe(report.items + report.workerInDoubt + report.workerGivenBack)

@@ -65,6 +65,17 @@ describe.concurrent('the work directory', () => {
     expectRefused(await run(...scripted, '--workdir', workdir, '--log', 'file:none.db'), 'workdir: ', says)
     expect(existsSync(folder.file('none.db'))).toBe(false)
   })
+
+  it('outside the allowed folder: of a new session, a resumed one and a fork', async () => {
+    const log = ['--log', 'file:rooted.db']
+    const says = ['workDir: ', 'outside the allowed folder']
+    expectRefused(await run(...scripted, '--work-root', 'inside', ...log), ...says)
+    expect((await run(...scripted, ...log, '--session', 'held', '--approve', 'plan')).code).toBe(3)
+    expectRefused(await folder.run(['resume', 'held', ...scripted, ...log], { DUOLOG_WORK_ROOT: 'inside' }), ...says)
+    expectRefused(await folder.run(['fork', 'held', ...log, '--work-root', 'inside']), ...says)
+    const held = await run(...scripted, ...log, '--session', 'in', '--approve', 'plan', '--work-root', '.')
+    expect(held).toMatchObject({ code: 3, stdout: expect.stringContaining('--work-root .') })
+  })
 })
 
 describe.concurrent('the log', () => {

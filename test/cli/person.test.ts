@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RequestedApproval } from '../../src/agents/read-sessions.ts'
+import type { SessionSettings } from '../../src/agents/session/settings.ts'
 import type { SessionView } from '../../src/agents/session/view.ts'
 import { type Folder, newFolder, script } from './duolog.ts'
 
@@ -44,3 +47,127 @@ describe('a session that needs a person', () => {
     expect(JSON.parse(resumed.stdout)).toMatchObject({ status: 'completed', budget: { maxUsd: 5, usd: 0.05 } })
   })
 })
+
+const runs = (session: string, ...flags: string[]) =>
+  folder.run(['run', 'Make two files', '--script', 'fast.json', '--session', session, ...flags])
+const resumes = (session: string) => folder.json(['resume', session, '--script', 'fast.json'])
+const asked = async (session: string) => {
+  const all = await folder.json<RequestedApproval[]>(['approvals'])
+  return all.filter(({ sessionId }) => sessionId === session)
+}
+/** The session's rules, as its first event holds them. */
+const rules = async (session: string) => {
+  const { stdout } = await folder.run(['events', session, '--json'])
+  const [created] = stdout.split('\n')
+  return (JSON.parse(created!) as { data: { settings: SessionSettings } }).data.settings
+}
+
+describe('what a person may be asked for', () => {
+  it('cost above an amount, once', async () => {
+    expect((await runs('dear', '--approve-above', '0.02')).code).toBe(3)
+    expect(await asked('dear')).toMatchObject([{ approvalId: 'cost:0.02', subject: 'cost' }])
+    expect((await folder.run(['approve', 'dear', 'cost:0.02'])).code).toBe(0)
+    expect(await resumes('dear')).toMatchObject({ status: 'completed', totals: { accepted: 2 } })
+  })
+
+  it('each work item', async () => {
+    expect((await runs('each', '--approve', 'items')).code).toBe(3)
+    expect(await asked('each')).toMatchObject([{ approvalId: 'work:first' }])
+    await folder.run(['approve', 'each', 'work:first'])
+    expect(await resumes('each')).toMatchObject({ status: 'waiting', totals: { accepted: 1 } })
+    expect(await asked('each')).toMatchObject([{ approvalId: 'work:second' }])
+    await folder.run(['approve', 'each', 'work:second'])
+    expect(await resumes('each')).toMatchObject({ status: 'completed', totals: { accepted: 2 } })
+  })
+
+  it('a tool, shown with the work it is wanted for; denied, the Worker is not given it', async () => {
+    folder.write('given.txt', '')
+    folder.write('agent.mjs', agentThatNotesItsTools)
+    const run = ['run', 'Make a', '--executor', 'agent.mjs', '--session', 'tool', '--allow-tool', 'Read']
+    expect((await folder.run([...run, '--allow-tool', 'Bash', '--approve-tool', 'Bash'])).code).toBe(3)
+    const [approval] = await asked('tool')
+    expect(approval).toMatchObject({ approvalId: 'tool:Bash', subject: 'tool' })
+    for (const known of ['Bash', 'Task: Make a', 'First wanted for a: The title', 'The description']) {
+      expect(approval?.input).toContain(known)
+    }
+    expect((await folder.run(['deny', 'tool', 'tool:Bash'])).code).toBe(0)
+    expect(await folder.json(['resume', 'tool', '--executor', 'agent.mjs'])).toMatchObject({ status: 'completed' })
+    expect(readFileSync(folder.file('given.txt'), 'utf8')).toBe('Read')
+  })
+
+  it('for as long as the flags say, and then what they say', async () => {
+    const flags = ['--approve', 'plan', '--approval-timeout', '2', '--on-approval-timeout', 'escalate']
+    expect((await runs('late', ...flags)).code).toBe(3)
+    expect((await rules('late')).approvals).toMatchObject({ plan: true, timeoutMs: 120_000, onTimeout: 'escalate' })
+    const [approval] = await asked('late')
+    const leftMs = Date.parse(approval!.expiresAt!) - Date.now()
+    expect(leftMs).toBeGreaterThan(0)
+    expect(leftMs).toBeLessThanOrEqual(120_000)
+  })
+
+  it('once: the same answer twice is one, another one is refused and says so', async () => {
+    await runs('twice', '--approve', 'plan')
+    expect((await folder.run(['approve', 'twice', 'plan'])).code).toBe(0)
+    expect((await folder.run(['approve', 'twice', 'plan'])).code).toBe(0)
+    expect(await folder.run(['deny', 'twice', 'plan'])).toMatchObject({
+      code: 2,
+      stdout: '',
+      stderr: expect.stringContaining('Approval plan was answered before: given. Nothing was changed.'),
+    })
+    await runs('gone', '--approve', 'plan')
+    await folder.run(['cancel', 'gone'])
+    expect(await folder.run(['approve', 'gone', 'plan'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('asks no more: its session is cancelled'),
+    })
+  })
+})
+
+describe('limits', () => {
+  it('of turns: the session waits and goes on when they are raised', async () => {
+    const ran = await runs('turns', '--budget-turns', '1')
+    expect(ran).toMatchObject({ code: 3, stdout: expect.stringContaining('budget raise turns --turns AMOUNT') })
+    expect((await folder.run(['budget', 'raise', 'turns', '--turns', '1000'])).code).toBe(0)
+    expect(await resumes('turns')).toMatchObject({ status: 'completed' })
+  })
+
+  it('of time are counted in minutes', async () => {
+    expect((await runs('time', '--budget-minutes', '90')).code).toBe(0)
+    expect((await rules('time')).budget).toMatchObject({ maxWallClockMs: 90 * 60_000 })
+  })
+
+  it('of a pool: sessions share it, wait for it, and go on when it is raised', async () => {
+    const unknown = await runs('pooled', '--budget-pool', 'october')
+    expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('duolog budget pool create october') })
+    expect((await folder.run(['budget', 'pool', 'create', 'october', '--calls', '6'])).code).toBe(0)
+    expect((await runs('pooled', '--budget-pool', 'october')).code).toBe(0)
+    const second = await runs('pooled-too', '--budget-pool', 'october')
+    expect(second).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('budget pool raise october --calls AMOUNT'),
+    })
+    expect((await folder.run(['budget', 'pool', 'show', 'october'])).stdout).toContain('6 calls of 6')
+    expect((await folder.run(['budget', 'pool', 'raise', 'october', '--calls', '10'])).code).toBe(0)
+    expect(await resumes('pooled-too')).toMatchObject({ status: 'completed' })
+    expect(await folder.json(['budget', 'pool', 'show', 'october'])).toMatchObject({
+      calls: 10,
+      held: [],
+      limits: { maxCalls: 10 },
+    })
+  })
+})
+
+const agentThatNotesItsTools = `
+import { appendFileSync } from 'node:fs'
+const item = { id: 'a', title: 'The title', description: 'The description', acceptanceCriteria: ['there'], priority: 1, dependencies: [] }
+const answers = {
+  plan: { strategy: 'one', workItems: [item] },
+  review: { approved: true, qualityScore: 1, feedback: [], recommendations: [] },
+}
+export default {
+  async execute({ purpose, allowedTools }) {
+    if (purpose === 'work') appendFileSync('given.txt', allowedTools.join())
+    return { output: 'done', ...(answers[purpose] && { structured: answers[purpose] }) }
+  },
+}
+`

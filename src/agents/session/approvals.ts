@@ -57,7 +57,7 @@ function requestsFor(state: SessionState, action: SessionAction, costUsd: number
   return [
     ...(plan ? [planRequest(state)] : []),
     ...(asked ? [itemRequest(state, action.workItemId)] : []),
-    ...tools.map((tool) => toolRequest(state, tool)),
+    ...tools.map((tool) => toolRequest(state, tool, action.workItemId)),
     ...cost,
   ]
 }
@@ -72,8 +72,11 @@ function itemRequest(state: SessionState, workItemId: string): Request {
   return { approvalId: `work:${workItemId}`, subject: 'work-item', workItemId, input: `${title}\n${description}` }
 }
 
-function toolRequest({ task }: SessionState, tool: string): Request {
-  const input = `The Worker may use the tool ${tool} (denied, it works without).\nTask: ${task}`
+/** What the tool will be given is known to nobody yet; for what work it is first wanted, is. */
+function toolRequest(state: SessionState, tool: string, workItemId: string): Request {
+  const { title, description } = itemById(state, workItemId)
+  const may = `The Worker may use the tool ${tool} in all of its work (denied, it works without).`
+  const input = `${may}\nTask: ${state.task}\nFirst wanted for ${workItemId}: ${title}\n${description}`
   return { approvalId: `tool:${tool}`, subject: 'tool', input }
 }
 

@@ -106,7 +106,7 @@ export type SessionRequest =
   /** Whatever time limit has passed takes effect. */
   | { readonly kind: 'fire-timers'; readonly nowMs: number }
   | { readonly kind: 'raise-budget'; readonly limits: SessionEventData['BudgetRaised'] }
-  | { readonly kind: 'pause'; readonly reason: string }
+  | { readonly kind: 'pause'; readonly reason: string; readonly stopsCalls?: true }
   /** Taken only from the owner the caller saw: of two who find a dead owner one goes on. */
   | { readonly kind: 'resume'; readonly owner: string; readonly previousOwner: string }
   | { readonly kind: 'cancel'; readonly reason: string }

@@ -205,9 +205,11 @@ function raiseBudget({ limits }: Command<'raise-budget'>, state: SessionState): 
   return changed ? [{ type: 'BudgetRaised', data: limits }] : []
 }
 
-function pause({ reason }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {
-  if (isEnded(state) || state.status === 'paused') return []
-  return [...withdrawReserved(state, `paused: ${reason}`), { type: 'SessionPaused', data: { reason } }]
+function pause({ reason, stopsCalls }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {
+  const isNews = state.status !== 'paused' || (stopsCalls && !state.stopsCalls)
+  if (isEnded(state) || !isNews) return []
+  const data = { reason, ...(stopsCalls && { stopsCalls }) }
+  return [...withdrawReserved(state, `paused: ${reason}`), { type: 'SessionPaused', data }]
 }
 
 /** Calls nobody has begun go back: their messages may be read while nobody may claim them; going on reserves them anew. */

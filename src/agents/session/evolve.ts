@@ -140,7 +140,12 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   ApprovalGiven: (state, { approvalId, ...answer }) => answered(state, approvalId, { status: 'given', ...answer }),
   ApprovalDenied: (state, { approvalId, ...answer }) => answered(state, approvalId, { status: 'denied', ...answer }),
   ApprovalEscalated: (state, { approvalId }) => answered(state, approvalId, { escalated: true }),
-  SessionPaused: (state, { reason }) => ({ ...state, status: 'paused', reason }),
+  SessionPaused: (state, { reason, stopsCalls }) => ({
+    ...state,
+    status: 'paused',
+    reason,
+    ...(stopsCalls && { stopsCalls }),
+  }),
   SessionResumed: (state, { owner }) => ({ ...goOn(withoutPoolRefusal(state)), owner }),
   SessionCompleted: (state) => ({ ...state, status: 'completed' }),
   SessionFailed: (state, { reason }) => ({ ...state, status: 'failed', reason }),
@@ -284,7 +289,7 @@ function withoutPoolRefusal(state: SessionState): SessionState {
 
 function goOn(state: SessionState): SessionState {
   if (state.status !== 'paused') return state
-  const { reason: _, ...rest } = state
+  const { reason: _, stopsCalls: __, ...rest } = state
   return { ...rest, status: state.planned ? 'running' : 'planning' }
 }
 

@@ -253,7 +253,11 @@ export const sessionEventData = {
   ApprovalEscalated: z.object({ approvalId: z.string() }),
   /** A person asked about a rejection grants another revision instead of accepting or refusing. */
   RevisionGranted: z.object({ approvalId: z.string(), workItemId: workItemId.optional(), feedback: z.string() }),
-  SessionPaused: z.object({ reason: z.string() }),
+  SessionPaused: z.object({
+    reason: z.string(),
+    /** Running calls are stopped, too; else they finish. */
+    stopsCalls: z.literal(true).optional(),
+  }),
   SessionResumed: z.object({ owner: z.string() }),
   SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),
   SessionFailed: z.object({ reason: z.string() }),

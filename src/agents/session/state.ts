@@ -170,6 +170,8 @@ export interface SessionState {
   /** Set while the next call does not fit into the budget. */
   readonly budgetExceeded?: SessionEventData['BudgetExceeded']
   readonly reason?: string
+  /** Of a paused session: running calls are to be stopped. */
+  readonly stopsCalls?: true
 }
 
 export function isEnded(state: SessionState): boolean {

@@ -1,6 +1,8 @@
 import type { Command } from 'commander'
 import { KafkaAgentCoordinator } from '../../agents/kafka-agent-coordinator.ts'
 import { listApprovals, type RequestedApproval } from '../../agents/read-sessions.ts'
+import type { SessionView } from '../../agents/session/view.ts'
+import { DuologError } from '../../core/errors.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { wantsColor } from '../render/paint.ts'
@@ -47,9 +49,22 @@ function addAnswerCommand(program: Command, { name, approved, about }: Answer): 
         const { reason, revise } = flags
         const answer = { approved, ...(reason !== undefined && { reason }), ...(revise && { revise }) }
         const view = await new KafkaAgentCoordinator({ store }).answerApproval(session, approval, answer)
+        refuseOtherAnswer(view, approval, answer)
         await printOutcome(view, flags)
       })
     })
+}
+
+type Given = { readonly approved: boolean; readonly revise?: true }
+
+/** The same answer twice is one; what was answered otherwise, or was given up with its session, is refused. */
+function refuseOtherAnswer({ approvals, status }: SessionView, approvalId: string, { approved, revise }: Given): void {
+  const known = approvals.find((candidate) => candidate.approvalId === approvalId)
+  const wanted = revise ? 'revised' : approved ? 'given' : 'denied'
+  if (known === undefined || known.status === wanted) return
+  const why =
+    known.status === 'requested' ? `asks no more: its session is ${status}` : `was answered before: ${known.status}`
+  throw new DuologError('INVALID_ARGUMENT', `Approval ${approvalId} ${why}. Nothing was changed.`)
 }
 
 const columns: readonly Column<RequestedApproval>[] = [
