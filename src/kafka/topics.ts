@@ -81,10 +81,10 @@ export function checkEventTopic(topic: TopicDescription, wantedPartitions: numbe
       `has cleanup.policy=${topic.cleanupPolicy}: compaction keeps one event per session and deletes the rest. Set cleanup.policy=delete`,
     )
   }
-  if (topic.partitions < wantedPartitions) {
+  if (topic.partitions !== wantedPartitions) {
     throw unsuitable(
       topic.topic,
-      `has ${topic.partitions} partitions, ${wantedPartitions} are defined. Define ${topic.partitions} in the options, or use another topic: adding partitions to a topic with events would part streams from their past`,
+      `has ${topic.partitions} partitions, ${wantedPartitions} are defined. If it was made with ${topic.partitions}, define them in the options, or in the URL with eventPartitions=${topic.partitions}. If partitions were added since, streams are parted from their past: begin a log with another prefix`,
     )
   }
 }

@@ -58,6 +58,8 @@ const PARAMETERS = {
     leaseMs: positive,
     /** The library that talks to the cluster. Default: kafkajs. */
     driver: oneOf('kafkajs', 'platformatic'),
+    /** Of the event topic, where it has not the default number. */
+    eventPartitions: positive,
     /** A folder for the replica's files. Default: in memory. */
     replica: text,
     /** `create` (default): missing topics are made; `require`: a missing topic is an error. */

@@ -70,7 +70,7 @@ describeKafka.each(DRIVERS)('an event topic that changes under the store, with %
     const { store, eventTopic: topic } = await opened('watched')
     const { said, logger } = notebook()
     const eyes = await connectDriver(driver, { brokers, clientId: 'watch', logger, connectTimeoutMs: 8000 })
-    const stop = watchEventTopic({ driver: eyes, topic, logger, everyMs: 50 })
+    const stop = watchEventTopic({ driver: eyes, topic, logger, everyMs: 50, partitions: 1 })
     const set = (name: string, value: string) => eyes.alterTopicConfig(topic, { ...FOR_EVER, [name]: value })
     const next = async () => {
       await expect.poll(() => said.length, { timeout: 30_000 }).toBeGreaterThan(0)
@@ -81,6 +81,9 @@ describeKafka.each(DRIVERS)('an event topic that changes under the store, with %
       expect(await next()).toEqual([expect.stringMatching(/deletes events after 3600000 ms.*Set retention\.ms=-1/)])
       await set('retention.bytes', '1000000')
       expect(await next()).toEqual([expect.stringMatching(/beyond 1000000 bytes\. Set retention\.bytes=-1/)])
+      await set('retention.bytes', '-1')
+      await eyes.addPartitions(topic, 2)
+      expect(await next()).toEqual([expect.stringMatching(/2 partitions by now, 1 when this store opened/)])
       await set('cleanup.policy', 'compact')
       expect(await next()).toEqual([expect.stringMatching(/cleanup\.policy=compact by now.*at once/)])
       await asAdmin((admin) => admin.deleteTopics({ topics: [topic] }))

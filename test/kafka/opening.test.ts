@@ -1,7 +1,8 @@
 import { createServer } from 'node:net'
 import { describe, expect, it } from 'vitest'
-import type { Logger } from '../../src/core/logger.ts'
+import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { openEventStore } from '../../src/store/open-event-store.ts'
 import { freePort } from '../support/broker-native.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { plainClient } from './log-check.ts'
@@ -70,12 +71,27 @@ describeKafka('opening a log on a cluster', () => {
 
   it.each([
     ['too few partitions', 2, 'delete', '2 partitions, 6 are defined'],
+    ['more partitions than defined', 12, 'delete', '12 partitions, 6 are defined'],
     ['compaction', 6, 'compact', 'cleanup.policy=compact'],
   ])('refuses an event topic with %s: TOPIC_UNSUITABLE', async (_flaw, partitions, policy, said) => {
     const prefix = uniquePrefix('unsuitable')
     await createTopic(`${prefix}session.events`, partitions, policy)
     const opening = openKafkaStore({ brokers, prefix })
     await expect(opening).rejects.toMatchObject({ code: 'TOPIC_UNSUITABLE', message: expect.stringContaining(said) })
+  })
+
+  it('takes as many as are defined, by the URL or by the options', async () => {
+    const prefix = uniquePrefix('twelve')
+    await createTopic(`${prefix}session.events`, 12)
+    const url = `kafka://${kafkaBrokers}/?prefix=${prefix}`
+    const byUrl = await openEventStore(`${url}&eventPartitions=12`, { logger: silentLogger })
+    await byUrl.appendToStream('s', [{ type: 'A', data: 1 }])
+    await byUrl.close()
+    const topics = { 'session.events': { partitions: 12 } }
+    const byOptions = await openEventStore(`${url}&eventPartitions=3`, { topics, logger: silentLogger })
+    expect(await byOptions.waitForVersion('s', 1)).toBe(1)
+    expect(await byOptions.partitionEnds('session.events')).toHaveLength(12)
+    await byOptions.close()
   })
 
   it('warns of an event topic that forgets', async () => {

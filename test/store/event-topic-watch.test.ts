@@ -20,6 +20,7 @@ it('says once what somebody did to the event topic while a store is open, and ag
   const stop = watchEventTopic({
     driver: { describeTopics: async () => answer() },
     topic: 'session.events',
+    partitions: 6,
     logger: { debug() {}, info() {}, warn() {}, error: (_fields, message) => void said.push(message) },
     everyMs: 1000,
   })
@@ -33,6 +34,9 @@ it('says once what somebody did to the event topic while a store is open, and ag
     expect.stringContaining('deletes events after 1000 ms'),
   ])
   expect(await after(() => [{ ...sound, cleanupPolicy: 'compact' }])).toEqual([expect.stringContaining('at once')])
+  expect(await after(() => [{ ...sound, partitions: 12 }])).toEqual([
+    expect.stringContaining('12 partitions by now, 6 when this store opened'),
+  ])
   expect(
     await after(() => {
       throw new Error('the broker is away')

@@ -9,6 +9,8 @@ export interface KafkaConnection {
   readonly driver?: KafkaDriverName | undefined
   /** `create` (default): missing topics are made, and said so; `require`: they are an error. */
   readonly topics?: 'create' | 'require' | undefined
+  /** Partitions of the event topic, where the options define none. Default: 6. */
+  readonly eventPartitions?: number | undefined
   /** Of the topics it makes. Default: the broker's own. */
   readonly replicationFactor?: number | undefined
   /** Stands before the name of every topic, group and transactional id. Default: none. */

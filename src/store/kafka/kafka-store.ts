@@ -155,7 +155,12 @@ class KafkaStore implements EventStore {
       topic: this.#names.eventTopic,
       log: (partition) => this.#partitions.log(partition),
     })
-    this.#unwatch = watchEventTopic({ driver, topic: this.#names.eventTopic, logger })
+    this.#unwatch = watchEventTopic({
+      driver,
+      topic: this.#names.eventTopic,
+      partitions: topics.eventPartitions.length,
+      logger,
+    })
     this.#snapshotTable = new KafkaSnapshots(driver, topics)
     this.blobs = new KafkaBlobs(driver, topics)
     this.snapshots = new Snapshots(this.#snapshotTable, logger)

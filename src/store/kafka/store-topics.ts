@@ -3,10 +3,10 @@ import { partitionOf } from '../../core/murmur2.ts'
 import type { KafkaDriver, NewTopic, TopicDescription } from '../../kafka/driver.ts'
 import { checkEventTopic, ensureTopics, warnOfRetention } from '../../kafka/topics.ts'
 import type { StoreOptions } from '../store-options.ts'
-import { type TopicLayout, topicLayout } from '../topic-layout.ts'
+import type { TopicLayout } from '../topic-layout.ts'
 import type { KafkaConnection } from './connection.ts'
 import { type Names, namesOf, PRESENCE_TOPIC } from './names.ts'
-import { type TopicDefinitions, topicDefinitions } from './topic-definitions.ts'
+import { layoutOf, type TopicDefinitions, topicDefinitions } from './topic-definitions.ts'
 
 /*
  * The topics of a store: what is defined, and how many partitions the cluster really has, which is what places a key.
@@ -38,7 +38,7 @@ export class StoreTopics {
 
   private constructor(options: StoreTopicsOptions) {
     this.#options = options
-    this.#layout = topicLayout(options.options)
+    this.#layout = layoutOf(options.connection, options.options)
     this.eventTopic = this.#layout.eventTopic
     this.names = namesOf(options.connection.prefix ?? '', this.eventTopic)
     this.#definitions = topicDefinitions(this.#layout, this.names, options.connection.replicationFactor)

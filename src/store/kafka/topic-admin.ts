@@ -1,13 +1,12 @@
 import { DuologError } from '../../core/errors.ts'
 import type { KafkaDriver } from '../../kafka/driver.ts'
 import type { StoreOptions } from '../store-options.ts'
-import { topicLayout } from '../topic-layout.ts'
 import { warningLogger } from '../warning-logger.ts'
 import { connect } from './connect.ts'
 import type { KafkaConnection } from './connection.ts'
 import { namesOf } from './names.ts'
 import { toStoreError } from './store-errors.ts'
-import { type DefinedTopic, topicDefinitions } from './topic-definitions.ts'
+import { type DefinedTopic, layoutOf, topicDefinitions } from './topic-definitions.ts'
 import { planTopics, type TopicAction, type TopicPlan } from './topic-plan.ts'
 
 /** A log's topics, looked at and put right from outside: what `duolog topics` does. */
@@ -25,7 +24,7 @@ export interface TopicAdmin {
 /** @throws BROKER_UNREACHABLE within 10 s, DEPENDENCY_MISSING, BROKER_REFUSED. */
 export async function openTopicAdmin(connection: KafkaConnection, options: StoreOptions = {}): Promise<TopicAdmin> {
   const driver = await connect(connection, options.logger ?? warningLogger)
-  const layout = topicLayout(options)
+  const layout = layoutOf(connection, options)
   const names = namesOf(connection.prefix ?? '', layout.eventTopic)
   const { all } = topicDefinitions(layout, names, connection.replicationFactor)
   const plan = () => documented(() => look(driver, all))

@@ -5,7 +5,10 @@ import {
   PRESENCE_TOPIC_CONFIG,
   SNAPSHOT_TOPIC_CONFIG,
 } from '../../kafka/topics.ts'
-import type { TopicLayout } from '../topic-layout.ts'
+import type { StoreOptions } from '../store-options.ts'
+import { type TopicLayout, topicLayout } from '../topic-layout.ts'
+import { DEFAULT_EVENT_TOPIC } from '../topics.ts'
+import type { KafkaConnection } from './connection.ts'
 import { BLOB_TOPIC, type Names, PRESENCE_TOPIC, SNAPSHOT_TOPIC } from './names.ts'
 
 /*
@@ -45,6 +48,13 @@ const CONFIGS: Readonly<Record<TopicRole, Readonly<Record<string, string>>>> = {
 
 /** With so many replicas one may be away while two have every record. */
 const REPLICAS_FOR_TWO_IN_SYNC = 3
+
+/** The options win over the URL. */
+export function layoutOf({ eventPartitions }: KafkaConnection, options: StoreOptions): TopicLayout {
+  if (eventPartitions === undefined) return topicLayout(options)
+  const events = { [options.eventTopic ?? DEFAULT_EVENT_TOPIC]: { partitions: eventPartitions } }
+  return topicLayout({ ...options, topics: { ...events, ...options.topics } })
+}
 
 export function topicDefinitions(
   layout: TopicLayout,
