@@ -15,14 +15,15 @@ export interface Silence {
 }
 
 const RETRY_AFTER_MS = 1_000
+/** Long for a model that thinks, short beside the time limit of a call. */
+const DEFAULT_STALLED_AFTER_MS = 60_000
 
 /** `tell` is called once at most, and must not reject. */
 export function watchSilence(
-  { stalledAfterMs, onStalled }: Pick<SessionSettings, 'stalledAfterMs' | 'onStalled'>,
+  { stalledAfterMs = DEFAULT_STALLED_AFTER_MS, onStalled }: Pick<SessionSettings, 'stalledAfterMs' | 'onStalled'>,
   tell: (silentMs: number) => Promise<void>,
 ): Silence {
   const stop = new AbortController()
-  if (stalledAfterMs === undefined) return { signal: stop.signal, heard: () => {}, end: async () => {} }
   let told: Promise<void> | undefined
   const timer = setTimeout(() => {
     told = tell(stalledAfterMs)

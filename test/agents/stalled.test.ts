@@ -50,13 +50,23 @@ describe('silence', () => {
     expect(tell.mock.calls).toEqual([[100]])
   })
 
-  it('is not measured after the end, nor without a limit', async () => {
+  it('is not measured after the end', async () => {
     vi.useFakeTimers()
     const tell = vi.fn(async () => {})
     await watchSilence({ stalledAfterMs: 100 }, tell).end()
-    watchSilence({}, tell)
     vi.advanceTimersByTime(10_000)
     expect(tell).not.toHaveBeenCalled()
+  })
+
+  it('of a minute is told where nothing is said about it, and stops nothing', async () => {
+    vi.useFakeTimers()
+    const tell = vi.fn(async () => {})
+    const silence = watchSilence({}, tell)
+    vi.advanceTimersByTime(59_999)
+    expect(tell).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(tell.mock.calls).toEqual([[60_000]])
+    expect(silence.signal.aborted).toBe(false)
   })
 })
 

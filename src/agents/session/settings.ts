@@ -43,7 +43,7 @@ export const settingsSchema = z.strictObject({
       review: z.int().positive().default(120_000),
     })
     .default({ plan: 180_000, work: 180_000, review: 120_000 }),
-  /** A call whose agent gives no sign of life for so long is recorded, and shown, as stalled. Default: none is. */
+  /** A call whose agent gives no sign of life for so long is recorded, and shown, as stalled. Default: 60,000. */
   stalledAfterMs: z.int().positive().max(MAX_TIMER_MS).optional(),
   /** What becomes of a stalled call: it goes on until its time limit (default), or is stopped, which is a failure like any other. */
   onStalled: z.enum(['wait', 'abort']).optional(),

@@ -55,7 +55,11 @@ function addFlowFlags(command: Command): Command {
     .option('--max-concurrent <n>', 'work items at one time (default: 2)', wholeNumber(1))
     .option('--max-revisions <n>', 'times a rejected item goes back before it has failed (default: 2)', wholeNumber(0))
     .option('--call-timeout <seconds>', 'limit of each call (default: 180, reviews 120)', wholeNumber(1))
-    .option('--stalled-after <seconds>', 'a call that is silent for so long is shown as stalled', wholeNumber(1))
+    .option(
+      '--stalled-after <seconds>',
+      'a call that is silent for so long is shown as stalled (default: 60)',
+      wholeNumber(1),
+    )
     .addOption(choice('--on-stalled <do>', 'with a stalled call (default: wait)', ['wait', 'abort']))
     .option('--allow-tool <tool>', "a tool the Worker may use, in its executor's words; repeatable", collect)
     .addOption(
