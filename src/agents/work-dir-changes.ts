@@ -2,18 +2,16 @@
  * What a Worker's call did to its work directory, for the reviewer. Git is asked where there is a repository, with an
  * index of our own: neither the index, nor HEAD, nor a file of the repository is touched (new objects may be, without a
  * reference). Elsewhere files are compared by size and time.
- *
- * Git obeys the repository's own configuration, which the Worker may have written: hooks, the file system monitor, and
- * diff programs are switched off, and where the repository defines filters git is not asked at all.
+ * Where the repository defines filters, which the Worker may have done, git is not asked at all: see `safe-git`.
  */
-import { spawn } from 'node:child_process'
 import { copyFile, mkdtemp, readdir, rm, stat, utimes } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Logger } from '../core/logger.ts'
 import type { AgentResult, WorkDirChanges } from './executor.ts'
-import { headAndTail, TextCapture } from './executors/captured-text.ts'
+import { headAndTail } from './executors/captured-text.ts'
 import { createRedactor } from './redact.ts'
+import { definesFilters, git, gitNames } from './safe-git.ts'
 
 interface Observation {
   readonly workDir: string
@@ -25,7 +23,8 @@ interface Observation {
 const MAX_TEXT_CHARS = 20_000
 const MAX_FILES = 500
 const MAX_SCANNED = 5_000
-const GIT_TIMEOUT_MS = 30_000
+/** Of what git prints; cut once more when secrets are redacted. */
+const MAX_PRINTED_CHARS = 4 * MAX_TEXT_CHARS
 /** Neither ours nor anybody's work. */
 const NOT_LOOKED_INTO = new Set(['.git', '.duolog', 'node_modules'])
 
@@ -61,20 +60,20 @@ async function compare(before: Before, { workDir, logger }: Observation): Promis
 }
 
 async function isKnown(workDir: string, tree: string | undefined): Promise<boolean> {
-  return tree !== undefined && (await git(workDir, ['cat-file', '-e', `${tree}^{tree}`])) !== undefined
+  return tree !== undefined && (await ask(workDir, ['cat-file', '-e', `${tree}^{tree}`])) !== undefined
 }
 
 /** The work directory as a git tree; undefined where there is no repository, or none that we ask. */
 async function snapshot(workDir: string): Promise<string | undefined> {
-  const found = await git(workDir, ['rev-parse', '--git-path', 'index'])
-  if (found === undefined || (await hasFilters(workDir))) return undefined
+  const found = await ask(workDir, ['rev-parse', '--git-path', 'index'])
+  if (found === undefined || (await definesFilters(workDir))) return undefined
   const folder = await mkdtemp(join(tmpdir(), 'duolog-index-'))
   try {
     const index = join(folder, 'index')
     await copyIndex(resolve(workDir, found.trim()), index)
     const env = { GIT_INDEX_FILE: index }
-    const added = await git(workDir, ['add', '-A', '--', '.', ':(exclude).duolog'], env)
-    return added === undefined ? undefined : (await git(workDir, ['write-tree'], env))?.trim()
+    const added = await ask(workDir, ['add', '-A', '--', '.', ':(exclude).duolog'], env)
+    return added === undefined ? undefined : (await ask(workDir, ['write-tree'], env))?.trim()
   } finally {
     await rm(folder, { recursive: true, force: true })
   }
@@ -88,41 +87,18 @@ async function copyIndex(from: string, to: string): Promise<void> {
   await utimes(to, found.atime, found.mtime)
 }
 
-async function hasFilters(workDir: string): Promise<boolean> {
-  return (await git(workDir, ['config', '--local', '--get-regexp', '^filter\\..*\\.(clean|process)$'])) !== undefined
-}
-
 async function gitChanges(workDir: string, base: string): Promise<WorkDirChanges | undefined> {
   const now = await snapshot(workDir)
   if (now === undefined) return undefined
   const range = ['--no-ext-diff', '--no-textconv', '--no-color', '--relative', base, now]
-  const names = await git(workDir, ['diff', '--name-only', '-z', ...range])
-  const text = await git(workDir, ['diff', ...range])
+  const names = await gitNames({ cwd: workDir, args: ['diff', '--name-only', '-z', ...range] }, MAX_FILES)
+  const text = await ask(workDir, ['diff', ...range])
   if (names === undefined || text === undefined) return undefined
-  const files = names.split('\0').filter((name) => name !== '')
-  return changes({ by: 'git', base, files, text })
+  return changes({ by: 'git', base, files: names.first, fileCount: names.count, text })
 }
 
-/** What git prints, shortened in its middle; undefined when it refuses, or is not there. */
-function git(
-  cwd: string,
-  args: readonly string[],
-  env: Readonly<Record<string, string>> = {},
-): Promise<string | undefined> {
-  const safe = ['-c', 'core.fsmonitor=false', '-c', 'core.hooksPath=/dev/null', '-c', 'core.quotePath=off']
-  return new Promise((resolve) => {
-    const capture = new TextCapture(MAX_TEXT_CHARS * 4)
-    const child = spawn('git', [...safe, ...args], {
-      cwd,
-      env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', ...env },
-      stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: GIT_TIMEOUT_MS,
-      windowsHide: true,
-    })
-    child.stdout.on('data', (chunk: Buffer) => capture.add(chunk))
-    child.on('error', () => resolve(undefined))
-    child.on('close', (code) => resolve(code === 0 ? capture.end().text : undefined))
-  })
+function ask(cwd: string, args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  return git({ cwd, args, env }, MAX_PRINTED_CHARS)
 }
 
 async function fileChanges(workDir: string, before: Listing): Promise<WorkDirChanges> {
@@ -134,7 +110,8 @@ async function fileChanges(workDir: string, before: Listing): Promise<WorkDirCha
     else if (earlier !== mark) lines.set(file, `changed ${file}`)
   }
   for (const file of before.keys()) if (!now.has(file)) lines.set(file, `deleted ${file}`)
-  return changes({ by: 'files', files: [...lines.keys()].sort(), text: [...lines.values()].sort().join('\n') })
+  const files = [...lines.keys()].sort()
+  return changes({ by: 'files', files, fileCount: files.length, text: [...lines.values()].sort().join('\n') })
 }
 
 async function listFiles(workDir: string): Promise<Listing> {
@@ -155,18 +132,6 @@ async function markOf(path: string): Promise<string> {
   return found === undefined ? 'gone' : `${found.size} ${found.mtimeMs}`
 }
 
-function changes(found: {
-  by: 'git' | 'files'
-  base?: string
-  files: readonly string[]
-  text: string
-}): WorkDirChanges {
-  const { by, base, files, text } = found
-  return {
-    by,
-    ...(base !== undefined && { base }),
-    files: files.slice(0, MAX_FILES),
-    fileCount: files.length,
-    text: createRedactor()(headAndTail(text, MAX_TEXT_CHARS)),
-  }
+function changes({ files, text, ...found }: WorkDirChanges): WorkDirChanges {
+  return { ...found, files: files.slice(0, MAX_FILES), text: createRedactor()(headAndTail(text, MAX_TEXT_CHARS)) }
 }

@@ -1,11 +1,8 @@
-import { execFile } from 'node:child_process'
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { DuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
-
-const MAX_STATUS_BYTES = 1024 * 1024
-const GIT_TIMEOUT_MS = 10_000
+import { definesFilters, gitNames } from './safe-git.ts'
 
 /**
  * Refuses a work directory that cannot be worked in, and says when a repository holds local changes: the Worker works
@@ -19,7 +16,29 @@ export async function checkWorkDir(
 ): Promise<void> {
   const folder = await existingFolder(workDir)
   await refuseOutside(folder, workRoot)
-  const changed = await localChanges(folder)
+  await tellLocalChanges(folder, logger)
+}
+
+/** Nothing where there is no repository, or no git. Looking for one first is a hundred times cheaper than to ask git. */
+async function tellLocalChanges(workDir: string, logger: Logger): Promise<void> {
+  if (!(await isInRepository(workDir))) return
+  if (await definesFilters(workDir)) {
+    const says =
+      'The work directory is a git repository with filters of its own, which git would run: it was not looked for local changes. If there are any, they stay as they are.'
+    logger.warn({ workDir }, says)
+    return
+  }
+  const args = [
+    'status',
+    '--porcelain',
+    '-z',
+    '--no-renames',
+    '--ignore-submodules=dirty',
+    '--',
+    '.',
+    ':(exclude).duolog',
+  ]
+  const changed = (await gitNames({ cwd: workDir, args }, 0))?.count ?? 0
   if (changed === 0) return
   logger.warn(
     { workDir, changed },
@@ -48,21 +67,8 @@ function realOf(path: string): Promise<string> {
   return realpath(path).catch(() => resolve(path))
 }
 
-/** 0 where there is no repository, or no git. Looking for one first is a hundred times cheaper than to ask git. */
-async function localChanges(folder: string): Promise<number> {
-  return (await isInRepository(folder)) ? askGit(folder) : 0
-}
-
 async function isInRepository(folder: string): Promise<boolean> {
   if (await stat(join(folder, '.git')).catch(() => undefined)) return true
   const parent = dirname(folder)
   return parent !== folder && isInRepository(parent)
-}
-
-function askGit(folder: string): Promise<number> {
-  const args = ['-c', 'core.fsmonitor=false', 'status', '--porcelain', '-z', '--', '.', ':(exclude).duolog']
-  const options = { cwd: folder, maxBuffer: MAX_STATUS_BYTES, timeout: GIT_TIMEOUT_MS }
-  return new Promise((done) => {
-    execFile('git', args, options, (_error, stdout) => done(stdout.split('\0').filter((line) => line !== '').length))
-  })
 }

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
@@ -60,6 +60,25 @@ describe('what a call changed', () => {
     write('.gitattributes', '* filter=evil\n')
     const { changes } = await observe(() => write('kept.txt', 'two\n'))
     expect(changes).toMatchObject({ by: 'files', files: ['kept.txt'] })
+  })
+
+  it('runs nothing that a file included by the repository configures', async () => {
+    repository()
+    write('included', `[filter "evil"]\n\tclean = "touch ${join(folder, 'ran')}; cat"\n`)
+    git('config', 'include.path', join(folder, 'included'))
+    write('.gitattributes', '* filter=evil\n')
+    expect((await observe(() => write('kept.txt', 'two\n'))).changes).toMatchObject({ by: 'files' })
+    expect(existsSync(join(folder, 'ran'))).toBe(false)
+  })
+
+  it('names the first 500 files and counts all, however long their names are together', async () => {
+    repository()
+    const named = (n: number) => `${String(n).padStart(4, '0')}-${'x'.repeat(100)}.txt`
+    const { changes } = await observe(() => {
+      for (let n = 0; n < 1_200; n++) write(named(n), '')
+    })
+    expect(changes?.fileCount).toBe(1_200)
+    expect(changes?.files).toEqual(Array.from({ length: 500 }, (_, n) => named(n)))
   })
 
   it('is a list of files where there is no repository', async () => {
@@ -130,6 +149,20 @@ describe('a work directory', () => {
     await check(folder, undefined, (_context, message) => warnings.push(String(message)))
     expect(warnings.join()).toContain('1 local changes. They stay as they are')
     expect(readFileSync(join(folder, 'kept.txt'), 'utf8')).toBe('mine\n')
+  })
+})
+
+describe('a repository that configures programs', () => {
+  it('is not asked for local changes: nothing of it is run, and that is said', async () => {
+    repository()
+    git('config', 'filter.evil.clean', `touch ${join(folder, 'ran')}; cat`)
+    write('.gitattributes', '* filter=evil\n')
+    write('kept.txt', 'two\n')
+    const warnings: string[] = []
+    const warn = (_context: unknown, message?: string) => void warnings.push(String(message))
+    await checkWorkDir(folder, { workRoot: undefined, logger: { ...silentLogger, warn } })
+    expect(existsSync(join(folder, 'ran'))).toBe(false)
+    expect(warnings.join()).toContain('with filters of its own')
   })
 })
 
