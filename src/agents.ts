@@ -64,6 +64,8 @@ export {
   type AgentRole,
   type AgentUsage,
   ExecutorFailedError,
+  type ExecutorFailedOptions,
+  type FailedBecause,
   type ModelUsage,
   type PaidFor,
   type ToolCall,

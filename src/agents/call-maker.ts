@@ -9,6 +9,7 @@ import {
   type AgentRequest,
   type AgentResult,
   type AgentRole,
+  becauseOf,
   type PaidFor,
   paidForOf,
 } from './executor.ts'
@@ -16,8 +17,9 @@ import { keyOf, recordedRequestOf } from './executors/cassette.ts'
 import type { GateContext } from './gates/command-gate.ts'
 import type { GateRunner } from './gates/gate-runner.ts'
 import { PoolDesk } from './pool/pool-desk.ts'
-import type { SessionPrompts } from './prompts/session-prompts.ts'
-import type { SessionCommand } from './session/commands.ts'
+import { packagePrompts, type SessionPrompts } from './prompts/session-prompts.ts'
+import type { CallObservation, SessionCommand } from './session/commands.ts'
+import { notBeforeOf } from './session/parking.ts'
 import { requestFor } from './session/requests.ts'
 import type { CallState, SessionState } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
@@ -66,28 +68,33 @@ export class CallMaker {
   }
 
   async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
-    let requestDigest: string | undefined
+    let asked: CallObservation = {}
     let begun = call.role === 'gate'
     const sinceStop = msSinceAbort(signal, this.#options.clock)
     try {
-      await this.#waitForTime(call, signal)
+      await this.#waitForTime(notBeforeOf(state, call), signal)
       await refuseOutside(state.workDir, this.#options.workRoot)
       if (call.role === 'gate')
         return { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
       const request = requestFor(sessionId, state, call, this.#options.prompts)
-      requestDigest = digestOf(request)
+      asked = { requestDigest: digestOf(request), ...this.#otherWording(call) }
       const exceeded = await this.#pools.reserve(sessionId, state, call)
       if (exceeded !== undefined) return { kind: 'report-unaffordable', exceeded }
       reach('call.affordable')
       begun = true
-      return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), requestDigest }
+      return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), ...asked }
     } catch (error) {
-      const digest = requestDigest === undefined ? {} : { requestDigest }
       const paidFor = begun ? whatItCost(error) : { costUsd: 0 }
-      if (!signal.aborted) return { ...failureOf(error, this.#options.clock), paidFor, ...digest }
-      const stop = { reason: messageOf(signal.reason), stopMs: sinceStop(), paidFor, ...digest }
+      if (!signal.aborted) return { ...failureOf(error, this.#options.clock), paidFor, ...asked }
+      const stop = { reason: messageOf(signal.reason), stopMs: sinceStop(), paidFor, ...asked }
       return { kind: 'report-cancelled', ...stop, ...(!begun && { unbegun: true as const }) }
     }
+  }
+
+  /** Which wording this process has, where the session was to be asked in another. */
+  #otherWording({ purpose, promptVersion }: CallState): Pick<CallObservation, 'promptVersion'> {
+    const { version } = (this.#options.prompts ?? packagePrompts)[purpose]
+    return version === promptVersion ? {} : { promptVersion: version }
   }
 
   /** What was held for the call in its pool is settled; should this fail, whoever next finds the pool empty does it. */
@@ -101,8 +108,8 @@ export class CallMaker {
     }
   }
 
-  /** A rate limit parks its call, in whatever process has claimed it by then. */
-  async #waitForTime({ notBefore }: CallState, signal: AbortSignal): Promise<void> {
+  /** A rate limit parks its call and those beside it, in whatever process has claimed them by then. */
+  async #waitForTime(notBefore: string | undefined, signal: AbortSignal): Promise<void> {
     if (notBefore === undefined) return
     const { clock } = this.#options
     const waitMs = Date.parse(notBefore) - clock.now()
@@ -184,6 +191,7 @@ function whatItCost(error: unknown): PaidFor {
 
 function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'report-failure' }> {
   const code = isDuologError(error) ? error.code : 'EXECUTOR_FAILED'
+  const because = becauseOf(error)
   const retryable = isDuologError(error) ? error.retry !== 'never' : true
   const afterMs = isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
   return {
@@ -191,6 +199,8 @@ function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'repo
     error: { code, message: messageOf(error) },
     retryable,
     ...(afterMs > 0 && { retryAt: new Date(clock.now() + afterMs).toISOString() }),
+    ...(because === 'budget' && { because }),
+    ...(because === 'rate-limit' && afterMs > 0 && { because }),
   }
 }
 

@@ -12,7 +12,7 @@ import { type CallState, callById, type SessionState } from './session/state.ts'
 
 /**
  * The calls of a session, completed and failed ones, as a cassette. The log holds no prompts: each is computed again from
- * the state at its claim, as it was then. Calls in doubt or stopped have no answer and are left out; a session that still
+ * the state at its claim, as it was then. Calls in doubt, stopped, or parked by a limit have no answer and are left out; a session that still
  * runs gives what it has.
  *
  * A session with prompts of its own needs them here. Without `prompts`, a call asked in other words than the package's
@@ -81,16 +81,17 @@ interface EndedCall {
 function endOf(event: SessionEvent): EndedCall | undefined {
   if (event.type !== 'AgentCallCompleted' && event.type !== 'AgentCallFailed') return undefined
   const { callId, requestDigest } = event.data
+  if (event.type === 'AgentCallFailed' && event.data.because !== undefined) return undefined
   const outcome = event.type === 'AgentCallCompleted' ? completed(event.data) : failed(event.data)
   return { callId, requestDigest, outcome }
 }
 
 function completed(data: SessionEventData['AgentCallCompleted']): Recording['outcome'] {
-  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, outputRef: _____, ...ended } = data
-  const { changes, costUsd, costUnknown, ...rest } = ended
+  const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, promptVersion: _____, ...ended } = data
+  const { outputRef: ______, changes, costUsd, costUnknown, ...rest } = ended
   const result = { ...rest, ...(costUnknown ? {} : { costUsd }) }
   if (changes === undefined) return { result }
-  const { base: ______, ...replayable } = changes
+  const { base: _______, ...replayable } = changes
   return { result: { ...result, changes: replayable } }
 }
 

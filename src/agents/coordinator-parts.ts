@@ -3,14 +3,14 @@ import { silentLogger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { AgentResponse, KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
-import { guardedExecutor } from './executors/guarded-executor.ts'
+import { guardedExecutor, guardedMessage, guardedResult } from './executors/guarded-executor.ts'
 import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { isSession } from './session/session-events.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
-import { isEnded } from './session/state.ts'
+import { isEnded, type SessionState } from './session/state.ts'
 import type { SessionLog } from './session-log.ts'
 
 export function runningElsewhere(sessionId: string, owner: string): DuologError {
@@ -56,14 +56,24 @@ export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] 
 }
 
 /** @throws INVALID_ARGUMENT when it says nothing */
-export function reportOf({ callId, epoch, owner, result, error, durationMs = 0 }: AgentResponse): SessionCommand {
+/** What an agent outside says is guarded like what executors say: checked, limited, its secrets taken out. */
+export async function reportOf(
+  { callId, epoch, owner, result, error, durationMs = 0 }: AgentResponse,
+  { calls }: SessionState,
+  { store, logger = silentLogger }: Pick<KafkaAgentCoordinatorOptions, 'store' | 'logger'>,
+): Promise<SessionCommand> {
   const report = { callId, epoch, owner, durationMs }
-  if (result !== undefined) return { kind: 'complete', ...report, result }
+  if (result !== undefined) {
+    const answersInJson = calls.get(callId)?.purpose !== 'work'
+    const keepOutput = outputKeeper(store, logger)
+    const guarded = await guardedResult(result, answersInJson ? { outputSchema: {} } : {}, { keepOutput })
+    return { kind: 'complete', ...report, result: guarded }
+  }
   if (error === undefined) {
     throw new DuologError('INVALID_ARGUMENT', 'response: has neither a result nor an error; give one of them')
   }
-  const { retryable = false, ...failure } = error
-  return { kind: 'report-failure', ...report, error: failure, retryable }
+  const { retryable = false, code, message } = error
+  return { kind: 'report-failure', ...report, error: { code, message: guardedMessage(message) }, retryable }
 }
 
 /** @throws INVALID_ARGUMENT naming each field that is wrong */

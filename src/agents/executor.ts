@@ -30,6 +30,8 @@ export interface AgentRequest {
   readonly model?: string
   readonly workDir: string
   readonly allowedTools?: readonly string[]
+  /** Not to be used, whether or not `allowedTools` names the tools there are: a person said no, or not yes so far. */
+  readonly deniedTools?: readonly string[]
   readonly timeoutMs: number
   readonly maxBudgetUsd?: number
   /**
@@ -134,15 +136,34 @@ export interface AgentExecutor {
   close?(): Promise<void>
 }
 
+/**
+ * Why a call failed, where that says how the session goes on: at a rate limit (with `retry: { afterMs }`) it waits until then,
+ * at the end of the call's own budget until a person raises it. Neither counts as a failure of the call.
+ */
+export type FailedBecause = 'rate-limit' | 'budget'
+
+/** What an {@link ExecutorFailedError} may carry. */
+export interface ExecutorFailedOptions extends DuologErrorOptions {
+  readonly paidFor?: PaidFor
+  readonly because?: FailedBecause | undefined
+}
+
 /** `EXECUTOR_FAILED`, with what the call had cost by then. */
 export class ExecutorFailedError extends DuologError {
   override readonly name = 'ExecutorFailedError'
   readonly paidFor: PaidFor
+  readonly because?: FailedBecause
 
-  constructor(message: string, options: DuologErrorOptions & { readonly paidFor?: PaidFor } = {}) {
+  constructor(message: string, options: ExecutorFailedOptions = {}) {
     super('EXECUTOR_FAILED', message, options)
     this.paidFor = options.paidFor ?? {}
+    if (options.because !== undefined) this.because = options.because
   }
+}
+
+/** Works across copies of the package. */
+export function becauseOf(error: unknown): FailedBecause | undefined {
+  return isDuologError(error, 'EXECUTOR_FAILED') && 'because' in error ? (error.because as FailedBecause) : undefined
 }
 
 /** `ABORTED`, with what the call had cost when it was stopped. */

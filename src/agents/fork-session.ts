@@ -27,6 +27,8 @@ export interface ForkChanges {
 }
 
 export interface ForkRequest extends ForkChanges {
+  /** Of the wordings that whoever forks brings. */
+  readonly promptVersions?: SessionSettings['promptVersions']
   readonly store: EventStore
   readonly from: string
   /** Right after this event and what followed from it in the same step. Default: the end. */
@@ -92,12 +94,14 @@ async function endOfStep(store: EventStore, from: string, at: number): Promise<n
 function forkedEvent(request: ForkRequest, base: SessionState, atVersion: number): SessionEvent {
   const { from, owner, task = base.task, workDir = base.workDir, workItems } = request
   const kept = [...base.workItems.values()].filter((item) => workItems === undefined || isKeptBesideNewPlan(item))
-  const settings = changedSettings(base.settings, request.settings ?? {})
+  const promptVersions = { ...base.settings.promptVersions, ...request.promptVersions }
+  const settings = changedSettings({ ...base.settings, promptVersions }, request.settings ?? {})
   const keptWorkItemIds = kept.map(({ id }) => id).filter((id) => !workItems?.some((item) => item.id === id))
   const startedAt = new Date(request.nowMs).toISOString()
   const data = { from, atVersion, startedAt, task, workDir, settings, owner, createdBy: CREATED_BY, keptWorkItemIds }
   checkDependencies(workItems ?? [], keptWorkItemIds)
-  return { type: 'SessionForked', data: { ...data, changes: changesOf(request) } }
+  const newPlan = workItems === undefined ? {} : { newPlan: true as const }
+  return { type: 'SessionForked', data: { ...data, ...newPlan, changes: changesOf(request) } }
 }
 
 function checkDependencies(workItems: Plan['workItems'], keptWorkItemIds: readonly string[]): void {
@@ -113,6 +117,8 @@ function checkDependencies(workItems: Plan['workItems'], keptWorkItemIds: readon
 /** `models.worker` and a value, one after the other, into the settings as they were; then all is checked as a whole. */
 function changedSettings(settings: SessionSettings, changes: Readonly<Record<string, unknown>>): SessionSettings {
   const changed: Record<string, unknown> = structuredClone(settings)
+  const byPurpose = Object.keys(changes).some((path) => path.startsWith('inDoubt.'))
+  if (byPurpose && typeof settings.inDoubt === 'string') changed.inDoubt = ofEveryPurpose(settings.inDoubt)
   for (const [path, value] of Object.entries(changes)) put(changed, path.split('.'), value)
   const parsed = settingsSchema.safeParse(changed)
   if (parsed.success) return parsed.data
@@ -120,6 +126,11 @@ function changedSettings(settings: SessionSettings, changes: Readonly<Record<str
     'settings',
     parsed.error.issues.map(({ path, message }) => `${pathOf(path) || 'the settings'}: ${message}`).join('; '),
   )
+}
+
+/** So that a change of one leaves the others as they were. */
+function ofEveryPurpose<T>(policy: T): { plan: T; work: T; review: T } {
+  return { plan: policy, work: policy, review: policy }
 }
 
 function put(target: Record<string, unknown>, [name = '', ...rest]: readonly string[], value: unknown): void {

@@ -27,7 +27,7 @@ import { gateRunner } from './gates/gate-runner.ts'
 import { newOwner, newSessionId } from './names.ts'
 import { OutsideClaims } from './outside-claims.ts'
 import { BudgetPool } from './pool/budget-pool.ts'
-import { promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
+import { ownVersions, promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
@@ -185,6 +185,7 @@ export class KafkaAgentCoordinator {
     await refuseOutside(options.workDir ?? (await this.#existing(from)).state.workDir, workRoot)
     return forkSession({
       ...changes,
+      promptVersions: ownVersions(this.#prompts),
       store: this.#options.store,
       from,
       sessionId,
@@ -268,7 +269,8 @@ export class KafkaAgentCoordinator {
    */
   async handleAgentResponse(response: AgentResponse): Promise<SessionView> {
     const { sessionId, callId, epoch } = response
-    const view = await this.#command(sessionId, reportOf(response))
+    const { state } = await this.#existing(sessionId)
+    const view = await this.#command(sessionId, await reportOf(response, state, this.#options))
     await this.#outside.release(sessionId, callId, epoch)
     return view
   }

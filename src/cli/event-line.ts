@@ -29,17 +29,21 @@ const describe: Describe = {
   WorkItemAccepted: ({ workItemId }) => `${workItemId}: accepted`,
   WorkItemFailed: ({ workItemId, reason }) => `${workItemId}: failed: ${reason}`,
   WorkItemBlocked: ({ workItemId, blockedBy }) => `${workItemId}: blocked by ${blockedBy.join(', ')}`,
-  AgentCallFailed: ({ callId, error }) => `call ${callId} failed: ${error.message}`,
+  AgentCallFailed: ({ callId, error, because, retryAt }) =>
+    because === 'rate-limit'
+      ? `call ${callId} met a rate limit: calls like it wait until ${retryAt}`
+      : `call ${callId} failed: ${error.message}`,
   AgentToolCalled: ({ callId, tool, input, count }) =>
     `${callId}: used ${tool}${count > 1 ? ` ×${count}` : ''}${input === undefined ? '' : `: ${input}`}`,
   AgentCallStalled: ({ callId, silentMs }) => `call ${callId} stalled: no sign of life for ${formatDuration(silentMs)}`,
   AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
   AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,
-  BudgetExceeded: ({ limit, max, needed, purpose }) =>
-    limit === 'wall-clock'
-      ? 'its time is up'
-      : `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`,
+  BudgetExceeded: ({ limit, max, needed, purpose }) => {
+    if (limit === 'wall-clock') return 'its time is up'
+    if (limit === 'call') return `waiting for money: a ${purpose} call may spend ${max} USD, and stopped there`
+    return `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`
+  },
   BudgetRaised: () => 'budget raised',
   ApprovalRequested: ({ approvalId }) => `waiting for a person: ${approvalId}`,
   ApprovalGiven: ({ approvalId, by }) => `${approvalId} approved${by === 'timeout' ? ', nobody answered in time' : ''}`,

@@ -40,6 +40,10 @@ export function raisePoolCommand(poolId: string, limit: Exceeded['limit'], flags
   return `${commandLine(['budget', 'pool', 'raise', poolId, ...logArgs(flags), `--${limit}`])} AMOUNT`
 }
 
+export function raiseCallCommand(sessionId: string, purpose: string, flags: GoOnFlags): string {
+  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--per-call-usd'])} ${purpose}=AMOUNT`
+}
+
 export function raiseTimeCommand(sessionId: string, flags: GoOnFlags): string {
   return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--minutes'])} MINUTES`
 }

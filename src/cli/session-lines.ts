@@ -82,7 +82,8 @@ const callColumns: readonly Column<CallView>[] = [
   { header: 'note', value: callNote, maxWidth: 60 },
 ]
 
-function callStatus({ status, resolution, stalledMs }: CallView): string {
+function callStatus({ status, resolution, stalledMs, notBefore }: CallView): string {
+  if (notBefore !== undefined && Date.parse(notBefore) > Date.now()) return `waits until ${notBefore}`
   if (stalledMs !== undefined) return `stalled (silent for ${formatDuration(stalledMs)})`
   return resolution === undefined ? status : `${status} → ${resolution}`
 }

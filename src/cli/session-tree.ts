@@ -1,4 +1,5 @@
 import { evolveSession, initialSessionState } from '../agents/session/evolve.ts'
+import { notBeforeOf } from '../agents/session/parking.ts'
 import type { SessionEvent } from '../agents/session/schemas.ts'
 import type { CallState, SessionState } from '../agents/session/state.ts'
 import { sessionView, type WorkItemView } from '../agents/session/view.ts'
@@ -54,7 +55,7 @@ export class SessionTree {
   #item(item: WorkItemView, nowMs: number): TreeItem {
     const { id, title, status, attempts, revisions, costUsd, dependencies } = item
     const calls = [...this.#state.calls.values()].filter((call) => call.workItemId === id)
-    const running = calls.filter((call) => call.status === 'claimed').map(describeCall)
+    const running = calls.filter((call) => call.status === 'claimed').map((call) => this.#describe(call))
     const note = status === 'failed' ? item.reason : this.#notes.get(id)
     return {
       ...{ id, title, status, attempts, revisions, costUsd, dependsOn: dependencies },
@@ -62,6 +63,12 @@ export class SessionTree {
       ...(running.length > 0 && { running: running.join(', ') }),
       ...(note !== undefined && { lastNote: note }),
     }
+  }
+
+  #describe(call: CallState): string {
+    const until = notBeforeOf(this.#state, call)
+    const waits = until !== undefined && Date.parse(until) > Date.now()
+    return waits ? `${describeCall(call)}, waits until ${until.slice(11, 19)} (rate limit)` : describeCall(call)
   }
 
   #elapsedMs({ callId, status, durationMs = 0 }: CallState, nowMs: number): number {

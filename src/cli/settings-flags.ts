@@ -1,5 +1,7 @@
 import { InvalidArgumentError } from 'commander'
-import type { SessionSettingsInput } from '../agents/session/settings.ts'
+import { perCallUsdSchema } from '../agents/session/budget-settings.ts'
+import type { BudgetRaised } from '../agents/session/schemas.ts'
+import { type SessionSettingsInput, settingsSchema } from '../agents/session/settings.ts'
 import { splitCommand } from './split-command.ts'
 
 type GateInput = NonNullable<SessionSettingsInput['gates']>[number]
@@ -12,7 +14,7 @@ export interface SettingsFlags {
   readonly callTimeout?: number
   readonly stalledAfter?: number
   readonly onStalled?: 'wait' | 'abort'
-  readonly inDoubt?: 'retry' | 'resume' | 'ask'
+  readonly inDoubt?: SessionSettingsInput['inDoubt']
   readonly dispatch?: 'local' | 'topics'
   readonly whenRejected?: 'fail' | 'ask'
   readonly budgetUsd?: number
@@ -21,6 +23,7 @@ export interface SettingsFlags {
   readonly budgetTurns?: number
   readonly budgetMinutes?: number
   readonly budgetPool?: string
+  readonly perCallUsd?: PerCallUsd
   readonly approveAbove?: number
   readonly approveTool?: readonly string[]
   readonly approvalTimeout?: number
@@ -54,7 +57,7 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
 }
 
 function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
-  const { budgetUsd, budgetCalls, budgetTokens, budgetTurns, budgetMinutes, budgetPool } = flags
+  const { budgetUsd, budgetCalls, budgetTokens, budgetTurns, budgetMinutes, budgetPool, perCallUsd } = flags
   const budget = {
     ...(budgetUsd !== undefined && { maxUsd: budgetUsd }),
     ...(budgetCalls !== undefined && { maxCalls: budgetCalls }),
@@ -62,6 +65,7 @@ function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
     ...(budgetTurns !== undefined && { maxTurns: budgetTurns }),
     ...(budgetMinutes !== undefined && { maxWallClockMs: budgetMinutes * MINUTE_MS }),
     ...(budgetPool !== undefined && { pool: budgetPool }),
+    ...(perCallUsd && { perCallUsd }),
   }
   return Object.keys(budget).length === 0 ? undefined : budget
 }
@@ -86,6 +90,28 @@ function namedApprovals(names: readonly string[]): NonNullable<SessionSettingsIn
     completion: names.includes('completion'),
     workItems: names.includes('items') ? 'all' : ids,
   }
+}
+
+/** `retry`, or by purpose: `work=ask,plan=retry`; what is left out is the default, `retry`. */
+export function doubtPolicy(text: string): SessionSettingsInput['inDoubt'] {
+  const parsed = settingsSchema.shape.inDoubt.safeParse(text.includes('=') ? byPurpose(text) : text)
+  if (parsed.success) return parsed.data
+  throw new InvalidArgumentError('It must be retry, resume or ask, or by purpose such as work=ask,plan=retry.')
+}
+
+type PerCallUsd = NonNullable<BudgetRaised['perCallUsd']>
+
+/** `2` for every call, or by purpose: `work=3,review=0.5`. */
+export function perCallUsd(text: string): PerCallUsd {
+  const given = text.includes('=') ? byPurpose(text) : { plan: text, work: text, review: text }
+  const amounts = Object.entries(given).map(([purpose, value]) => [purpose, value === '' ? Number.NaN : Number(value)])
+  const parsed = perCallUsdSchema.safeParse(Object.fromEntries(amounts))
+  if (parsed.success) return parsed.data
+  throw new InvalidArgumentError('It must be an amount such as 2.50, or by purpose such as work=3,review=0.5.')
+}
+
+function byPurpose(text: string): Record<string, string> {
+  return Object.fromEntries(text.split(',').map((part) => part.split('=', 2) as [string, string]))
 }
 
 function sameTimeout(ms: number) {

@@ -5,6 +5,7 @@ import {
   callsInDoubt,
   followCommand,
   type GoOnFlags,
+  raiseCallCommand,
   raiseCommand,
   raisePoolCommand,
   raiseTimeCommand,
@@ -81,6 +82,12 @@ function moneyLines({ budget, sessionId }: SessionView, flags: GoOnFlags): strin
   const { limit, max, spent, reserved, needed, purpose, scope } = budget.exceeded
   if (limit === 'wall-clock') {
     return ['Its time is up. Give it more (minutes from its start):', `  ${raiseTimeCommand(sessionId, flags)}`]
+  }
+  if (limit === 'call') {
+    return [
+      `A ${purpose} call stopped at what it may spend itself (${max} USD) without a result. Give such calls more:`,
+      `  ${raiseCallCommand(sessionId, purpose ?? 'work', flags)}`,
+    ]
   }
   if (scope === 'pool' && budget.pool !== undefined) {
     return [

@@ -5,7 +5,7 @@ import type { GateRunner } from '../../src/agents/gates/gate-runner.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
 import { DuologError } from '../../src/core/errors.ts'
-import type { EventStore } from '../../src/store/event-store.ts'
+import type { Announcement, EventStore } from '../../src/store/event-store.ts'
 import { waitForEvent } from '../../src/testing/wait-for-event.ts'
 import { until } from './executors/support.ts'
 import { approval, planOf, rejection } from './session/play.ts'
@@ -45,6 +45,30 @@ function withMethods(store: EventStore, replaced: Partial<EventStore>): EventSto
       return typeof value === 'function' ? value.bind(target) : value
     },
   })
+}
+
+/** The store as seen by a process that dies: from then on it is not there for others, and does nothing any more. */
+function ofMortal(store: EventStore): { store: EventStore; die(): Promise<void> } {
+  let isDead = false
+  const announced: Announcement[] = []
+  const announce = async (owner: string) => {
+    announced.push(await store.presence.announce(owner))
+    return announced.at(-1)!
+  }
+  const presence = { announce, liveness: (owner: string) => store.presence.liveness(owner) }
+  const mortal = new Proxy(store, {
+    get(target, name) {
+      if (name === 'presence') return presence
+      const value: unknown = Reflect.get(target, name)
+      if (typeof value !== 'function') return value
+      return isDead ? () => new Promise(() => {}) : value.bind(target)
+    },
+  })
+  const die = async () => {
+    isDead = true
+    for (const announcement of announced) await announcement.withdraw()
+  }
+  return { store: mortal, die }
 }
 
 /** The coordinator's behaviour over any log: `open` gives a fresh one. */
@@ -264,6 +288,79 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const view = await coordinator(store, { executor: agents }).run('build it')
       expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, costUsd: 0.09 } })
       expect(startedAt[1]! - startedAt[0]!).toBeGreaterThanOrEqual(299)
+    })
+
+    it('parks at a rate limit: nothing is asked before it is lifted, and meeting it again is no failure', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {}, b: {} }))
+      const bothRun = Promise.withResolvers<void>()
+      const limited = Promise.withResolvers<void>()
+      let liftedAt = 0
+      const early: string[] = []
+      const asks = (request: AgentRequest) => {
+        if (Date.now() < liftedAt) early.push(request.callId)
+      }
+      agents.answer = (request) => {
+        asks(request)
+        return request.purpose === 'plan' ? planOf({ a: {}, b: {} }) : approval
+      }
+      agents.onWork = async (request) => {
+        asks(request)
+        // Of two calls side by side one meets the limit; the other, begun before, ends well.
+        if (request.workItemId === 'b') bothRun.resolve()
+        if (request.workItemId === 'b') return limited.promise
+        await bothRun.promise
+        if (agents.asked.filter(({ workItemId, purpose }) => workItemId === 'a' && purpose === 'work').length > 3)
+          return
+        liftedAt ||= Date.now() + 150
+        setTimeout(limited.resolve, 50)
+        throw new ExecutorFailedError('rate limit', { because: 'rate-limit', retry: { afterMs: 200 } })
+      }
+      const running = coordinator(store, { executor: agents, settings: { maxCallAttempts: 2 } }).run('build it')
+      const view = await running
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 5 } })
+      expect(early).toEqual([])
+    })
+
+    it('goes on with what the executor of a dead process had begun, where its policy says resume', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      // The executor's own sessions: what was said in them stays, whoever asks next.
+      const conversations = new Map<string, string[]>()
+      const working = Promise.withResolvers<void>()
+      const hangs = (_: AgentRequest, signal: AbortSignal) =>
+        new Promise<void>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason)))
+      agents.onWork = async (request, signal) => {
+        const id = request.resume ?? request.callId
+        const said = conversations.get(id) ?? []
+        conversations.set(id, [...said, said.length === 0 ? 'read the code' : 'wrote the test'])
+        if (said.length > 0) return
+        working.resolve()
+        await hangs(request, signal)
+      }
+      const settings = { inDoubt: { work: 'resume' } } as const
+      const mortal = ofMortal(store)
+      // Never closed: it is dead.
+      const dies = new KafkaAgentCoordinator({ store: mortal.store, executor: agents, settings, workDirChanges: false })
+      dies.run('build it', { sessionId: 's1' }).catch(() => undefined)
+      await working.promise
+      await mortal.die()
+      const view = await coordinator(store, { executor: agents }).resume('s1')
+      expect(view).toMatchObject({ status: 'completed', totals: { workerCalls: 2, inDoubtCalls: 1 } })
+      expect(view.calls.find(({ callId }) => callId === 'work:a:1')).toMatchObject({ resolution: 'resume' })
+      expect(agents.asked.find(({ callId }) => callId === 'work:a:1~2')?.resume).toBe('work:a:1')
+      expect([...conversations]).toEqual([['work:a:1', ['read the code', 'wrote the test']]])
+    })
+
+    it('takes a plan of 500 items in one append, and waits for a person to see it', async () => {
+      const store = await openStore()
+      const many = planOf(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`i${i}`, {}])))
+      const approvals = { plan: true }
+      const made = coordinator(store, { executor: new Agents(many), settings: { approvals } })
+      await made.run('build it', { sessionId: 'many' })
+      const view = await coordinator(store, {}).show('many')
+      expect(view).toMatchObject({ status: 'waiting', totals: { workItems: 500, managerCalls: 1 } })
+      expect(new Set(view.workItems.map(({ id }) => id)).size).toBe(500)
     })
 
     it('is paused when its coordinator closes under it', async () => {

@@ -115,6 +115,40 @@ export function forkSuite(name: string, open: () => Promise<EventStore>): void {
       })
     })
 
+    it('may be told something else, and changes the policy of one purpose alone', async () => {
+      const { store } = await ended({ inDoubt: 'ask' })
+      const agents = new Agents()
+      const { coordinator } = await start(agents, store)
+      const settings = { 'instructions.work': 'Write the test first.', 'inDoubt.plan': 'retry' }
+      const { sessionId } = await coordinator.fork('source', { at: 3, settings })
+      await coordinator.resume(sessionId)
+      const told = agents.asked.filter(({ prompt }) => prompt.endsWith('\n\nWrite the test first.'))
+      expect(told.map(({ purpose }) => purpose)).toEqual(['work', 'work', 'work'])
+      for await (const { state } of foldSession(store, sessionId, { to: 1 })) {
+        expect(state.settings.inDoubt).toEqual({ plan: 'retry', work: 'ask', review: 'ask' })
+      }
+    })
+
+    it("keeps a person's yes to what it keeps, and asks anew for another plan, other items and its own result", async () => {
+      const first = await start(new Agents())
+      const approvals = { plan: true, workItems: ['a'], completion: true }
+      await first.coordinator.run('build it', { sessionId: 'source', settings: { approvals } })
+      for (const approvalId of ['plan', 'work:a', 'completion']) {
+        await first.coordinator.answerApproval('source', approvalId, { approved: true })
+        await first.coordinator.resume('source')
+      }
+      expect(await readSession(first.store, 'source')).toMatchObject({ status: 'completed' })
+      const pending = async (options: Parameters<typeof first.coordinator.fork>[1]) => {
+        const { sessionId } = await first.coordinator.fork('source', options)
+        const { approvals: asked } = await first.coordinator.resume(sessionId)
+        return asked.map(({ approvalId, status }) => `${approvalId} ${status}`)
+      }
+      expect(await pending({})).toEqual(['plan given', 'work:a given', 'completion requested'])
+      const { workItems } = planOf({ a: {}, d: {} })
+      const begun = await versionOf(first.store, 'TaskAssigned')
+      expect(await pending({ at: begun, workItems })).toEqual(['plan requested'])
+    })
+
     it('has a budget of its own', async () => {
       const { coordinator } = await ended({ budget: { maxCalls: 9 } })
       const { sessionId } = await coordinator.fork('source', { at: 3, settings: { 'budget.maxCalls': 7 } })

@@ -26,8 +26,8 @@ const SOON = { afterMs: 1_000 }
  * - DEPENDENCY_MISSING without the package, WORKDIR_INVALID without a work directory;
  * - EXECUTOR_INVALID (retry never) when a person has to set something right: no key or a wrong one, no credit, an
  *   unknown model, a run inside another Claude Code session;
- * - EXECUTOR_FAILED with what the call had cost: a rate limit (retry when it is lifted), an overloaded API (retry after
- *   30 s), a spent budget or too many turns (retry never), a killed process and the rest (retry after 1 s);
+ * - EXECUTOR_FAILED with what the call had cost: a rate limit (`because: 'rate-limit'`, retry when it is lifted), an overloaded API (retry after
+ *   30 s), a spent budget (`because: 'budget'`) or too many turns (retry never), a killed process and the rest (retry after 1 s);
  * - ABORTED when the signal fired.
  *
  * A call that is over leaves no process behind; what a descendant detaches is found on Linux only.

@@ -108,11 +108,15 @@ function outputFormat(schema: object): Pick<ClaudeOptions, 'outputFormat'> {
 }
 
 function permissions(options: ClaudeExecutorOptions, request: AgentRequest): Partial<ClaudeOptions> {
-  const rules = rulesFor(options, request)
+  const { deniedTools = [] } = request
+  const rules = rulesFor(options, request).filter(
+    (rule) => !deniedTools.includes(rule) && !deniedTools.includes(toolOf(rule)),
+  )
   const permissionMode = request.purpose === 'work' ? (options.permissionMode ?? 'acceptEdits') : 'dontAsk'
   return {
     tools: [...new Set(rules.map(toolOf))],
     allowedTools: rules.filter((rule) => !FILE_TOOLS.has(rule)),
+    ...(deniedTools.length === 0 ? {} : { disallowedTools: [...deniedTools] }),
     permissionMode,
     ...(permissionMode === 'bypassPermissions' ? { allowDangerouslySkipPermissions: true } : {}),
   }

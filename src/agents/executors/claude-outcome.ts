@@ -4,6 +4,7 @@ import {
   type AgentRequest,
   type AgentResult,
   ExecutorFailedError,
+  type FailedBecause,
   type ModelUsage,
   type PaidFor,
   type ToolCall,
@@ -76,7 +77,7 @@ function refusedBy(
   const said = (result.errors ?? []).join('; ')
   switch (result.subtype) {
     case 'error_max_budget_usd':
-      return failed(`Claude stopped at its budget: ${said}. Raise the budget of the call`, 'never', paidFor)
+      return failed(`Claude stopped at its budget: ${said}. Raise the budget of the call`, 'never', paidFor, 'budget')
     case 'error_max_turns':
       return failed(`Claude stopped after ${result.num_turns} turns: raise maxTurns`, 'never', paidFor)
     case 'error_max_structured_output_retries':
@@ -131,7 +132,8 @@ export function errorOf(
 ): DuologError {
   const advice = MENDED_BY_A_PERSON[kind]
   const text = `Claude's API refused (${kind})${said === '' ? '' : `: ${said.replace(/\.$/, '')}`}`
-  if (advice === undefined) return failed(text, retryOf(kind, options.retry), options.paidFor)
+  const because = kind === 'rate_limit' ? ('rate-limit' as const) : undefined
+  if (advice === undefined) return failed(text, retryOf(kind, options.retry), options.paidFor, because)
   const message = `${text}. ${advice}.`
   const isPaid = (options.paidFor.costUsd ?? 0) > 0
   return isPaid
@@ -145,6 +147,11 @@ function retryOf(kind: ClaudeErrorKind, whenLimited: RetryAdvice): RetryAdvice {
   return kind === 'invalid_request' ? 'never' : SOON
 }
 
-export function failed(message: string, retry: RetryAdvice, paidFor: PaidFor): ExecutorFailedError {
-  return new ExecutorFailedError(`${message}.`, { retry, paidFor })
+export function failed(
+  message: string,
+  retry: RetryAdvice,
+  paidFor: PaidFor,
+  because?: FailedBecause,
+): ExecutorFailedError {
+  return new ExecutorFailedError(`${message}.`, { retry, paidFor, because })
 }

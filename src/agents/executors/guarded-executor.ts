@@ -11,6 +11,7 @@ import {
   type AgentExecutor,
   type AgentRequest,
   type AgentResult,
+  becauseOf,
   CallStoppedError,
   ExecutorFailedError,
   type PaidFor,
@@ -62,21 +63,40 @@ const resultSchema = z.object({
  * - the executor's own DuologError, its message redacted.
  */
 export function guardedExecutor(executor: AgentExecutor, options: GuardOptions = {}): AgentExecutor {
-  const guard: Guard = {
-    executor,
-    stopGraceMs: options.stopGraceMs ?? 5_000,
-    maxOutputChars: options.maxOutputChars ?? 200_000,
-    maxStructuredChars: options.maxStructuredChars ?? 500_000,
-    keepOutput: options.keepOutput,
-    redact: options.redact ?? createRedactor(),
-  }
+  const guard: Guard = { executor, ...limitsOf(options) }
   return {
     execute: (request, context) => execute(guard, request, context),
     close: async () => executor.close?.(),
   }
 }
 
-interface Guard extends Required<GuardOptions> {
+/** The same for an answer that no executor of ours gave: its shape is checked, its size limited, its secrets taken out. */
+export async function guardedResult(
+  result: unknown,
+  request: Pick<AgentRequest, 'outputSchema'>,
+  options: GuardOptions = {},
+): Promise<AgentResult> {
+  return accept(limitsOf(options), request, result)
+}
+
+/** What may stand in the log of what an agent says went wrong. */
+export function guardedMessage(message: string, { redact = createRedactor() }: GuardOptions = {}): string {
+  return headAndTail(redact(message), MAX_PROGRESS_CHARS)
+}
+
+function limitsOf(options: GuardOptions): Limits {
+  return {
+    stopGraceMs: options.stopGraceMs ?? 5_000,
+    maxOutputChars: options.maxOutputChars ?? 200_000,
+    maxStructuredChars: options.maxStructuredChars ?? 500_000,
+    keepOutput: options.keepOutput,
+    redact: options.redact ?? createRedactor(),
+  }
+}
+
+type Limits = Required<GuardOptions>
+
+interface Guard extends Limits {
   readonly executor: AgentExecutor
 }
 
@@ -194,7 +214,7 @@ function paid({ costUsd, usage, executorSessionId, toolCalls }: AgentResult): Pa
   }
 }
 
-async function accept(guard: Guard, request: AgentRequest, raw: unknown): Promise<AgentResult> {
+async function accept(guard: Limits, request: Pick<AgentRequest, 'outputSchema'>, raw: unknown): Promise<AgentResult> {
   const checked = check(resultSchema, raw)
   if (!checked.ok) throw wrongShape(checked.errors)
   const result = withoutUndefined(checked.value) as unknown as AgentResult
@@ -208,7 +228,7 @@ async function accept(guard: Guard, request: AgentRequest, raw: unknown): Promis
 }
 
 /** As the log will hold it. Of an output about to be cut, the answer is taken while it is whole. */
-function structuredOf(guard: Guard, request: AgentRequest, result: AgentResult): unknown {
+function structuredOf(guard: Limits, request: Pick<AgentRequest, 'outputSchema'>, result: AgentResult): unknown {
   const cut = request.outputSchema !== undefined && result.output.length > guard.maxOutputChars
   const answer = result.structured === undefined && cut ? extractAnswer(result) : undefined
   const value = answer?.found ? answer.value : result.structured
@@ -263,7 +283,8 @@ function redacted(error: DuologError, redact: Redact): DuologError {
 function copyOf(error: DuologError, message: string, cause: unknown, paidFor = paidForOf(error)): DuologError {
   const { code, retry } = error
   if (code === 'ABORTED') return new CallStoppedError(message, { cause, paidFor })
-  if (code === 'EXECUTOR_FAILED') return new ExecutorFailedError(message, { retry, cause, paidFor })
+  if (code === 'EXECUTOR_FAILED')
+    return new ExecutorFailedError(message, { retry, cause, paidFor, because: becauseOf(error) })
   return new DuologError(code, message, { retry, cause })
 }
 

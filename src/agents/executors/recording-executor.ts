@@ -1,5 +1,5 @@
 import { isDuologError } from '../../core/errors.ts'
-import { type AgentExecutor, type AgentResult, type PaidFor, paidForOf } from '../executor.ts'
+import { type AgentExecutor, type AgentResult, becauseOf, type PaidFor, paidForOf } from '../executor.ts'
 import { createRedactor, type Redact } from '../redact.ts'
 import { type Recording, recordingOf } from './cassette.ts'
 import { keptOutput } from './kept-output.ts'
@@ -54,8 +54,11 @@ function withoutToolCalls<T extends PaidFor>({ toolCalls: _, ...rest }: T): Omit
   return rest
 }
 
+/** A call that was stopped, or parked by a limit, has no answer to replay: the next try of it has. */
 function failureOf(error: unknown): RecordedError | undefined {
   if (!isDuologError(error)) return { code: 'EXECUTOR_FAILED', message: String(error), retry: { afterMs: 1_000 } }
   const { code, message, retry } = error
-  return code === 'ABORTED' ? undefined : { code, message, retry, paidFor: withoutToolCalls(paidForOf(error)) }
+  return code === 'ABORTED' || becauseOf(error) !== undefined
+    ? undefined
+    : { code, message, retry, paidFor: withoutToolCalls(paidForOf(error)) }
 }

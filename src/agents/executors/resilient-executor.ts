@@ -11,6 +11,7 @@ import {
   type AgentExecutor,
   type AgentRequest,
   type AgentResult,
+  becauseOf,
   ExecutorFailedError,
   type PaidFor,
   paidForOf,
@@ -104,7 +105,7 @@ function withCost(error: unknown, paidFor: PaidFor): unknown {
   if (Object.keys(paidFor).length === 0 || (isDuologError(error) && error.code !== 'EXECUTOR_FAILED')) return error
   const { message, cause = error } = error instanceof Error ? error : new DuologError('EXECUTOR_FAILED', String(error))
   const retry = isDuologError(error) ? error.retry : { afterMs: 1_000 }
-  return new ExecutorFailedError(message, { retry, cause, paidFor })
+  return new ExecutorFailedError(message, { retry, cause, paidFor, because: becauseOf(error) })
 }
 
 function sumOf(before: PaidFor, now: PaidFor): PaidFor {

@@ -1,7 +1,7 @@
 import type { SessionAction } from './actions.ts'
 import { estimateFor, likelyCost, purposeOf } from './budget.ts'
 import type { SessionEventData } from './schemas.ts'
-import { itemById, type SessionState } from './state.ts'
+import { itemById, pendingApprovals, type SessionState } from './state.ts'
 
 /*
  * P1: pure. An action that needs a person's yes is held back until the answer is an event; a no ends what was asked for.
@@ -34,6 +34,19 @@ function judge(state: SessionState, action: SessionAction, costUsd: number): Ses
   return [action]
 }
 
+/** It waits for a person, or would, while as many as there are `free` places do: others that need nobody go first. */
+export function isHeldBack(state: SessionState, { id }: { readonly id: string }, free: number): boolean {
+  if (!needsApproval(state, id)) return false
+  const { status } = state.approvals.get(`work:${id}`) ?? {}
+  if (status !== undefined) return status === 'requested'
+  return pendingApprovals(state).filter(({ subject }) => subject === 'work-item').length >= free
+}
+
+function needsApproval({ settings }: SessionState, workItemId: string): boolean {
+  const { workItems } = settings.approvals
+  return workItems === 'all' || workItems.includes(workItemId)
+}
+
 /** Several items may wait for the one approval of the plan. */
 function unrepeated(actions: readonly SessionAction[]): readonly SessionAction[] {
   const asked = new Set<string>()
@@ -49,11 +62,11 @@ function unrepeated(actions: readonly SessionAction[]): readonly SessionAction[]
 }
 
 function requestsFor(state: SessionState, action: SessionAction, costUsd: number): Request[] {
-  const { plan, workItems, completion, tools } = state.settings.approvals
+  const { plan, completion, tools } = state.settings.approvals
   if (action.kind === 'complete') return completion ? [completionRequest(state)] : []
   const cost = costRequest(state, action, costUsd)
   if (action.kind !== 'assign') return cost
-  const asked = workItems === 'all' || workItems.includes(action.workItemId)
+  const asked = needsApproval(state, action.workItemId)
   return [
     ...(plan ? [planRequest(state)] : []),
     ...(asked ? [itemRequest(state, action.workItemId)] : []),
@@ -96,9 +109,20 @@ function completionRequest(state: SessionState): Request {
   return { approvalId: 'completion', subject: 'completion', input: ['All accepted:', ...accepted].join('\n') }
 }
 
-/** The tools the Worker is given: those of the settings without what a person denied. */
+/** The tools agents are given: those of the settings without what a person denied, or has not said yes to so far. */
 export function toolsAllowed(state: SessionState): readonly string[] | undefined {
-  return state.settings.allowedTools?.filter((tool) => state.approvals.get(`tool:${tool}`)?.status !== 'denied')
+  const denied = toolsDenied(state)
+  return state.settings.allowedTools?.filter((rule) => !denied.some((tool) => tool === rule || tool === toolOf(rule)))
+}
+
+/** Told to the executor apart, because where the settings name no tools it has some of its own. */
+export function toolsDenied({ settings, approvals }: SessionState): readonly string[] {
+  return settings.approvals.tools.filter((tool) => approvals.get(`tool:${tool}`)?.status !== 'given')
+}
+
+/** `Bash` of `Bash(npm test)`. */
+function toolOf(rule: string): string {
+  return rule.split('(', 1)[0]!.trim()
 }
 
 function denied({ subject, workItemId }: Request, reason: string): SessionAction {

@@ -13,6 +13,10 @@ const limits = {
 /** Limits of one scope: a session, a role of it, or a pool. */
 export const limitsSchema = z.strictObject(limits)
 
+const usd = z.number().nonnegative().optional()
+/** New values of `perCallUsd`, for some purposes or all. */
+export const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: usd })
+
 const estimates = (plan: number, work: number, review: number, amount: z.ZodNumber) =>
   z
     .strictObject({ plan: amount.default(plan), work: amount.default(work), review: amount.default(review) })

@@ -1,7 +1,7 @@
 import type { SessionAction } from './actions.ts'
 import { type Budget, type BudgetLimits, budgetSchema } from './budget-settings.ts'
 import type { SessionEventData } from './schemas.ts'
-import type { CallState, SessionState } from './state.ts'
+import { type CallState, callById, type SessionState } from './state.ts'
 import { EMPTY_TALLY, micro, plus, type Tally } from './tally.ts'
 
 /*
@@ -33,8 +33,8 @@ type Exceeded = SessionEventData['BudgetExceeded']
 
 /** Leaves out the actions whose call does not fit; when one had to go, and nobody was told, says so. */
 export function withinBudget(state: SessionState, actions: readonly SessionAction[]): readonly SessionAction[] {
-  if (state.settings.budget === undefined) return actions
   if (isClosed(state)) return actions.filter((action) => purposeOf(action) === undefined)
+  if (state.settings.budget === undefined) return actions
   let tallies = state.tallies
   let exceeded: Exceeded | undefined
   const fitting = actions.filter((action) => {
@@ -49,9 +49,10 @@ export function withinBudget(state: SessionState, actions: readonly SessionActio
   return [...fitting, { kind: 'exceed-budget', exceeded }]
 }
 
-/** No call at all, however cheap, until time is given or the pool is asked again. */
+/** No call at all, however cheap, until time or money for a call is given, or the pool is asked again. */
 function isClosed({ budgetExceeded }: SessionState): boolean {
-  return budgetExceeded?.limit === 'wall-clock' || budgetExceeded?.scope === 'pool'
+  const { limit, scope } = budgetExceeded ?? {}
+  return limit === 'wall-clock' || limit === 'call' || scope === 'pool'
 }
 
 /** What a call of this purpose reserves; nothing where nothing is limited. */
@@ -70,11 +71,12 @@ export function reservationFor(
   }
 }
 
-/** Whether anybody holds the money together: then an executor is told how much it may spend. */
-export function limitsMoney({ settings: { budget, approvals } }: SessionState): boolean {
+/** Whether anybody holds the money together, or gave this call more: then an executor is told how much it may spend. */
+export function limitsMoney({ settings: { budget, approvals }, calls }: SessionState, call: CallState): boolean {
   const { roles, pool, maxUsd } = budget ?? {}
   const limits = [maxUsd, roles?.manager?.maxUsd, roles?.worker?.maxUsd, approvals.costAboveUsd]
-  return pool !== undefined || limits.some((limit) => limit !== undefined)
+  const raised = callById({ calls }, call.predecessor)?.because === 'budget'
+  return raised || pool !== undefined || limits.some((limit) => limit !== undefined)
 }
 
 const ESTIMATES = budgetSchema.parse({})

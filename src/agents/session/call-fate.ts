@@ -12,6 +12,7 @@ export function fateOf(
     case 'cancelled':
       return 'again'
     case 'failed':
+      if (call.because !== undefined) return 'again'
       return call.retryable && failuresUpTo(call) < state.settings.maxCallAttempts ? 'again' : 'given-up'
     case 'in-doubt':
       return call.resolution === undefined ? 'pending' : call.resolution === 'fail' ? 'given-up' : 'again'

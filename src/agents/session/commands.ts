@@ -1,4 +1,4 @@
-import type { AgentResult, PaidFor } from '../executor.ts'
+import type { AgentResult, FailedBecause, PaidFor } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
 import type { CallRole } from './state.ts'
@@ -24,6 +24,8 @@ export interface GateReport {
 export interface CallObservation {
   /** sha256 over the canonical JSON of what the agent was asked. */
   readonly requestDigest?: string
+  /** In which wording it was asked, by whoever asked. */
+  readonly promptVersion?: number | string
 }
 
 /** Who would make the calls that a command leads to: in a 'local' session they are claimed in the same append. */
@@ -66,6 +68,7 @@ export type SessionRequest =
         readonly retryable: boolean
         /** ISO time. */
         readonly retryAt?: string
+        readonly because?: FailedBecause
         readonly paidFor?: PaidFor
         readonly durationMs: number
       })

@@ -1,4 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
+import { purposeOfCall } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
 import type { SessionCommand } from './commands.ts'
 import { evolveSession } from './evolve.ts'
@@ -17,7 +18,7 @@ import {
   pendingApprovals,
   type SessionState,
 } from './state.ts'
-import { fireTimers } from './timers.ts'
+import { expireIfDue, fireTimers } from './timers.ts'
 
 /*
  * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
@@ -131,7 +132,9 @@ function doubt({ callId, epoch, reason }: Command<'doubt'>, state: SessionState)
 function resolutionByPolicy(call: CallState, state: SessionState): 'retry' | 'resume' | 'fail' | undefined {
   if (isEnded(state)) return 'fail'
   if (call.role === 'gate') return 'retry'
-  return state.settings.inDoubt === 'ask' ? undefined : state.settings.inDoubt
+  const { inDoubt } = state.settings
+  const policy = typeof inDoubt === 'string' ? inDoubt : inDoubt[purposeOfCall(call)]
+  return policy === 'ask' ? undefined : policy
 }
 
 function resolved(callId: string, resolution: 'retry' | 'resume' | 'fail', by: 'policy' | 'person'): SessionEvent {
@@ -169,7 +172,7 @@ function updateWorkflow({ phase, note }: Command<'update-workflow'>, state: Sess
 }
 
 function answerApproval(command: Command<'answer-approval'>, state: SessionState): readonly SessionEvent[] {
-  const { approvalId, approved, revise, reason } = command
+  const { approvalId } = command
   const approval = state.approvals.get(approvalId)
   if (approval === undefined) {
     const pending = pendingApprovals(state).map((each) => `"${each.approvalId}"`)
@@ -177,6 +180,13 @@ function answerApproval(command: Command<'answer-approval'>, state: SessionState
     throw new DuologError('APPROVAL_NOT_FOUND', `This session has not asked for the approval "${approvalId}". ${hint}`)
   }
   if (approval.status !== 'requested' || isEnded(state)) return []
+  const tooLate = expireIfDue(approval, command.nowMs)
+  if (tooLate !== undefined && tooLate.type !== 'ApprovalEscalated') return [tooLate]
+  return [...(tooLate === undefined ? [] : [tooLate]), ...answer(command, approval)]
+}
+
+function answer(command: Command<'answer-approval'>, approval: ApprovalState): SessionEvent[] {
+  const { approvalId, approved, revise, reason } = command
   if (revise) return [granted(command, approval)]
   if (!approved) return [{ type: 'ApprovalDenied', data: { approvalId, reason: reason ?? 'no reason given' } }]
   return [{ type: 'ApprovalGiven', data: { approvalId, ...(reason === undefined ? {} : { reason }) } }]
@@ -197,12 +207,16 @@ function granted({ reason }: Command<'answer-approval'>, approval: ApprovalState
 
 function raiseBudget({ limits }: Command<'raise-budget'>, state: SessionState): readonly SessionEvent[] {
   refuseEnded(state)
-  const { role, ...raised } = limits
+  const { role, perCallUsd = {}, ...raised } = limits
   const budget: Partial<Budget> = state.settings.budget ?? {}
   const before: Partial<Budget> = role === undefined ? budget : (budget.roles?.[role] ?? {})
-  const names = Object.keys(raised) as (keyof typeof raised)[]
-  const changed = names.some((name) => raised[name] !== undefined && raised[name] !== before[name])
+  const changed = differs(raised, before) || differs(perCallUsd, budget.perCallUsd ?? {})
   return changed ? [{ type: 'BudgetRaised', data: limits }] : []
+}
+
+function differs<T extends object>(wanted: T, now: Partial<T>): boolean {
+  const names = Object.keys(wanted) as (keyof T)[]
+  return names.some((name) => wanted[name] !== undefined && wanted[name] !== now[name])
 }
 
 function pause({ reason, stopsCalls }: Command<'pause'>, state: SessionState): readonly SessionEvent[] {

@@ -1,7 +1,8 @@
-import { budgetSchema } from './budget-settings.ts'
+import { type Budget, budgetSchema } from './budget-settings.ts'
 import { tallyOf } from './call-tally.ts'
 import { forkedState } from './fork.ts'
 import { changeGates, forgetGates, newGateRound, withGateCall, withGateErrors, withGateOutcome } from './gate-rounds.ts'
+import { withoutParked, withParked } from './parking.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
 import { settingsSchema } from './settings.ts'
 import {
@@ -67,23 +68,25 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     lastEpoch: epoch,
   }),
   AgentCallStalled: (state, { callId, silentMs }) => changeCall(state, callId, { stalledMs: silentMs }),
-  AgentCallCompleted: (state, { callId, epoch: _, requestDigest, ...result }) =>
-    changeCall(state, callId, {
+  AgentCallCompleted: (state, { callId, epoch: _, requestDigest, promptVersion, ...result }) =>
+    changeCall(withoutParked(state, callId), callId, {
       status: 'completed',
       costUsd: result.costUsd,
       ...(result.costUnknown && { costUnknown: true }),
       durationMs: result.durationMs,
       result: state.calls.get(callId)?.purpose === 'work' ? result : used(result),
-      ...(requestDigest === undefined ? {} : { requestDigest }),
+      ...(definedOnly({ requestDigest, promptVersion }) as Partial<CallState>),
     }),
-  AgentCallFailed: (state, { callId, epoch: _, executorSessionId: __, ...outcome }) =>
-    changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>),
+  AgentCallFailed: (state, { callId, epoch: _, executorSessionId: __, ...outcome }) => {
+    const failed = changeCall(state, callId, { status: 'failed', ...definedOnly(outcome) } as Partial<CallState>)
+    return outcome.because === 'rate-limit' ? withParked(failed, callId, outcome.retryAt) : failed
+  },
   AgentToolCalled: (state, { callId, count }) =>
     changeCall(state, callId, { toolCalls: (state.calls.get(callId)?.toolCalls ?? 0) + count }),
-  AgentCallCancelled: (state, { callId, unbegun, requestDigest, costUsd, usage }) =>
+  AgentCallCancelled: (state, { callId, unbegun, requestDigest, promptVersion, costUsd, usage }) =>
     changeCall(state, callId, {
       status: 'cancelled',
-      ...definedOnly({ unbegun, requestDigest, usage, ...costOf(costUsd) }),
+      ...definedOnly({ unbegun, requestDigest, promptVersion, usage, ...costOf(costUsd) }),
     } as Partial<CallState>),
   AgentCallInDoubt: (state, { callId }) => changeCall(state, callId, { status: 'in-doubt' }),
   AgentCallResolved: (state, { callId, resolution }) => changeCall(goOn(state), callId, { resolution }),
@@ -264,10 +267,15 @@ function grantRevision(state: SessionState, workItemId: string | undefined, feed
   }))
 }
 
-function raise(state: SessionState, { role, ...raised }: SessionEventData['BudgetRaised']): SessionState {
-  const before = state.settings.budget ?? {}
+function raise(state: SessionState, { role, perCallUsd, ...raised }: SessionEventData['BudgetRaised']): SessionState {
+  const before = { ...state.settings.budget }
   const limits = definedOnly(raised)
-  const { roles } = state.settings.budget ?? {}
+  const { roles } = before
+  if (perCallUsd !== undefined)
+    before.perCallUsd = {
+      ...(before.perCallUsd ?? budgetSchema.parse({}).perCallUsd),
+      ...(definedOnly(perCallUsd) as Budget['perCallUsd']),
+    }
   const changed = role === undefined ? limits : { roles: { ...roles, [role]: { ...roles?.[role], ...limits } } }
   const budget = budgetSchema.parse({ ...before, ...changed })
   return { ...state, settings: { ...state.settings, budget } }

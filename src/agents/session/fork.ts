@@ -1,6 +1,13 @@
 import { newGateRound } from './gate-rounds.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
-import { type CallState, isOpen, isUnresolved, type SessionState, type WorkItemState } from './state.ts'
+import {
+  type ApprovalState,
+  type CallState,
+  isOpen,
+  isUnresolved,
+  type SessionState,
+  type WorkItemState,
+} from './state.ts'
 import { StateMap } from './state-map.ts'
 import { EMPTY_TALLY } from './tally.ts'
 
@@ -36,11 +43,24 @@ export function forkedState(base: SessionState, data: SessionEventData['SessionF
     tallies: { manager: EMPTY_TALLY, worker: EMPTY_TALLY },
     sessionGates: newGateRound(base.sessionGates.attempt + 1),
     openCallIds: new Set(),
-    approvals: new StateMap(new Map([...base.approvals].filter(([, { status }]) => status === 'given'))),
+    approvals: new StateMap(new Map([...base.approvals].filter(([, approval]) => stands(approval, data)))),
     pendingApprovalIds: new Set(),
     refusedReports: 0,
   }
 }
+
+/**
+ * What a person approved stands for what it was asked about: not for another plan, nor for work items that are gone, and
+ * never for the result, which is the fork's own.
+ */
+function stands({ status, subject, workItemId }: ApprovalState, data: SessionEventData['SessionForked']): boolean {
+  if (status !== 'given' || subject === 'completion' || subject === 'session-gates') return false
+  if (workItemId !== undefined) return data.keptWorkItemIds.includes(workItemId)
+  return subject !== 'plan' || !(data.newPlan || data.changes.some((change) => OLD_NEW_PLAN.test(change)))
+}
+
+/** How a replaced plan was told before `newPlan`. */
+const OLD_NEW_PLAN = /^plan of \d+ work items$/
 
 function inheritedCall(call: CallState): CallState {
   const unfinished = isOpen(call) || isUnresolved(call)

@@ -1,5 +1,5 @@
 import type { SessionAction } from './actions.ts'
-import { withApprovals } from './approvals.ts'
+import { isHeldBack, withApprovals } from './approvals.ts'
 import { withinBudget } from './budget.ts'
 import { fateOf, whyFailed } from './call-fate.ts'
 import { failedGates, nextForGates, unsettledGates } from './next-gates.ts'
@@ -39,7 +39,12 @@ function wanted(state: SessionState): readonly SessionAction[] {
   if (active.length === 0 && planned.length === 0) return conclude(state, [...state.workItems.values()])
   const free = state.settings.maxConcurrentTasks - active.length
   if (free <= 0) return []
-  return firstReady(state, planned, free).map((item) => ({ kind: 'assign', workItemId: item.id, attempt: 1 }))
+  const mayBegin = (item: WorkItemState) => !isHeldBack(state, item, free)
+  return firstReady(state, planned, { count: free, mayBegin }).map((item) => ({
+    kind: 'assign',
+    workItemId: item.id,
+    attempt: 1,
+  }))
 }
 
 function nextForPlan(state: SessionState): readonly SessionAction[] {

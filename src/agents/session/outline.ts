@@ -38,9 +38,14 @@ export function isSettled(item: WorkItemState): boolean {
   return item.status === 'accepted' || item.status === 'failed' || item.status === 'blocked'
 }
 
-/** The first `count` planned items whose dependencies are all accepted: by priority, then as planned. */
-export function firstReady({ workItems }: SessionState, all: readonly Outline[], count: number): WorkItemState[] {
-  const isReady = (item: WorkItemState) => item.dependencies.every((id) => workItems.get(id)?.status === 'accepted')
+/** The first `count` planned items that may begin and whose dependencies are all accepted: by priority, then as planned. */
+export function firstReady(
+  { workItems }: SessionState,
+  all: readonly Outline[],
+  { count, mayBegin = () => true }: { readonly count: number; readonly mayBegin?: (item: WorkItemState) => boolean },
+): WorkItemState[] {
+  const isReady = (item: WorkItemState) =>
+    item.dependencies.every((id) => workItems.get(id)?.status === 'accepted') && mayBegin(item)
   const found: WorkItemState[] = []
   for (const { planned } of all) {
     for (const item of planned) {

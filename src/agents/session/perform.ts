@@ -7,6 +7,7 @@ import { reservationFor } from './budget.ts'
 import { evolveSession } from './evolve.ts'
 import { gateRoundOf } from './gate-rounds.ts'
 import { nextActions } from './next-actions.ts'
+import { laterOf, parkedUntil } from './parking.ts'
 import type { SessionEvent, SessionEventData } from './schemas.ts'
 import { type CallPurpose, type CallState, itemById, type SessionState } from './state.ts'
 
@@ -170,6 +171,7 @@ function reserve(
   const attemptOfCall = again === undefined ? 1 : again.try + 1
   const role = roleFor(state, wanted)
   const model = role === 'gate' ? undefined : state.settings.models[role]
+  const notBefore = laterOf(again?.retryAt, role === 'gate' ? undefined : parkedUntil(state, role))
   const resume =
     again?.resolution === 'resume' ? (again.result?.executorSessionId ?? again.resume ?? again.callId) : undefined
   return {
@@ -181,7 +183,7 @@ function reserve(
       try: attemptOfCall,
       timeoutMs: timeoutOf(state, wanted),
       ...(again === undefined ? {} : { predecessor: again.callId }),
-      ...(again?.retryAt === undefined ? {} : { notBefore: again.retryAt }),
+      ...(notBefore === undefined ? {} : { notBefore }),
       ...(model === undefined ? {} : { model }),
       ...(role === 'gate' ? {} : { promptVersion: state.settings.promptVersions[purpose] ?? promptVersions[purpose] }),
       ...(role === 'gate' ? {} : reservationFor(state, purpose === 'gate' ? 'review' : purpose)),

@@ -1,6 +1,7 @@
 import type { PaidFor, ToolCall } from '../executor.ts'
 import { type GateVerdictResult, type Plan, parseGateVerdict, parsePlan, parseReview } from '../structured-output.ts'
-import type { GateReport, SessionCommand } from './commands.ts'
+import { purposeOfCall } from './budget.ts'
+import type { CallObservation, GateReport, SessionCommand } from './commands.ts'
 import { planEvents } from './plan-events.ts'
 import type { SessionEvent, SessionEventData } from './schemas.ts'
 import { type CallState, isEnded, type SessionState } from './state.ts'
@@ -64,7 +65,7 @@ function outcome(command: Report, call: CallState, state: SessionState): Session
     case 'complete-gate':
       return [gateCompleted(command), ...(isEnded(state) ? [] : [gateResult(command.gate, call, state)])]
     case 'report-failure':
-      return [failed(command), ...toolCalls(callId, command.paidFor ?? {})]
+      return [failed(command), ...toolCalls(callId, command.paidFor ?? {}), ...overspent(command, call, state)]
     case 'report-cancelled':
       return [{ type: 'AgentCallCancelled', data: cancelled(command) }, ...toolCalls(callId, command.paidFor ?? {})]
     case 'report-unaffordable':
@@ -94,8 +95,20 @@ function cancelled(command: Command<'report-cancelled'>): SessionEventData['Agen
   }
 }
 
-function digestOf({ requestDigest }: { readonly requestDigest?: string }) {
-  return requestDigest === undefined ? {} : { requestDigest }
+/** It stopped at what it may spend itself: the session waits for money, as it does when the next call does not fit. */
+function overspent(command: Command<'report-failure'>, call: CallState, state: SessionState): SessionEvent[] {
+  if (command.because !== 'budget' || isEnded(state)) return []
+  const { costUsd: spent = 0 } = command.paidFor ?? {}
+  const { reservedUsd: max = spent } = call
+  const purpose = purposeOfCall(call)
+  return [{ type: 'BudgetExceeded', data: { limit: 'call', max, spent, reserved: 0, needed: spent, purpose } }]
+}
+
+function digestOf({ requestDigest, promptVersion }: CallObservation) {
+  return {
+    ...(requestDigest === undefined ? {} : { requestDigest }),
+    ...(promptVersion === undefined ? {} : { promptVersion }),
+  }
 }
 
 function completed(command: Command<'complete'>): SessionEvent {
@@ -124,7 +137,7 @@ function completed(command: Command<'complete'>): SessionEvent {
 }
 
 function failed(command: Command<'report-failure'>): SessionEvent {
-  const { callId, epoch, error, retryable, retryAt, paidFor = {}, durationMs } = command
+  const { callId, epoch, error, retryable, retryAt, because, paidFor = {}, durationMs } = command
   const { executorSessionId } = paidFor
   return {
     type: 'AgentCallFailed',
@@ -133,6 +146,7 @@ function failed(command: Command<'report-failure'>): SessionEvent {
       epoch,
       error,
       retryable,
+      ...(because === undefined ? {} : { because }),
       ...costOf(paidFor),
       durationMs,
       ...digestOf(command),

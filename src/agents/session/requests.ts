@@ -1,7 +1,7 @@
 import type { AgentRequest } from '../executor.ts'
 import { packagePrompts, type SessionPrompts } from '../prompts/session-prompts.ts'
 import { gateVerdictJsonSchema, MAX_WORK_ITEMS, planJsonSchema, reviewJsonSchema } from '../structured-output.ts'
-import { toolsAllowed } from './approvals.ts'
+import { toolsAllowed, toolsDenied } from './approvals.ts'
 import { limitsMoney } from './budget.ts'
 import { gateRoundOf } from './gate-rounds.ts'
 import { type CallState, callById, itemById, type SessionState, type WorkItemState } from './state.ts'
@@ -16,6 +16,7 @@ export function requestFor(
   if (call.role === 'gate') throw new Error(`Call ${call.callId} is a gate; no agent is asked`)
   const { callId, role, purpose, attempt, try: tryNumber, timeoutMs, workItemId, model, resume, reservedUsd } = call
   const allowedTools = toolsAllowed(state)
+  const deniedTools = toolsDenied(state)
   return {
     callId,
     sessionId,
@@ -25,14 +26,21 @@ export function requestFor(
     try: tryNumber,
     timeoutMs,
     workDir: state.workDir,
-    ...question(state, call, prompts),
+    ...instructed(question(state, call, prompts), state.settings.instructions[purpose]),
     ...(workItemId === undefined ? {} : { workItemId }),
     ...(call.gateId === undefined ? {} : { gateId: call.gateId }),
     ...(model === undefined ? {} : { model }),
-    ...(reservedUsd === undefined || !limitsMoney(state) ? {} : { maxBudgetUsd: reservedUsd }),
+    ...(reservedUsd === undefined || !limitsMoney(state, call) ? {} : { maxBudgetUsd: reservedUsd }),
     ...(resume === undefined ? {} : { resume }),
     ...(allowedTools === undefined ? {} : { allowedTools }),
+    ...(deniedTools.length === 0 ? {} : { deniedTools }),
   }
+}
+
+/** What the session's settings say beside the wording, whoever renders it. */
+function instructed(question: Question, instruction: string | undefined): Question {
+  if (instruction === undefined || instruction === '') return question
+  return { ...question, prompt: `${question.prompt}\n\n${instruction}` }
 }
 
 type Question = Pick<AgentRequest, 'prompt' | 'outputSchema'>

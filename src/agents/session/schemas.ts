@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { toolCallSchema, usageSchema } from '../call-facts.ts'
-import { limitsSchema } from './budget-settings.ts'
+import { limitsSchema, perCallUsdSchema } from './budget-settings.ts'
 import { settingsSchema } from './settings.ts'
 
 /*
@@ -25,6 +25,8 @@ const changes = z.object({
   /** The difference in words, shortened in its middle. */
   text: z.string(),
 })
+/** In which wording it was asked, where whoever asked has another than was reserved. */
+const promptVersion = z.union([z.int().positive(), z.string()]).optional()
 /** sha256 over the canonical JSON of what the agent was asked. */
 const requestDigest = z.string().regex(/^[0-9a-f]{64}$/)
 
@@ -57,6 +59,8 @@ export const sessionEventData = {
     createdBy: z.string(),
     /** From here its own wall clock counts. */
     startedAt: z.iso.datetime().optional(),
+    /** The plan was replaced: what a person approved of the old one does not stand. */
+    newPlan: z.literal(true).optional(),
     /** Work items taken over with their state; a new plan replaces the others. */
     keptWorkItemIds: z.array(workItemId),
     /** What was changed, for people. */
@@ -93,8 +97,8 @@ export const sessionEventData = {
     notBefore: z.iso.datetime().optional(),
     timeoutMs: z.int().positive(),
     model: z.string().optional(),
-    /** Which wording the agent is asked with. */
-    promptVersion: z.union([z.int().positive(), z.string()]).optional(),
+    /** Which wording the agent is to be asked with, as the session has it. */
+    promptVersion,
     /** Held from the session's budget until the call has its outcome. */
     reservedUsd: z.number().nonnegative().optional(),
     reservedTokens: z.int().nonnegative().optional(),
@@ -119,6 +123,7 @@ export const sessionEventData = {
     /** What a Worker's call did to the work directory. */
     changes: changes.optional(),
     requestDigest: requestDigest.optional(),
+    promptVersion,
     usage: usageSchema.optional(),
     costUsd: z.number().nonnegative(),
     costUnknown,
@@ -131,10 +136,13 @@ export const sessionEventData = {
     epoch,
     error: failure,
     retryable: z.boolean(),
+    /** No failure of the call's own: it is made again when the limit is lifted, or when a person has raised its budget. */
+    because: z.enum(['rate-limit', 'budget']).optional(),
     /** Another try makes no sense before (a rate limit's reset, say). */
     retryAt: z.iso.datetime().optional(),
     usage: usageSchema.optional(),
     requestDigest: requestDigest.optional(),
+    promptVersion,
     executorSessionId: z.string().optional(),
     costUsd: z.number().nonnegative(),
     costUnknown,
@@ -154,6 +162,7 @@ export const sessionEventData = {
     /** It was claimed, but its executor was never started. */
     unbegun: z.literal(true).optional(),
     requestDigest: requestDigest.optional(),
+    promptVersion,
     /** What it had cost by then; without it nobody knows, and budgets count the reservation of one that had begun. */
     costUsd: z.number().nonnegative().optional(),
     usage: usageSchema.optional(),
@@ -221,7 +230,8 @@ export const sessionEventData = {
   WorkItemBlocked: z.object({ workItemId, blockedBy: z.array(workItemId) }),
   /** The next call does not fit: the session waits for money. What runs is finished. */
   BudgetExceeded: z.object({
-    limit: z.enum(['usd', 'calls', 'tokens', 'turns', 'wall-clock']),
+    /** `call`: a call stopped at what it may spend itself (`perCallUsd`), with nothing to show for it. */
+    limit: z.enum(['usd', 'calls', 'tokens', 'turns', 'wall-clock', 'call']),
     /** Whose limit; without one the session's. */
     scope: z.enum(['session', 'manager', 'worker', 'pool']).optional(),
     max: z.number(),
@@ -233,6 +243,8 @@ export const sessionEventData = {
   }),
   BudgetRaised: limitsSchema.extend({
     maxWallClockMs: z.int().positive().optional(),
+    /** What one call reserves, and may spend, from now on. */
+    perCallUsd: perCallUsdSchema.optional(),
     /** Whose limits; without one the session's. */
     role: z.enum(['manager', 'worker']).optional(),
   }),

@@ -4,6 +4,9 @@ import { budgetSchema } from './budget-settings.ts'
 import { gateSchema } from './gate-settings.ts'
 
 const MAX_TIMER_MS = 2_147_483_647
+const doubtPolicy = z.enum(['retry', 'resume', 'ask'])
+const ofPurpose = doubtPolicy.default('retry')
+const instruction = z.string().max(20_000).optional()
 const promptVersion = z.string().min(1).max(100).optional()
 
 /** The rules of a session and their defaults. */
@@ -18,8 +21,10 @@ export const settingsSchema = z.strictObject({
   maxPlanAttempts: z.int().min(1).max(10).default(3),
   /** How often one call is made when it fails for reasons that may pass (a crash of ours is not counted). */
   maxCallAttempts: z.int().min(1).max(10).default(2),
-  /** What happens to a call nobody knows the outcome of: made again, gone on with, or a person is asked. */
-  inDoubt: z.enum(['retry', 'resume', 'ask']).default('retry'),
+  /** What happens to a call nobody knows the outcome of: made again, gone on with, or a person is asked; for all, or by purpose. */
+  inDoubt: z
+    .union([doubtPolicy, z.strictObject({ plan: ofPurpose, work: ofPurpose, review: ofPurpose })])
+    .default('retry'),
   /** A review below this score rejects, even when it approves; 0 leaves the verdict to the reviewer. */
   minQualityScore: z.number().min(0).max(1).default(0),
   gates: z
@@ -50,6 +55,10 @@ export const settingsSchema = z.strictObject({
   /** Versions of prompts that are not the package's own; a coordinator with `prompts` sets them. */
   promptVersions: z
     .strictObject({ plan: promptVersion, work: promptVersion, review: promptVersion, gate: promptVersion })
+    .default({}),
+  /** What agents are told beside the package's or your wording, by purpose: added to the end of each prompt. */
+  instructions: z
+    .strictObject({ plan: instruction, work: instruction, review: instruction, gate: instruction })
     .default({}),
   /** Who makes the calls: the process that runs the session, or services that read the task topics. */
   dispatch: z.enum(['local', 'topics']).default('local'),

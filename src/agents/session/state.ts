@@ -1,4 +1,4 @@
-import type { AgentPurpose, AgentRole } from '../executor.ts'
+import type { AgentPurpose, AgentRole, FailedBecause } from '../executor.ts'
 import type { SessionEventData } from './schemas.ts'
 import type { SessionSettings } from './settings.ts'
 import type { StateMap } from './state-map.ts'
@@ -57,6 +57,7 @@ export interface CallState {
   /** Claimed, but its executor was never started. */
   readonly unbegun?: true
   readonly error?: { readonly code: string; readonly message: string }
+  readonly because?: FailedBecause
   /** Of a failed call: what it had used, and when another try makes sense. ISO time. */
   readonly usage?: SessionEventData['AgentCallFailed']['usage']
   readonly retryAt?: string
@@ -169,6 +170,8 @@ export interface SessionState {
   readonly startedAt?: string
   /** Set while the next call does not fit into the budget. */
   readonly budgetExceeded?: SessionEventData['BudgetExceeded']
+  /** Until when a rate limit holds back the calls of a role. ISO time. */
+  readonly parkedUntil?: Readonly<Partial<Record<AgentRole, string>>>
   readonly reason?: string
   /** Of a paused session: running calls are to be stopped. */
   readonly stopsCalls?: true
@@ -207,12 +210,12 @@ export function isWaiting(state: SessionState): boolean {
   return !isEnded(state) && needsSomebody && openCalls(state, isOpen).length === 0
 }
 
-/** A call that completed but had to be asked again answered unusably: that counts like a failure. */
-export function failuresUpTo(call: CallState): number {
-  return call.failures + (call.status === 'failed' || call.status === 'completed' ? 1 : 0)
+/** A call that completed but had to be asked again answered unusably: that counts like a failure. One that met a limit does not. */
+export function failuresUpTo({ failures, status, because }: CallState): number {
+  return failures + ((status === 'failed' && because === undefined) || status === 'completed' ? 1 : 0)
 }
 
-export function callById(state: SessionState, callId: string | undefined): CallState | undefined {
+export function callById(state: Pick<SessionState, 'calls'>, callId: string | undefined): CallState | undefined {
   return callId === undefined ? undefined : state.calls.get(callId)
 }
 

@@ -34,12 +34,16 @@ function deadlineMs({ settings, startedAt, budgetExceeded }: SessionState): numb
 /** What follows from the time being `nowMs`. */
 export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
   if (isEnded(state)) return []
-  const expired = pendingApprovals(state).filter(
-    (approval) => canExpire(approval) && Date.parse(approval.expiresAt!) <= nowMs,
-  )
+  const expired = pendingApprovals(state).flatMap((approval) => expireIfDue(approval, nowMs) ?? [])
   const deadline = deadlineMs(state)
   const outOfTime = deadline !== undefined && deadline <= nowMs
-  return [...expired.map(expire), ...(outOfTime ? [outOfTimeEvent(state, nowMs)] : [])]
+  return [...expired, ...(outOfTime ? [outOfTimeEvent(state, nowMs)] : [])]
+}
+
+/** What follows when nobody has answered in time. An answer after that comes too late, whoever noticed the time first. */
+export function expireIfDue(approval: ApprovalState, nowMs: number | undefined): SessionEvent | undefined {
+  if (nowMs === undefined || !canExpire(approval) || Date.parse(approval.expiresAt!) > nowMs) return undefined
+  return expire(approval)
 }
 
 function expire({ approvalId, onTimeout, expiresAt }: ApprovalState): SessionEvent {

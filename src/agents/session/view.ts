@@ -2,6 +2,7 @@ import { sumOfUsage } from '../call-facts.ts'
 import type { AgentUsage, ModelUsage } from '../executor.ts'
 import { type Spending, spendingOf } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
+import { notBeforeOf } from './parking.ts'
 import type { SessionEventData } from './schemas.ts'
 import {
   type ApprovalState,
@@ -73,6 +74,8 @@ export interface CallView {
   readonly status: string
   /** Of a running call: its agent has given no sign of life for so long, milliseconds. */
   readonly stalledMs?: number
+  /** Of an open call that a limit holds back: it begins then. ISO time. */
+  readonly notBefore?: string
   /** Made, and paid, by the session this one was forked from. */
   readonly inherited?: true
   readonly costUsd: number
@@ -128,15 +131,20 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     dispatch: state.settings.dispatch,
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, own)),
-    calls: calls.map(callView),
+    calls: calls.map((call) => callView(call, notBeforeOf(state, call))),
     approvals: [...state.approvals.values()],
     gates: [...state.sessionGates.gates.values()],
-    ...(state.settings.budget === undefined ? {} : { budget: budgetView(state, state.settings.budget) }),
+    ...(showsMoney(state) ? { budget: budgetView(state, state.settings.budget ?? {}) } : {}),
     totals: totalsOf(state, own),
   }
 }
 
-function budgetView(state: SessionState, { maxUsd, maxCalls, maxTokens, ...more }: Budget): BudgetView {
+/** Also without a budget a call may have stopped at its own. */
+function showsMoney({ settings, budgetExceeded }: SessionState): boolean {
+  return settings.budget !== undefined || budgetExceeded !== undefined
+}
+
+function budgetView(state: SessionState, { maxUsd, maxCalls, maxTokens, ...more }: Partial<Budget>): BudgetView {
   const { maxTurns, maxWallClockMs, roles, pool } = more
   return {
     ...spendingOf(state),
@@ -172,7 +180,7 @@ function workItemView(item: WorkItemState, calls: readonly CallState[]): WorkIte
   }
 }
 
-function callView(call: CallState): CallView {
+function callView(call: CallState, notBefore: string | undefined): CallView {
   const { callId, role, purpose, workItemId, attempt, status, costUsd, predecessor, resolution, owner, durationMs } =
     call
   return {
@@ -196,7 +204,7 @@ function callView(call: CallState): CallView {
       requestDigest: call.requestDigest,
       costUnknown: unknownCost(call),
     }),
-    ...optional({ usage: usageOf(call), toolCalls: call.toolCalls }),
+    ...optional({ usage: usageOf(call), toolCalls: call.toolCalls, notBefore }),
   }
 }
 

@@ -7,7 +7,15 @@ import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
 import { amount } from '../limit-flags.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
-import { collect, collectGate, type SettingsFlags, settingsFrom, wholeNumber } from '../settings-flags.ts'
+import {
+  collect,
+  collectGate,
+  doubtPolicy,
+  perCallUsd,
+  type SettingsFlags,
+  settingsFrom,
+  wholeNumber,
+} from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
@@ -62,12 +70,10 @@ function addFlowFlags(command: Command): Command {
     )
     .addOption(choice('--on-stalled <do>', 'with a stalled call (default: wait)', ['wait', 'abort']))
     .option('--allow-tool <tool>', "a tool the Worker may use, in its executor's words; repeatable", collect)
-    .addOption(
-      choice('--in-doubt <policy>', 'after a crash, a call nobody knows the outcome of (default: retry)', [
-        'retry',
-        'resume',
-        'ask',
-      ]),
+    .option(
+      '--in-doubt <policy>',
+      'after a crash, a call nobody knows the outcome of: retry (default), resume or ask; or by purpose, work=ask,plan=retry',
+      doubtPolicy,
     )
     .addOption(
       choice('--dispatch <how>', 'who makes the calls: this process, or services (default: local)', [
@@ -84,6 +90,7 @@ function addBudgetFlags(command: Command): Command {
     .option('--budget-tokens <n>', 'most tokens', wholeNumber(1))
     .option('--budget-turns <n>', 'most rounds of the model', wholeNumber(1))
     .option('--budget-minutes <n>', 'no call begins later than this after the start', wholeNumber(1))
+    .option('--per-call-usd <amount>', 'what one call holds and may cost; or by purpose, work=3,review=0.5', perCallUsd)
     .option('--budget-pool <pool>', 'a budget shared with other sessions: duolog budget pool')
 }
 

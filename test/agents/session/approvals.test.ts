@@ -31,6 +31,19 @@ describe('an approval', () => {
     expect(play.state.workItems.get('c')?.status).toBe('blocked')
   })
 
+  it('of one item keeps no place from those that need none, and asks for no more items than there are places', () => {
+    const play = new Play({ maxConcurrentTasks: 1, approvals: { workItems: ['a', 'c'] } })
+    play.answer('plan:1', planOf({ a: {}, b: {}, c: {} }))
+    expect(play.open().map((call) => call.callId)).toEqual(['work:b:1'])
+    expect(play.count('ApprovalRequested')).toBe(1)
+    play.do({ kind: 'answer-approval', approvalId: 'work:a', approved: true })
+    expect(play.open().map((call) => call.callId)).toEqual(['work:b:1'])
+    play.answer('work:b:1', 'done')
+    play.answer('review:b:1', verdict)
+    expect(play.open().map((call) => call.callId)).toEqual(['work:a:1'])
+    expect(play.count('ApprovalRequested')).toBe(1)
+  })
+
   it('of the result comes last; denied, the session has failed with the reason', () => {
     const play = new Play({ approvals: { completion: true } })
     play.answer('plan:1', planOf({ a: {} }))

@@ -41,7 +41,7 @@ describe('firstReady', () => {
         play.answer('plan:1', planOf(items))
         for (let step = 0; play.open().length > 0; step++) {
           for (const count of [1, 2, 7, 200]) {
-            const found = firstReady(play.state, outlinesOf(play.state), count)
+            const found = firstReady(play.state, outlinesOf(play.state), { count })
             expect(found.map(({ id }) => id)).toEqual(plainly(play.state, count))
           }
           const open = play.open()

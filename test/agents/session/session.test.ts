@@ -204,6 +204,22 @@ describe('a call', () => {
     expect(resumed).toEqual(['work:a:1', 'work:a:1'])
   })
 
+  it('in doubt goes by the policy of its purpose', () => {
+    const inDoubt = { work: 'ask', review: 'resume' } as const
+    const doubt = (play: Play, callId: string) =>
+      play.names(play.do({ kind: 'doubt', callId, epoch: play.claim(callId), reason: 'its owner died' }))
+    const play = new Play({ inDoubt, gates: [{ gateId: 'style', reviewer: 'Is it tidy?' }] })
+    expect(doubt(play, 'plan:1')).toContain('AgentCallReserved')
+    expect(play.state.calls.get('plan:1')).toMatchObject({ resolution: 'retry' })
+    play.answer('plan:1~2', planOf({ a: {} }))
+    expect(doubt(play, 'work:a:1')).toEqual(['AgentCallInDoubt'])
+    expect(sessionView('s', play.state, 0).status).toBe('waiting')
+    play.do({ kind: 'resolve', callId: 'work:a:1', resolution: 'retry' })
+    play.answer('work:a:1~2', 'done')
+    doubt(play, 'gate:a:1:style')
+    expect(play.open()).toMatchObject([{ callId: 'gate:a:1:style~2', resume: 'gate:a:1:style' }])
+  })
+
   it('P8: a report after the claim was lost is refused, shown once with its cost, and changes nothing', () => {
     const play = begun()
     const epoch = play.claim('work:a:1')

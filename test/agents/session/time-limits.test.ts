@@ -38,6 +38,26 @@ describe('an approval with a time limit', () => {
     expect(play.open()[0]?.callId).toBe('work:a:1')
   })
 
+  it.each([
+    ['deny', 'denied', 'failed'],
+    ['approve', 'given', 'running'],
+  ] as const)(
+    'answered after its time is what the time limit says (%s), whoever woke first',
+    (onTimeout, status, session) => {
+      const play = asked({ onTimeout })
+      const answer = { kind: 'answer-approval', approvalId: 'plan', approved: onTimeout === 'deny' } as const
+      play.do({ ...answer, nowMs: 1_060_000 })
+      expect(play.state.approvals.get('plan')).toMatchObject({ status, by: 'timeout' })
+      expect(play.state.status).toBe(session)
+    },
+  )
+
+  it('answered after it should have been escalated is escalated, and answered', () => {
+    const play = asked({ onTimeout: 'escalate' })
+    play.do({ kind: 'answer-approval', approvalId: 'plan', approved: true, nowMs: 9_000_000 })
+    expect(play.state.approvals.get('plan')).toMatchObject({ status: 'given', escalated: true })
+  })
+
   it('that was answered has no time limit any more', () => {
     const play = asked({})
     play.do({ kind: 'answer-approval', approvalId: 'plan', approved: true })
@@ -78,6 +98,28 @@ describe('an approval of a tool', () => {
     const play = new Play(settings)
     play.answer('plan:1', planOf({ a: {} }))
     play.do({ kind: 'answer-approval', approvalId: 'tool:Bash', approved: false })
+    expect(requestFor('s', play.state, play.open()[0]!).allowedTools).toEqual(['Read'])
+  })
+})
+
+describe('a tool nobody has approved', () => {
+  const denied = (play: Play) => requestFor('s', play.state, play.open()[0]!).deniedTools
+
+  it('is named to the executor as denied, also where the settings name no tools', () => {
+    const play = new Play({ approvals: { tools: ['Write'] } })
+    expect(denied(play)).toEqual(['Write'])
+    play.answer('plan:1', planOf({ a: {} }))
+    play.do({ kind: 'answer-approval', approvalId: 'tool:Write', approved: false })
+    expect(requestFor('s', play.state, play.open()[0]!)).not.toHaveProperty('allowedTools')
+    expect(denied(play)).toEqual(['Write'])
+    const given = new Play({ approvals: { tools: ['Write'] } })
+    given.answer('plan:1', planOf({ a: {} }))
+    given.do({ kind: 'answer-approval', approvalId: 'tool:Write', approved: true })
+    expect(denied(given)).toBeUndefined()
+  })
+
+  it('is not given to plan or review either, nor a form of it', () => {
+    const play = new Play({ allowedTools: ['Read', 'Bash(npm test)'], approvals: { tools: ['Bash'] } })
     expect(requestFor('s', play.state, play.open()[0]!).allowedTools).toEqual(['Read'])
   })
 })
