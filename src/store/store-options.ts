@@ -13,7 +13,7 @@ export interface StoreOptions {
   readonly leaseMs?: number
   /** How long an append may wait to be begun unless it says otherwise, milliseconds. Default 60,000. */
   readonly appendTimeoutMs?: number
-  /** How many appends wait in the queue of one partition; more stand in line for room. Default 10,000. Kafka only. */
+  /** How many appends wait in the queue of one partition; more stand in line for room, in their callers' memory. Default 10,000. Kafka only. */
   readonly maxQueuedAppends?: number
   /** How many bytes they may have together, about. Default 64 MiB. Kafka only. */
   readonly maxQueuedBytes?: number

@@ -5,6 +5,7 @@ import { categoryOf } from './category.ts'
 import { checkName, checkStream, describe, invalidArgument } from './check-arguments.ts'
 import type { EventStore, PartitionPosition } from './event-store.ts'
 import { type Cursor, cursorAhead, formatCursor, parseCursor } from './subscription-cursor.ts'
+import { pause } from './wake-ups.ts'
 
 /*
  * History first, then what comes, for whoever wants to look on: no group, no checkpoint in the log, nothing shared.
@@ -132,6 +133,9 @@ class Place {
   }
 }
 
+/** A broker that is away is waited for; the store was patient with it already. */
+const AWAY_PAUSE_MS = 200
+
 async function* ofStream<E extends AnyEvent>(
   { store, options, signal, place }: Tools<E>,
   stream: string,
@@ -139,7 +143,7 @@ async function* ofStream<E extends AnyEvent>(
   const wanted = selection(options)
   let last = await startInStream(store, stream, options.from)
   place.cursor = { kind: 'stream', streamPosition: last }
-  while (!signal.aborted) {
+  const history = async function* () {
     for await (const event of store.readStream(stream, { from: last + 1 })) {
       last = event.streamPosition
       place.moveTo({ kind: 'stream', streamPosition: last })
@@ -147,7 +151,15 @@ async function* ofStream<E extends AnyEvent>(
       if (signal.aborted) return
     }
     place.catchUp()
-    if (!(await advanced(store, stream, last + 1, signal))) return
+  }
+  while (!signal.aborted) {
+    try {
+      yield* history()
+      if (!signal.aborted && !(await advanced(store, stream, last + 1, signal))) return
+    } catch (error) {
+      if (!isDuologError(error, 'BROKER_UNREACHABLE')) throw error
+      await pause(AWAY_PAUSE_MS, signal)
+    }
   }
 }
 

@@ -276,6 +276,16 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
         expect([...seen.values()].sort()).toEqual(['a', 'b', 'c'])
       })
 
+      it('asks nothing more once it is closed, also when it was closed while it waited', async () => {
+        const place = { topic: await newTopic(), partition: 0 }
+        const closed = driver.openReader()
+        const waiting = closed.fetch([{ ...place, offset: 0 }], { maxWaitMs: 2000 }).catch(() => {})
+        await closed.close()
+        await waiting
+        const late = closed.fetch([{ ...place, offset: 0 }], { maxWaitMs: 0 })
+        await expect(late).rejects.toMatchObject({ name: 'KafkaError', code: 'REFUSED' })
+      })
+
       it('answers a waiting fetch when a record comes', async () => {
         const topic = await newTopic()
         const from = reader()

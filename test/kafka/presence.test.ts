@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 import { PresenceBoard } from '../../src/store/kafka/presence-board.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { ONE_PARTITION } from './appender.ts'
 import { numbered, startAppender } from './log-check.ts'
 
 function beat(timestampMs: number, owners: readonly string[], withdrawn: readonly string[] = []) {
@@ -78,8 +79,8 @@ describeKafka('presence on a broker', () => {
   it('an owner whose process was killed is alive for its lease, then dead; the living stay alive', async () => {
     const prefix = uniquePrefix('presence')
     const brokers = kafkaBrokers.split(',')
-    const store = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000 })
-    const living = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000 })
+    const store = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000, topics: ONE_PARTITION })
+    const living = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000, topics: ONE_PARTITION })
     await living.presence.announce('living')
     const task = { brokers: kafkaBrokers, prefix, streams: ['s'], keys: numbered('k', 1), concurrency: 1 }
     const killed = startAppender({ ...task, announce: 'killed' })

@@ -33,6 +33,8 @@ const APPEND_TIMEOUT_MS = 60_000
 const MAX_BATCH_APPENDS = 1000
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
 const HEADER_BYTES = 500
+/** A longer timer would fire at once. */
+const LONGEST_TIMER_MS = 2 ** 31 - 1
 
 export class AppendQueue {
   readonly #limits: QueueLimits
@@ -170,7 +172,8 @@ export class AppendQueue {
     if (deadlineMs >= this.#timerAtMs) return
     clearTimeout(this.#timer)
     this.#timerAtMs = deadlineMs
-    this.#timer = setTimeout(() => this.#expire(), Math.max(0, Math.ceil(deadlineMs - performance.now())))
+    const waitMs = Math.max(0, Math.ceil(deadlineMs - performance.now()))
+    this.#timer = setTimeout(() => this.#expire(), Math.min(waitMs, LONGEST_TIMER_MS))
     this.#timer.unref()
   }
 

@@ -53,8 +53,8 @@ export class EventPartitions {
 
   async close(): Promise<void> {
     await Promise.all([...this.#writers.values()].map((writer) => writer.close()))
-    await this.#reader.close()
     for (const log of this.#logs.values()) log.close()
+    await this.#reader.close()
   }
 
   #openLog(partition: number): PartitionLog {

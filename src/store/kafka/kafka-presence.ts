@@ -4,6 +4,7 @@ import { type KafkaDriver, KafkaError, type PartitionReader } from '../../kafka/
 import type { Announcement, Liveness, Presence } from '../event-store.ts'
 import { pause } from '../wake-ups.ts'
 import { PresenceBoard } from './presence-board.ts'
+import { storeClosed } from './store-errors.ts'
 
 /*
  * Who is alive, by heartbeats on a small topic whose times are the broker's: no two clocks are ever compared. A process
@@ -118,6 +119,7 @@ export class KafkaPresence implements Presence {
     if (performance.now() - this.#lastBeatAt > this.#beatMs) await this.#beat()
     const { driver, topic } = this.#options
     const end = await driver.offsetOf({ topic, partition: 0 }, 'latest')
+    if (this.#stop.signal.aborted) throw storeClosed()
     this.#reader ??= driver.openReader()
     this.#position ??= await this.#firstPosition(end)
     while (this.#position < end) this.#position = await this.#read(this.#reader, this.#position)

@@ -55,7 +55,7 @@ import type { PartitionReplica } from './partition-replica.ts'
 import { readRaw } from './read-raw.ts'
 import { checkedReplica } from './replica-file.ts'
 import { sqliteReplicas } from './sqlite-replicas.ts'
-import { toStoreError } from './store-errors.ts'
+import { storeClosed, toStoreError } from './store-errors.ts'
 import { StoreTopics } from './store-topics.ts'
 
 /*
@@ -212,6 +212,7 @@ class KafkaStore implements EventStore {
     const unknown = this.#topics.unknownOf(append.outgoing)
     return this.#whileOpen(async () => {
       if (unknown.length > 0) await this.#topics.ensure(unknown)
+      this.#checkOpen()
       return this.#partitions.writer(this.#partitionOf(stream)).append(append)
     })
   }
@@ -245,8 +246,18 @@ class KafkaStore implements EventStore {
       await log.catchUp()
       const current = await log.versionOf(stream)
       if (current >= version) return current
-      return this.#tail.during(partition, () => this.#waiters.wait(stream, version, signal))
+      return this.#tail.during(partition, () => this.#waited(log, stream, version, signal))
     })
+  }
+
+  /** It may have grown between the look before and now. */
+  #waited(log: PartitionLog, stream: string, version: number, signal: AbortSignal): Promise<number> {
+    const waiting = this.#waiters.wait(stream, version, signal)
+    log.versionOf(stream).then(
+      (current) => this.#waiters.reached(stream, current),
+      () => {}, // who waits hears of the close by its signal
+    )
+    return waiting
   }
 
   async partitionEnds(topic: string): Promise<readonly PartitionPosition[]> {
@@ -349,9 +360,7 @@ class KafkaStore implements EventStore {
   }
 
   #checkOpen(): void {
-    if (this.#closing.signal.aborted) {
-      throw new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
-    }
+    if (this.#closing.signal.aborted) throw storeClosed()
   }
 }
 

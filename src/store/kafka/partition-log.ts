@@ -8,6 +8,7 @@ import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
 import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
+import { storeClosed } from './store-errors.ts'
 
 /*
  * One partition of the event topic and this process's replica of it.
@@ -24,6 +25,7 @@ import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
  *    throw, readers wait.
  * L6 Where nothing was read for a while the next read looks first whether the log still has the replica's last event: a topic
  *    that was made anew, and has grown beyond the position since, shows by nothing else.
+ * L7 Once closed it asks nothing, takes nothing in and answers nobody: who waits is told, in the middle of a long log, too.
  */
 
 const END_WAIT_MS = 20
@@ -66,6 +68,7 @@ export class PartitionLog {
   /** How often it had to begin anew. */
   #beginnings = 0
   #readAt = performance.now()
+  #closed = false
 
   constructor(options: PartitionLogOptions) {
     this.#options = options
@@ -149,7 +152,7 @@ export class PartitionLog {
 
   /** Takes in what somebody fetched, from here or from before; never leaves a hole. `until`: how far it will go on at once. */
   take(fetched: FetchedPartition, until = 0): void {
-    if (this.#mark !== undefined || fetched.fromOffset > this.position) return
+    if (this.#closed || this.#mark !== undefined || fetched.fromOffset > this.position) return
     this.#take(fetched, until)
     this.#readAt = performance.now()
   }
@@ -163,6 +166,8 @@ export class PartitionLog {
   }
 
   close(): void {
+    if (this.#closed) return
+    this.#closed = true
     this.#replica.close()
   }
 
@@ -247,7 +252,12 @@ export class PartitionLog {
     }
   }
 
+  #mustBeOpen(): void {
+    if (this.#closed) throw storeClosed()
+  }
+
   #mustBeWhole(): void {
+    this.#mustBeOpen()
     if (this.#isFilling()) throw new ReplicaLost('The replica is being filled again from the log')
   }
 
@@ -316,9 +326,11 @@ export class PartitionLog {
     const { topic, partition, reader } = this.#options
     const deadline = performance.now() + READ_PATIENCE_MS
     for (;;) {
+      this.#mustBeOpen()
       const offset = from ?? this.position
       try {
         const [fetched] = await reader.fetch([{ topic, partition, offset }], { maxWaitMs })
+        this.#mustBeOpen()
         if (fetched !== undefined) return fetched
       } catch (error) {
         if (isOutOfRange(error) && offset > 0) {

@@ -21,6 +21,7 @@ import {
   type ReplicaFileTools,
   replicaUnavailable,
 } from './replica-file.ts'
+import { storeClosed } from './store-errors.ts'
 
 /*
  * The replica in a SQLite file: a restart reads only what is new, and memory does not grow with the log.
@@ -41,6 +42,7 @@ export class SqliteReplica implements PartitionReplica {
   #open: OpenReplica
   /** Its file is gone and could not be made anew yet. */
   #gone = false
+  #closed = false
 
   constructor(tools: ReplicaFileTools) {
     this.#tools = tools
@@ -89,6 +91,7 @@ export class SqliteReplica implements PartitionReplica {
   }
 
   close(): void {
+    this.#closed = true
     if (!this.#gone) {
       this.#unlessUnavailable(() => {
         this.#open.commit()
@@ -99,6 +102,7 @@ export class SqliteReplica implements PartitionReplica {
   }
 
   #ask<T>(question: (open: OpenReplica) => T): T {
+    if (this.#closed) throw storeClosed()
     if (this.#gone) this.clear()
     try {
       return question(this.#open)

@@ -24,3 +24,7 @@ export function toStoreError(error: unknown): unknown {
       return new DuologError('BROKER_REFUSED', `The Kafka broker refused: ${error.message}.`, { cause: error })
   }
 }
+
+export function storeClosed(): DuologError {
+  return new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
+}

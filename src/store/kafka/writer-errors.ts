@@ -1,4 +1,4 @@
-import { DuologError } from '../../core/errors.ts'
+import { DuologError, isDuologError } from '../../core/errors.ts'
 import { KafkaError } from '../../kafka/driver.ts'
 import { toStoreError } from './store-errors.ts'
 
@@ -27,6 +27,7 @@ function tooLarge(bytes: number): string {
  * has just started may know no topic for a moment; reading the log was patient with that already.
  */
 export function refusalOf(error: unknown, topic: string): unknown {
+  if (isDuologError(error, 'REPLICA_UNAVAILABLE')) return error
   if (!(error instanceof KafkaError)) return undefined
   if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return topicGone(topic, error)
   return error.code === 'REFUSED' || error.code === 'OFFSET_OUT_OF_RANGE' ? toStoreError(error) : undefined

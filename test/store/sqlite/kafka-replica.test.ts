@@ -253,6 +253,27 @@ describe('a log and its replica', () => {
     expect([await log.versionOf('s'), log.eventAt('s', 2)?.eventId]).toEqual([2, 'other2'])
   })
 
+  it.each([
+    ['in memory', () => new MemoryReplica(), 0],
+    ['in a file', () => open(), 1],
+  ] as const)(
+    'closed while it is read, %s: whoever waits is told, nothing more is asked, no other file is made',
+    async (_where, make, files) => {
+      const reader = filled('e', 1000)
+      const log = logOf(reader, make())
+      const fetch = reader.fetch.bind(reader)
+      reader.fetch = async (positions) => {
+        if (reader.asked.length === 100) log.close()
+        return fetch(positions)
+      }
+      await expect(log.catchUp()).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+      await expect(log.rows('s', 1, 1)).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+      await expect(log.catchUp()).rejects.toMatchObject({ code: 'STORE_CLOSED' })
+      expect(reader.asked.length).toBeLessThan(103)
+      expect((await readdir(directory)).filter((name) => name.endsWith('.replica'))).toHaveLength(files)
+    },
+  )
+
   it('catchUpOnce asks the log the first time only', async () => {
     const reader = filled()
     const log = logOf(reader, new MemoryReplica())
