@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import type { PoisonOptions } from '../processing/poison-policy.ts'
 import type { ProcessState } from '../processing/process-state.ts'
@@ -50,6 +51,11 @@ const DEFAULT_CONCURRENCY = 8
 export class DualAgentWorkflowSaga {
   /** Resolves when this instance has its share of the work. */
   readonly ready: Promise<void>
+  /**
+   * Resolves when it has stopped: with nothing by `stop`, or because its store closed; with the reason where it cannot go on
+   * (CHECKPOINT_AHEAD: a topic is not the one it had read; `onError` heard of it).
+   */
+  readonly ended: Promise<DuologError | undefined>
   /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
   readonly stopped: Promise<string | undefined>
   readonly #store: EventStore
@@ -77,6 +83,10 @@ export class DualAgentWorkflowSaga {
     this.ready.catch(() => {}) // whoever awaits it hears of it
     this.stopped = this.#manager.stopped
     void this.stopped.then(() => this.#worker.stop())
+    // One without the other would ask and nobody answer, or the other way round.
+    const ends = [this.#manager.ended, this.#worker.ended]
+    for (const end of ends) void end.then((failure) => failure && this.stop())
+    this.ended = Promise.all(ends).then((failures) => failures.find((failure) => failure !== undefined))
   }
 
   /**

@@ -7,7 +7,7 @@ import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 import { subscribe } from '../../src/store/subscribe.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { ONE_PARTITION } from './appender.ts'
-import { plainClient } from './log-check.ts'
+import { asAdmin, FOR_EVER, makeAnew } from './make-anew.ts'
 
 /*
  * Somebody changes the event topic, deletes it, or deletes it and makes it anew, while stores are open: it is seen, said as
@@ -18,34 +18,6 @@ const brokers = kafkaBrokers.split(',')
 const DRIVERS = ['kafkajs', 'platformatic'] as const
 
 const counted = (n: number) => [{ type: 'Counted', data: { n } }]
-
-async function asAdmin<T>(
-  work: (admin: ReturnType<ReturnType<typeof plainClient>['admin']>) => Promise<T>,
-): Promise<T> {
-  const admin = plainClient(kafkaBrokers).admin()
-  await admin.connect()
-  try {
-    return await work(admin)
-  } finally {
-    await admin.disconnect()
-  }
-}
-
-const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' }
-
-async function makeAnew(topic: string): Promise<void> {
-  await asAdmin(async (admin) => {
-    await admin.deleteTopics({ topics: [topic] })
-    await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(topic)
-    const anew = {
-      topic,
-      numPartitions: 1,
-      replicationFactor: 1,
-      configEntries: Object.entries(FOR_EVER).map(([name, value]) => ({ name, value })),
-    }
-    await admin.createTopics({ topics: [anew], waitForLeaders: true })
-  })
-}
 
 function notebook(): { readonly said: string[]; readonly logger: Logger } {
   const said: string[] = []

@@ -44,7 +44,9 @@ const counter = (fault: Fault | 'none') =>
 const fact = (type: string): Fact => ({ type, data: { id: 'a' } })
 const bad: Fact = { type: 'Bad', data: null }
 
-export function processPoisonSuite(log: LogKind): void {
+const FAULTS: readonly Fault[] = ['correlate', 'evolve', 'nextActions', 'nonsense', 'command']
+
+export function processPoisonSuite(log: LogKind, faults = FAULTS): void {
   const bench = workbench()
 
   describe(`poison in a process manager: ${log.name}`, () => {
@@ -87,7 +89,7 @@ export function processPoisonSuite(log: LogKind): void {
       expect(skipped).toEqual([])
     })
 
-    it.each<Fault>(['correlate', 'evolve', 'nextActions', 'nonsense', 'command'])(
+    it.each(faults)(
       'deadLetter: %s; what is behind it goes on, and redriven it is heard by a mended one, once',
       async (fault) => {
         const { store, skipped, start, heard } = await setUp()

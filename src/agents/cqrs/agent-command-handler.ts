@@ -53,11 +53,12 @@ export class AgentCommandHandler {
 
   /**
    * @throws INVALID_ARGUMENT naming each field that is wrong; what the session refuses: SESSION_NOT_FOUND, SESSION_EXISTS,
-   * SESSION_ENDED, APPROVAL_NOT_FOUND
+   * SESSION_ENDED, APPROVAL_NOT_FOUND, CALL_NOT_FOUND
    */
   async handle(command: AgentCommand): Promise<CommandAccepted> {
     const { type, ...input } = command
-    const { sessionId, commandId, meant } = understood(type, input)
+    const { sessionId, commandId, meantFor } = understood(type, input)
+    const meant = meantFor(type === 'resumeSession' ? await this.#ownerOf(sessionId) : '')
     if (commandId === undefined) return this.#carryOut(sessionId, meant, {})
     const options = { idempotencyKey: `command:${commandId}`, causationId: commandId }
     try {
@@ -66,6 +67,14 @@ export class AgentCommandHandler {
       // Refused now, but perhaps it was carried out before, and the session has gone on since.
       return (await this.#earlier(sessionId, commandId)) ?? Promise.reject(error)
     }
+  }
+
+  /** Going on is for who runs it: services do by themselves, a local session's process must be told. */
+  async #ownerOf(sessionId: string): Promise<string> {
+    const { state } = await this.#sessions.load(sessionId)
+    if (state.status === 'unborn' || state.settings.dispatch === 'topics') return state.owner
+    const advice = 'resume it with a coordinator (`duolog resume`), which runs it.'
+    throw new DuologError('INVALID_ARGUMENT', `resumeSession: session "${sessionId}" is run by one process: ${advice}`)
   }
 
   async #carryOut(stream: string, command: SessionCommand, options: object): Promise<CommandAccepted> {
@@ -89,7 +98,7 @@ export class AgentCommandHandler {
 interface Understood {
   readonly sessionId: string
   readonly commandId: string | undefined
-  readonly meant: SessionCommand
+  readonly meantFor: (sessionOwner: string) => SessionCommand
 }
 
 function understood<Name extends AgentCommandName>(type: Name, input: object): Understood {
@@ -102,5 +111,5 @@ function understood<Name extends AgentCommandName>(type: Name, input: object): U
   if (!checked.ok) throw new DuologError('INVALID_ARGUMENT', `${type}: ${checked.errors.join('; ')}`)
   const data = checked.value
   const { sessionId, commandId } = data
-  return { sessionId, commandId, meant: sessionCommands[type](data) }
+  return { sessionId, commandId, meantFor: (owner) => sessionCommands[type](data, owner) }
 }

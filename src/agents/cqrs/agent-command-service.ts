@@ -32,7 +32,7 @@ export class AgentCommandService {
     return this.#handler.handle({ type: 'answerApproval', ...input })
   }
 
-  /** Gives a session more money, calls or tokens. */
+  /** Gives a session, or a role of it, more money, calls, tokens or turns; a session more time. */
   raiseBudget(input: AgentCommandInput['raiseBudget']): Promise<CommandAccepted> {
     return this.#handler.handle({ type: 'raiseBudget', ...input })
   }
@@ -40,6 +40,16 @@ export class AgentCommandService {
   /** No call is begun any more until the session is resumed. */
   pauseSession(input: AgentCommandInput['pauseSession']): Promise<CommandAccepted> {
     return this.#handler.handle({ type: 'pauseSession', ...input })
+  }
+
+  /** Goes on with a session that is paused, or waits for its budget pool. */
+  resumeSession(input: AgentCommandInput['resumeSession']): Promise<CommandAccepted> {
+    return this.#handler.handle({ type: 'resumeSession', ...input })
+  }
+
+  /** Says what shall become of a call in doubt, where the session asks a person (`inDoubt: 'ask'`). */
+  resolveCall(input: AgentCommandInput['resolveCall']): Promise<CommandAccepted> {
+    return this.#handler.handle({ type: 'resolveCall', ...input })
   }
 
   /** Ends a session; what runs is stopped. */

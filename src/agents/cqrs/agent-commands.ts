@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { limitsSchema } from '../session/budget-settings.ts'
+import { raisedLimitsSchema } from '../session/budget-settings.ts'
 import type { SessionCommand } from '../session/commands.ts'
 import { settingsSchema } from '../session/settings.ts'
 import { plannedWorkItemSchema } from '../structured-output.ts'
@@ -19,6 +19,11 @@ const workItemSchema = plannedWorkItemSchema.extend({
 })
 
 const phases = ['analysis', 'planning', 'execution', 'integration', 'validation', 'completion'] as const
+
+const raisedLimits = raisedLimitsSchema.refine(
+  ({ role, maxWallClockMs }) => role === undefined || maxWallClockMs === undefined,
+  { message: 'is of the session: give it without role', path: ['maxWallClockMs'] },
+)
 
 /** The schema of each command, by its name. */
 export const agentCommandSchemas = {
@@ -45,10 +50,22 @@ export const agentCommandSchemas = {
     commandId,
     approvalId: z.string().min(1),
     approved: z.boolean(),
+    /** Instead of a no to a rejected work item, or to the session's gates: one more revision, with the reason as feedback. */
+    revise: z.boolean().optional(),
     reason: reason.optional(),
   }),
-  raiseBudget: z.strictObject({ sessionId, commandId, limits: limitsSchema }),
+  /** Of the session, or with `role` of its Manager or its Worker. */
+  raiseBudget: z.strictObject({ sessionId, commandId, limits: raisedLimits }),
   pauseSession: z.strictObject({ sessionId, commandId, reason: reason.default('paused by a command') }),
+  /** Goes on with a session that is paused, or waits for its budget pool. */
+  resumeSession: z.strictObject({ sessionId, commandId }),
+  /** What shall become of a call in doubt (`inDoubt: 'ask'`). */
+  resolveCall: z.strictObject({
+    sessionId,
+    commandId,
+    callId: z.string().min(1),
+    resolution: z.enum(['retry', 'resume', 'fail']),
+  }),
   cancelSession: z.strictObject({ sessionId, commandId, reason: reason.default('cancelled by a command') }),
 } as const
 
@@ -68,9 +85,9 @@ export type AgentCommand = {
 
 const OWNER = 'agent-command-service'
 
-type ToSession = { [Name in AgentCommandName]: (data: AgentCommandData[Name]) => SessionCommand }
+type ToSession = { [Name in AgentCommandName]: (data: AgentCommandData[Name], sessionOwner: string) => SessionCommand }
 
-/** What each command means to the session. Pure. */
+/** What each command means to a session of that owner. Pure. */
 export const sessionCommands: ToSession = {
   createSession: ({ task, workDir, settings, workItems }) => ({
     kind: 'create',
@@ -83,13 +100,16 @@ export const sessionCommands: ToSession = {
   }),
   createWorkItem: ({ workItem }) => ({ kind: 'add-work-item', workItem: asWorkItem(workItem) }),
   updateWorkflowState: ({ phase, note }) => ({ kind: 'update-workflow', phase, ...(note !== undefined && { note }) }),
-  answerApproval: ({ approvalId, approved, reason }) => ({
+  answerApproval: ({ approvalId, approved, revise, reason }) => ({
     kind: 'answer-approval',
     approvalId,
     approved,
+    ...(revise !== undefined && { revise }),
     ...(reason !== undefined && { reason }),
   }),
   raiseBudget: ({ limits }) => ({ kind: 'raise-budget', limits }),
+  resumeSession: (_, owner) => ({ kind: 'resume', owner, previousOwner: owner }),
+  resolveCall: ({ callId, resolution }) => ({ kind: 'resolve', callId, resolution }),
   pauseSession: ({ reason }) => ({ kind: 'pause', reason }),
   cancelSession: ({ reason }) => ({ kind: 'cancel', reason }),
 }

@@ -15,7 +15,16 @@ export const limitsSchema = z.strictObject(limits)
 
 const usd = z.number().nonnegative().optional()
 /** New values of `perCallUsd`, for some purposes or all. */
-export const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: usd })
+const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: usd })
+
+/** New limits for a session, or for a role of it. */
+export const raisedLimitsSchema = limitsSchema.extend({
+  maxWallClockMs: z.int().positive().optional(),
+  /** What one call reserves, and may spend, from now on. */
+  perCallUsd: perCallUsdSchema.optional(),
+  /** Whose limits; without one the session's. */
+  role: z.enum(['manager', 'worker']).optional(),
+})
 
 const estimates = (plan: number, work: number, review: number, amount: z.ZodNumber) =>
   z

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { toolCallSchema, usageSchema } from '../call-facts.ts'
-import { limitsSchema, perCallUsdSchema } from './budget-settings.ts'
+import { raisedLimitsSchema } from './budget-settings.ts'
 import { settingsSchema } from './settings.ts'
 
 /*
@@ -241,13 +241,7 @@ export const sessionEventData = {
     /** Absent when time ran out, not the means for one call. */
     purpose: z.enum(['plan', 'work', 'review']).optional(),
   }),
-  BudgetRaised: limitsSchema.extend({
-    maxWallClockMs: z.int().positive().optional(),
-    /** What one call reserves, and may spend, from now on. */
-    perCallUsd: perCallUsdSchema.optional(),
-    /** Whose limits; without one the session's. */
-    role: z.enum(['manager', 'worker']).optional(),
-  }),
+  BudgetRaised: raisedLimitsSchema,
   /** A person has to answer before the session goes on with `subject`. */
   ApprovalRequested: z.object({
     approvalId: z.string().min(1),
