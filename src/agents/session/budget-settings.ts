@@ -15,7 +15,7 @@ export const limitsSchema = z.strictObject(limits)
 
 const usd = z.number().nonnegative().optional()
 /** New values of `perCallUsd`, for some purposes or all. */
-const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: usd })
+export const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: usd })
 
 /** New limits for a session, or for a role of it. */
 export const raisedLimitsSchema = limitsSchema.extend({
