@@ -34,8 +34,19 @@ function printing(chars: number, output: 'json-lines' | 'text'): AgentExecutor {
 
 const jsonChars = (value: unknown) => JSON.stringify(value).length
 
-/** `open` gives a fresh log; `chars` is how much the agent says. */
-export function largeOutputsSuite(name: string, chars: number, open: (dir: string) => Promise<EventStore>): void {
+/** How much the agent says: printed in either form, and where its answer is read through everything there is. */
+export interface OutputChars {
+  readonly 'json-lines': number
+  readonly text: number
+  readonly through: number
+}
+
+/** `open` gives a fresh log. */
+export function largeOutputsSuite(
+  name: string,
+  outputChars: OutputChars,
+  open: (dir: string) => Promise<EventStore>,
+): void {
   let dir: string
   const closing: (() => Promise<unknown>)[] = []
   afterEach(async () => {
@@ -56,8 +67,11 @@ export function largeOutputsSuite(name: string, chars: number, open: (dir: strin
     return made
   }
 
-  describe(`an output of ${chars} characters (${name})`, () => {
-    it.each(['json-lines', 'text'] as const)('printed as %s is kept whole, by reference', async (form) => {
+  describe(`a large output (${name})`, () => {
+    it.each([
+      ['json-lines', outputChars['json-lines']],
+      ['text', outputChars.text],
+    ] as const)('printed as %s, of %d characters, is kept whole, by reference', async (form, chars) => {
       const store = await opened()
       const runner = coordinator(store, printing(chars, form))
       const { sessionId, status } = await runner.run('x', { workDir: dir })
@@ -75,6 +89,7 @@ export function largeOutputsSuite(name: string, chars: number, open: (dir: strin
 
     it('is held by no state, view, fork, comparison or cassette, and read through all of them', async () => {
       const store = await opened()
+      const chars = outputChars.through
       const runner = coordinator(store, printing(chars, 'json-lines'))
       const { sessionId } = await runner.run('x', { workDir: dir })
       const fork = await runner.fork(sessionId, { at: (await readSession(store, sessionId)).version - 1 })

@@ -11,7 +11,9 @@ import { approval, planOf } from './session/play.ts'
 
 const FIFTY_MB = 50 * 1024 * 1024
 
-largeOutputsSuite('file', FIFTY_MB, (dir) => openEventStore(`file:${join(dir, 'log.db')}`))
+largeOutputsSuite('file', { 'json-lines': FIFTY_MB, text: FIFTY_MB, through: FIFTY_MB }, (dir) =>
+  openEventStore(`file:${join(dir, 'log.db')}`),
+)
 
 const LONG = 'x'.repeat(300_000)
 const executor: AgentExecutor = {
