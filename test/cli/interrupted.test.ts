@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionView } from '../../src/agents/session/view.ts'
@@ -139,5 +140,52 @@ describe('cancel', () => {
       code: 2,
       stderr: expect.stringContaining('no unfinished session'),
     })
+  })
+})
+
+/** Plans one item, whose work ends when go.txt is there. */
+const HELD = `
+import { appendFileSync, existsSync } from 'node:fs'
+const item = { id: 'a', title: 'A', description: 'Do A', acceptanceCriteria: ['done'], priority: 1, dependencies: [] }
+const answers = {
+  plan: { strategy: 'one', workItems: [item] },
+  review: { approved: true, qualityScore: 1, feedback: [], recommendations: [] },
+}
+export default {
+  async execute({ purpose }) {
+    appendFileSync('asked.txt', purpose + ' ')
+    while (purpose === 'work' && !existsSync('go.txt')) await new Promise((resolve) => setTimeout(resolve, 20))
+    return { output: 'done', ...(answers[purpose] && { structured: answers[purpose] }) }
+  },
+}
+`
+
+describe('pause', () => {
+  it('lets what runs finish and begins nothing else; resume goes on and asks nothing twice', async () => {
+    folder.write('held.mjs', HELD)
+    folder.write('asked.txt', '')
+    const askedFor = () => readFileSync(folder.file('asked.txt'), 'utf8')
+    const executor = ['--executor', 'held.mjs', '--json']
+    const run = folder.start(['run', 'x', '--session', 's1', ...executor])
+    running.push(run)
+    await until(() => askedFor() === 'plan work ', run)
+    const paused = await folder.run(['pause', 's1', '--reason', 'lunch', '--json'])
+    expect({ ...paused, stdout: JSON.parse(paused.stdout) }).toMatchObject({
+      code: 0,
+      stdout: { status: 'paused', reason: 'lunch' },
+      stderr: expect.stringContaining('duolog resume s1'),
+    })
+    folder.write('go.txt', '')
+    const { code, stdout } = await run.ended
+    expect(code).toBe(3)
+    const view = JSON.parse(stdout) as SessionView
+    expect(view.status).toBe('paused')
+    expect(callNamed(view, 'work:a:1')?.status).toBe('completed')
+    expect(askedFor()).toBe('plan work ')
+
+    const resumed = await folder.run(['resume', 's1', ...executor])
+    expect(resumed.code).toBe(0)
+    expect(askedFor()).toBe('plan work review ')
+    expect((await folder.run(['pause', 's1'])).code).toBe(1)
   })
 })
