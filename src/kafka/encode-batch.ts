@@ -59,6 +59,17 @@ function writeHeader(batch: Buffer, count: number, producer: BatchProducer): voi
   batch.writeUInt32BE(crc32c(batch, ATTRIBUTES_AT), CRC_AT)
 }
 
+/** The most a record takes in a batch; it may be a few bytes less for each of its lengths. */
+export function bytesOf({ key, value, headers }: BatchRecord): number {
+  let bytes = 6 * MAX_VARINT_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+  for (const name of Object.keys(headers)) {
+    const text = headers[name] as string | Buffer
+    bytes += 2 * MAX_VARINT_BYTES + Buffer.byteLength(name)
+    bytes += typeof text === 'string' ? Buffer.byteLength(text) : text.length
+  }
+  return bytes
+}
+
 /** Not exact: enough. A character takes at most three bytes of UTF-8. */
 function mostBytesOf({ key, value, headers }: BatchRecord): number {
   let bytes = 6 * MAX_VARINT_BYTES + (key?.length ?? 0) + (value?.length ?? 0)

@@ -15,6 +15,7 @@ import type {
   TransactionOutcome,
 } from '../../src/kafka/driver.ts'
 import { uniquePrefix } from '../support/kafka.ts'
+import { compressedValues } from './compressed-values.ts'
 import { plainClient } from './log-check.ts'
 
 /*
@@ -210,6 +211,18 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
           [2, 'c'],
         ])
         expect([read[0]?.headers.twice].flat().map(String)).toEqual(['1', '2'])
+      })
+
+      it.each(['gzip', 'snappy', 'lz4', 'zstd'])('are read where the topic compresses with %s', async (codec) => {
+        const topic = await newTopic(1, { 'compression.type': codec })
+        const values = compressedValues()
+        await driver.produce(values.map((value) => record(topic, value)))
+        const transactional = writer()
+        await transactional.init()
+        const outcome = await transactional.transact({ records: [record(topic, 'in a transaction')], offsets: [] })
+        expect(outcome.kind).toBe('committed')
+        const read = await readAll({ topic, partition: 0 })
+        expect(read.map(({ value }) => String(value))).toEqual([...values, 'in a transaction'].map(String))
       })
 
       it('too large for the topic are refused by name, and their neighbours are not in their way', async () => {
@@ -576,8 +589,14 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
   })
 }
 
-function record(topic: string, value: string): DriverRecord {
-  return { topic, partition: 0, key: Buffer.from('key'), value: Buffer.from(value), headers: {} }
+function record(topic: string, value: string | Buffer): DriverRecord {
+  return {
+    topic,
+    partition: 0,
+    key: Buffer.from('key'),
+    value: typeof value === 'string' ? Buffer.from(value) : value,
+    headers: {},
+  }
 }
 
 function justRecords(...records: DriverRecord[]) {

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { RecordedEvent } from '../../src/core/event.ts'
 import type { Logger } from '../../src/core/logger.ts'
+import { connectDriver } from '../../src/kafka/connect-driver.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { subscribe } from '../../src/store/subscribe.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { ONE_PARTITION } from './appender.ts'
 import { plainClient, sendPlain } from './log-check.ts'
@@ -90,6 +92,11 @@ describeKafka('records by strangers in the event topic', () => {
     await both.promise
     await consumer.stop()
     expect(seen).toEqual([1, 2])
+    const history = subscribe(store, {})
+    for (const n of [1, 2]) expect((await history.next()).value).toMatchObject({ data: n })
+    await history.return?.(undefined)
+    // The replica has said it, for all who follow.
+    expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
   })
 
   it('P3 are skipped by a process that comes later', async () => {
@@ -97,6 +104,32 @@ describeKafka('records by strangers in the event topic', () => {
     expect(await later.appendToStream(STREAM, [{ type: 'Mine', data: 3 }])).toMatchObject({ currentStreamVersion: 3 })
     await later.close()
   })
+
+  it.each(['kafkajs', 'platformatic'] as const)(
+    'P4 compressed by the topic, its own events too, are read and followed, with %s',
+    async (driver) => {
+      const own = uniquePrefix(`compressed-${driver}`)
+      const topic = `${own}session.events`
+      const writer = await openKafkaStore({ brokers, prefix: own, driver }, { logger, topics: ONE_PARTITION })
+      const eyes = await connectDriver(driver, { brokers, clientId: 'admin', logger, connectTimeoutMs: 8000 })
+      const seen: unknown[] = []
+      const consumer = writer.consume({
+        group: 'reader',
+        topics: ['session.events'],
+        handler: async ({ data }) => void seen.push(data),
+      })
+      for (const [n, codec] of ['gzip', 'snappy', 'lz4', 'zstd'].entries()) {
+        await eyes.alterTopicConfig(topic, { 'retention.ms': '-1', 'compression.type': codec })
+        await sendPlain(plainClient(kafkaBrokers), topic, [{ partition: 0, key: STREAM, value: 'x'.repeat(9999) }])
+        await writer.appendToStream(STREAM, [{ type: 'Mine', data: n }], { expectedStreamVersion: n })
+      }
+      const later = await openKafkaStore({ brokers, prefix: own, driver }, { logger, topics: ONE_PARTITION })
+      expect((await readAll(later)).map(({ data }) => data)).toEqual([0, 1, 2, 3])
+      await expect.poll(() => seen, { timeout: 30_000 }).toEqual([0, 1, 2, 3])
+      await consumer.stop()
+      await Promise.all([eyes.close(), later.close(), writer.close()])
+    },
+  )
 
   it('P3 in a partition their key does not belong to are skipped, and their stream is whole', async () => {
     const own = uniquePrefix('misplaced')

@@ -1,8 +1,10 @@
 import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
+import type { NewEvent, RecordedEvent } from '../../src/core/event.ts'
 import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
 import type { Projected } from '../../src/processing/projection.ts'
 import { startProcessor } from '../../src/processing/start-processor.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { until, workbench } from './logs.ts'
 
@@ -92,4 +94,43 @@ describeKafka('records by strangers in a processed topic', () => {
     await until(async () => (await listDeadLetters(store, TOPIC)).length === 4)
     expect((await listDeadLetters(store, TOPIC)).map(({ redrives }) => redrives)).toEqual([1, 1, 1, 1])
   })
+
+  it('what is no fact of the event topic goes there too, whatever its flaw; facts are handled, and their streams are whole', async () => {
+    const prefix = uniquePrefix('no-facts')
+    const store = await bench.open(`kafka://${kafkaBrokers}/?prefix=${prefix}`)
+    const { partition } = await appendedAt(store, 's', { type: 'Mine', data: 1 })
+    const claims = (sequence: string) => ({ ce_id: `forged-${sequence}`, ce_type: 'Forged', ce_sequence: sequence })
+    const other = (partition + 1) % 6
+    await send(`${prefix}session.events`, [
+      { key: 's', value: '{}', partition, headers: claims('7') },
+      { key: 's', value: '{}', partition, headers: { ce_id: 'unplaced', ce_type: 'Forged' } },
+      { key: 's', value: null, partition, headers: claims('2') },
+      { key: 's', value: '{"half":', partition, headers: claims('2') },
+      { key: 's', value: '{}', partition: other, headers: claims('2') },
+    ])
+    await appendedAt(store, 's', { type: 'Mine', data: 2 })
+    const seen: unknown[] = []
+    const handler = async ({ type, data }: Projected) => void (type === 'Mine' && seen.push(data))
+    bench.running(startProcessor({ store, group: 'workers', topics: ['session.events'], handler }))
+    await until(async () => (await listDeadLetters(store, 'session.events')).length === 5 && seen.length === 2)
+    const letters = await listDeadLetters(store, 'session.events')
+    expect(seen).toEqual([1, 2])
+    expect(letters.every(({ error }) => error === 'RECORD_UNREADABLE')).toBe(true)
+    const reasons = letters.map(({ reason }) => reason).join('\n')
+    for (const flaw of [
+      'was not its turn',
+      'no header ce_sequence',
+      'value is null',
+      'not JSON',
+      'another partition',
+    ]) {
+      expect(reasons).toContain(flaw)
+    }
+  })
 })
+
+async function appendedAt(store: EventStore, stream: string, event: NewEvent): Promise<RecordedEvent> {
+  const { currentStreamVersion: version } = await store.appendToStream(stream, [event])
+  for await (const recorded of store.readStream(stream, { from: version })) return recorded
+  throw new Error('It is not there.')
+}

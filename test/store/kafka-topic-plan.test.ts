@@ -105,6 +105,14 @@ describe('T1 T2 the plan', () => {
     expect(events.refusals).toEqual([expect.stringContaining('part streams from their past')])
   })
 
+  it('makes topics that keep what was written as it was; leaves the compression of others alone, and warns of zstd', () => {
+    expect(definitions().all.map(({ config }) => config['compression.type'])).toEqual(Array(10).fill('producer'))
+    const compressing = (type: string) =>
+      planned('session.events', made('session.events', { configs: { 'compression.type': type } }))
+    expect(compressing('lz4')).toMatchObject({ actions: [], warnings: [] })
+    expect(compressing('zstd')).toMatchObject({ actions: [], warnings: [expect.stringContaining('Node 22.15')] })
+  })
+
   it('refuses to take partitions away, to lose what a compacted topic keeps, and replicas it cannot make', () => {
     const refusals = (found: Partial<TopicDescription> & { configs?: Record<string, string> }, replication?: number) =>
       planned('quality.gates', made('quality.gates', found), replication).refusals

@@ -1,5 +1,4 @@
-import { gunzipSync } from 'node:zlib'
-import { KafkaError } from '../driver.ts'
+import { decompress } from '../decompress.ts'
 import { decodeRecordBatches, type RecordBatch } from '../record-batches.ts'
 import type { LowBroker } from './kafkajs-internals.ts'
 import { WireReader } from './wire.ts'
@@ -99,14 +98,4 @@ function partitionAnswer(input: WireReader, version: number): PartitionAnswer {
   if (version >= 11) input.skip(4) // a nearer replica
   const batches = decodeRecordBatches(input.bytes(), decompress)
   return { partition, errorCode, highWatermark, lastStableOffset, abortedTransactions, batches }
-}
-
-const GZIP = 1
-const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
-
-function decompress(codec: number, bytes: Buffer): Buffer {
-  if (codec === GZIP) return gunzipSync(bytes)
-  const name = CODECS[codec] ?? String(codec)
-  const message = `Records compressed with ${name} cannot be read here; let their producer use gzip or none, or set compression.type=gzip on the topic.`
-  throw new KafkaError('REFUSED', message, { type: 'UNSUPPORTED_COMPRESSION_TYPE' })
 }

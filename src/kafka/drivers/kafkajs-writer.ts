@@ -11,6 +11,7 @@ import type {
   WriterOptions,
 } from '../driver.ts'
 import { KafkaError } from '../driver.ts'
+import { bytesOf } from '../encode-batch.ts'
 import { groupBy } from '../group-by.ts'
 import { type Asked, nameDenied } from './access-denied.ts'
 import {
@@ -295,13 +296,12 @@ export function toTopicData(records: readonly DriverRecord[]): LowTopicData[] {
 const MAX_PIECE_BYTES = 700 * 1024
 /** The broker knows a producer's sequence numbers of five batches. */
 const MAX_PIECES_UNDER_WAY = 5
-const OVERHEAD_BYTES = 500
 
 function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {
   const pieces: DriverRecord[][] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const record of records) {
-    const size = (record.value?.length ?? 0) + (record.key?.length ?? 0) + OVERHEAD_BYTES
+    const size = bytesOf(record)
     bytes += size
     if (bytes <= MAX_PIECE_BYTES) {
       pieces[pieces.length - 1]?.push(record)

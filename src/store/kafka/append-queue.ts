@@ -1,7 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { Appended } from '../event-store.ts'
 import { appendAborted, appendTimedOut, because } from '../given-up.ts'
-import type { PreparedAppend } from '../prepare-append.ts'
+import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
 
 /*
  * The appends of one partition that were not sent, in the order of their calls.
@@ -32,7 +32,8 @@ export interface QueueLimits {
 const APPEND_TIMEOUT_MS = 60_000
 const MAX_BATCH_APPENDS = 1000
 const MAX_BATCH_BYTES = 4 * 1024 * 1024
-const HEADER_BYTES = 500
+/** Of the headers every record has, without what is told below. */
+const HEADER_BYTES = 300
 /** A longer timer would fire at once. */
 const LONGEST_TIMER_MS = 2 ** 31 - 1
 
@@ -199,7 +200,22 @@ function isGivenUp({ append }: Waiting): boolean {
 
 function sizeOf({ events, outgoing }: PreparedAppend): number {
   const records = [...events, ...outgoing]
-  return records.reduce((sum, { dataJson, key }) => sum + dataJson.length + key.length + HEADER_BYTES, 0)
+  return records.reduce((sum, record) => sum + sizeOfRecord(record), 0)
+}
+
+/** As it is on the wire, where the key, its type and what it correlates with stand more than once (record-codec.ts). */
+function sizeOfRecord({ dataJson, key, type, correlationId, causationId = '', headers }: PreparedRecord): number {
+  let own = 0
+  for (const name of Object.keys(headers)) own += name.length + (headers[name]?.length ?? 0)
+  return (
+    dataJson.length +
+    3 * key.length +
+    3 * type.length +
+    2 * correlationId.length +
+    causationId.length +
+    own +
+    HEADER_BYTES
+  )
 }
 
 function queueFull(stream: string, { maxAppends, maxBytes }: QueueLimits, cause: unknown): DuologError {

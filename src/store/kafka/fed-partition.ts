@@ -11,7 +11,8 @@ import { toStoreError } from './store-errors.ts'
 
 /*
  * A fed partition as messages. Of the event topic only what every reader counts as a fact: the replica knows, and has it
- * ready. Of other topics all that can be read; the rest is reported and passed over.
+ * ready. Of other topics all that can be read. The rest is handed to whoever asked for strangers, else passed over and
+ * reported: once, so of the event topic by the replica.
  */
 
 export interface FedPartitionTools {
@@ -63,7 +64,6 @@ async function endOf({ place }: FeedPartition, { driver }: FedPartitionTools): P
   }
 }
 
-/** What is no fact must be looked at wholly: it may be a stranger. */
 async function decode(
   { place }: FeedPartition,
   records: readonly FetchedRecord[],
@@ -72,10 +72,10 @@ async function decode(
   const last = records[records.length - 1]
   if (last === undefined) return []
   const { names, eventLog } = tools
-  if (place.topic !== names.eventTopic) return records.flatMap((record) => read(record, place, tools)?.message ?? [])
+  if (place.topic !== names.eventTopic) return records.flatMap((record) => read(record, place, tools) ?? [])
   const log = eventLog(place.partition)
   await log.catchUpPast(last.offset)
-  return records.flatMap((record) => factOf(record, log) ?? strangerOf(record, place, tools) ?? [])
+  return records.flatMap((record) => factOf(record, log) ?? noFact({ record, place, log }, tools) ?? [])
 }
 
 /** The replica has it decoded and checked; here is asked only which one it is. */
@@ -84,27 +84,33 @@ function factOf(record: FetchedRecord, log: PartitionLog): RecordedEvent | undef
   return claim && log.factAt({ ...claim, offset: record.offset })
 }
 
-function strangerOf(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Message | undefined {
-  const { isStranger, message } = read(record, place, tools) ?? {}
-  return isStranger ? message : undefined
+interface NoFact {
+  readonly record: FetchedRecord
+  readonly place: TopicPartition
+  readonly log: PartitionLog
 }
 
-interface Read {
-  readonly message: RecordedMessage
-  readonly isStranger: boolean
+/** It was reported when the replica took it in, for all who follow. */
+function noFact({ record, place, log }: NoFact, tools: FedPartitionTools): Message | undefined {
+  return tools.onStranger && asStranger(record, place, { ...tools, reason: log.flawOf(record) })
 }
 
-function read(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Read | undefined {
+function read(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Message | undefined {
   const { names, logger, onStranger } = tools
-  const at = { topic: names.logical(place.topic), partition: place.partition }
-  const decoded = decodeRecord(record, at)
-  if ('record' in decoded) return { message: decoded.record.message, isStranger: false }
+  const decoded = decodeRecord(record, { topic: names.logical(place.topic), partition: place.partition })
+  if ('record' in decoded) return decoded.record.message
   const { stranger: reason } = decoded
-  if (onStranger === undefined) {
-    logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
-    return undefined
-  }
-  const message = strangerMessage(record, at)
-  onStranger(message, reason)
-  return { message, isStranger: true }
+  if (onStranger !== undefined) return asStranger(record, place, { ...tools, reason })
+  logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)
+  return undefined
+}
+
+function asStranger(
+  record: FetchedRecord,
+  { topic, partition }: TopicPartition,
+  { names, onStranger, reason }: FedPartitionTools & { readonly reason: string },
+): Message {
+  const message = strangerMessage(record, { topic: names.logical(topic), partition })
+  onStranger?.(message, reason)
+  return message
 }

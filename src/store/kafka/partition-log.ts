@@ -125,6 +125,12 @@ export class PartitionLog {
     return row?.[0] === offset ? this.toEvent(row, stream) : undefined
   }
 
+  /** Why a record that is no fact is none. */
+  flawOf(record: FetchedRecord): string {
+    const event = this.#toIndexed(record)
+    return typeof event === 'string' ? event : 'it claims a place in its stream that was not its turn'
+  }
+
   eventAt(stream: string, position: number): RecordedEvent | undefined {
     this.#mustBeWhole()
     const [row] = this.#replica.rows(stream, position, position)

@@ -38,6 +38,9 @@ const OWN: Readonly<Record<string, { readonly role: TopicRole; readonly partitio
   [BLOB_TOPIC]: { role: 'blobs', partitions: 3 },
 }
 
+/** As it was written, whatever the broker's own choice is: every reader can read it. */
+const AS_WRITTEN = { 'compression.type': 'producer' }
+
 const CONFIGS: Readonly<Record<TopicRole, Readonly<Record<string, string>>>> = {
   events: EVENT_TOPIC_CONFIG,
   messages: { 'cleanup.policy': 'delete' },
@@ -69,7 +72,7 @@ export function topicDefinitions(
       partitions: OWN[topic]?.partitions ?? layout.partitionCountOf(topic),
       ...(replicationFactor !== undefined && { replicationFactor }),
       role,
-      config: { ...CONFIGS[role], ...durable },
+      config: { ...CONFIGS[role], ...AS_WRITTEN, ...durable },
     }
   }
   const required = [...layout.defined.keys(), PRESENCE_TOPIC].map(of)

@@ -118,9 +118,13 @@ function replicationRefusals({ replicationFactor }: DefinedTopic, found: TopicDe
 /** Where the value in force may be larger than the defined one. */
 const AT_LEAST: ReadonlySet<string> = new Set(['min.insync.replicas', 'max.message.bytes'])
 
+/** Only of topics that are made: who has changed it since, wanted that. */
+const LEFT_ALONE: ReadonlySet<string> = new Set(['compression.type'])
+
 function configChanges(wanted: DefinedTopic, found: TopicDescription): readonly TopicAction[] {
   return Object.entries({ ...wanted.config, ...MINIMUMS }).flatMap(([name, to]) => {
     const from = found.config.get(name)?.value
+    if (LEFT_ALONE.has(name)) return []
     return fits(name, from, to) ? [] : [{ kind: 'set-config', name, from, to } as const]
   })
 }
@@ -143,6 +147,8 @@ function configRefusals({ role }: DefinedTopic, { cleanupPolicy }: TopicDescript
 
 const ONE_REPLICA = 'replication 1: a broker that is lost for good takes its records with it'
 
+const ZSTD = 'compression.type=zstd: only processes on Node 22.15 or later can read it, others stand still and say so'
+
 function warningsOf({ role, config }: DefinedTopic, found: TopicDescription): readonly string[] {
   const { cleanupPolicy, replicationFactor } = found
   const retention = role === 'events' ? flawOfRetention(found) : undefined
@@ -154,6 +160,7 @@ function warningsOf({ role, config }: DefinedTopic, found: TopicDescription): re
     ...(compacted
       ? [`it is compacted: of each stream only the last event is kept. What is gone already does not come back`]
       : []),
+    ...(found.config.get('compression.type')?.value === 'zstd' ? [ZSTD] : []),
     ...(inSync > replicationFactor
       ? [`min.insync.replicas is ${inSync} with ${replicationFactor} replicas: no append can succeed`]
       : []),

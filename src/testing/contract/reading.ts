@@ -189,6 +189,26 @@ export const readingTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'the longest name takes many events in one append, and large headers do too',
+    async run(t) {
+      const suffix = t.name('long')
+      const name = 'x'.repeat(4096 - suffix.length) + suffix
+      const many = Array.from({ length: 200 }, (_, n) => event(n))
+      await t.store.appendToStream(name, many)
+      assert.deepEqual(dataOf(await t.read(name)), dataOf(many))
+      const headers = { large: 'h'.repeat(100_000) }
+      const stream = t.name()
+      await t.store.appendToStream(
+        stream,
+        many.slice(0, 12).map((one) => ({ ...one, headers })),
+      )
+      assert.deepEqual(
+        (await t.read(stream)).map(({ headers: { large } }) => large?.length),
+        Array(12).fill(100_000),
+      )
+    },
+  },
+  {
     name: 'listStreams names each stream with its version and the time of its last event',
     async run(t) {
       const [one, two] = [t.name('listed'), t.name('listed')]
