@@ -48,6 +48,29 @@ describe('a session that needs a person', () => {
   })
 })
 
+describe('a call that stops at what it may spend itself', () => {
+  it('has the session wait, says how to give it more, and is made again with that', async () => {
+    folder.write('dear.mjs', agentThatNeedsThree)
+    const run = ['run', 'Make a', '--executor', 'dear.mjs', '--session', 'call', '--per-call-usd', 'work=2']
+    const ran = await folder.run([...run, '--budget-usd', '20', '--in-doubt', 'work=ask,plan=resume'])
+    expect(ran.code).toBe(3)
+    expect(ran.stdout).toContain('budget raise call --per-call-usd work=AMOUNT')
+    expect(await rules('call')).toMatchObject({
+      inDoubt: { plan: 'resume', work: 'ask', review: 'retry' },
+      budget: { perCallUsd: { plan: 0.5, work: 2, review: 0.5 } },
+    })
+    expect((await folder.run(['budget', 'raise', 'call', '--per-call-usd', 'work=much'])).code).toBe(2)
+    expect((await folder.run(['budget', 'raise', 'call', '--per-call-usd', 'work=3'])).code).toBe(0)
+    const resumed = await folder.json(['resume', 'call', '--executor', 'dear.mjs'])
+    expect(resumed).toMatchObject({ status: 'completed', totals: { workerCalls: 2 }, budget: { usd: 5 } })
+  })
+
+  it('or whose policy in doubt is none is refused before anything begins', async () => {
+    const refused = await runs('none', '--in-doubt', 'work=guess')
+    expect([refused.code, refused.stderr]).toMatchObject([2, expect.stringContaining('by purpose')])
+  })
+})
+
 const runs = (session: string, ...flags: string[]) =>
   folder.run(['run', 'Make two files', '--script', 'fast.json', '--session', session, ...flags])
 const resumes = (session: string) => folder.json(['resume', session, '--script', 'fast.json'])
@@ -156,6 +179,22 @@ describe('limits', () => {
     })
   })
 })
+
+const agentThatNeedsThree = `
+const item = { id: 'a', title: 'The title', description: 'The description', acceptanceCriteria: ['there'], priority: 1, dependencies: [] }
+const answers = {
+  plan: { strategy: 'one', workItems: [item] },
+  review: { approved: true, qualityScore: 1, feedback: [], recommendations: [] },
+}
+export default {
+  async execute({ purpose, maxBudgetUsd }) {
+    if (purpose !== 'work') return { output: '', structured: answers[purpose], costUsd: 0 }
+    if (maxBudgetUsd >= 3) return { output: 'done', costUsd: 3 }
+    const spent = { code: 'EXECUTOR_FAILED', retry: 'never', because: 'budget', paidFor: { costUsd: 2 } }
+    throw Object.assign(new Error('stopped at its budget'), spent)
+  },
+}
+`
 
 const agentThatNotesItsTools = `
 import { appendFileSync } from 'node:fs'

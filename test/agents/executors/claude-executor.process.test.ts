@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from '
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { cassetteFromSession } from '../../../src/agents/cassette-from-session.ts'
-import { type AgentExecutor, type AgentRequest, paidForOf } from '../../../src/agents/executor.ts'
+import { type AgentExecutor, type AgentRequest, becauseOf, paidForOf } from '../../../src/agents/executor.ts'
 import { type ClaudeExecutorOptions, claudeExecutor } from '../../../src/agents/executors/claude-executor.ts'
 import { claudeSessionId } from '../../../src/agents/executors/claude-options.ts'
 import { guardedExecutor } from '../../../src/agents/executors/guarded-executor.ts'
@@ -204,6 +204,15 @@ describe('a session', () => {
   })
 })
 
+describe('a call whose tool a person denied', () => {
+  it('is not offered it, with the others as they were', async () => {
+    const { executor, request, requests } = await stage(() => ({ text: 'Done without.' }))
+    await executor().execute(request({ deniedTools: ['Write'] }), contextOf())
+    expect(toolNames(requests[0])).toContain('Edit')
+    expect(toolNames(requests[0])).not.toContain('Write')
+  })
+})
+
 describe('a call that is stopped', () => {
   it.runIf(process.platform === 'linux')('P8: is gone with its whole process tree, shell tools included', async () => {
     const marker = randomUUID()
@@ -246,6 +255,37 @@ describe('a call that fails', () => {
     })
   })
 
+  it('at its budget in a session: it waits for money, and goes on with more', async () => {
+    const plan = {
+      strategy: 'one step',
+      workItems: [{ id: 'a', title: 'A', description: 'Do A', acceptanceCriteria: ['A is done'] }],
+    }
+    const verdict = { approved: true, qualityScore: 0.9, feedback: [], recommendations: [] }
+    let isDear = true
+    const { executor, workDir } = await stage((request) => {
+      if (!toolNames(request).includes('StructuredOutput')) {
+        const usage = { input_tokens: 100_000, output_tokens: 20_000 }
+        return isDear
+          ? { tool: { name: 'Glob', input: { pattern: '*', path: workDir } }, usage }
+          : { text: 'A is done.' }
+      }
+      const isReview = JSON.stringify(request.tools).includes('qualityScore')
+      return { tool: { name: 'StructuredOutput', input: isReview ? verdict : plan } }
+    })
+    const store = await openEventStore('memory:')
+    const coordinator = new KafkaAgentCoordinator({ store, executor: executor() })
+    onTestFinished(() => coordinator.close())
+    const settings = { budget: { maxUsd: 10, perCallUsd: { work: 0.5 } } }
+    const waiting = await coordinator.run('Do A', { workDir, sessionId: 's', settings })
+    expect(waiting).toMatchObject({
+      status: 'waiting',
+      budget: { exceeded: { limit: 'call', max: 0.5, spent: expect.closeTo(0.6, 6), purpose: 'work' } },
+    })
+    isDear = false
+    await coordinator.raiseBudget('s', { perCallUsd: { work: 3 } })
+    expect(await coordinator.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 2 } })
+  })
+
   it('after too many turns', async () => {
     const { executor, request, workDir } = await stage(() => ({
       tool: { name: 'Glob', input: { pattern: '*', path: workDir } },
@@ -265,6 +305,7 @@ describe('a call that fails', () => {
     const { executor, request } = await stage(() => ({ status, type, message: 'Too much.', headers }))
     const error = await errorOf(() => executor().execute(request(), contextOf()))
     expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry, message: expect.stringContaining(`(${kind})`) })
+    expect(becauseOf(error)).toBe(status === 429 ? 'rate-limit' : undefined)
     expect(paidForOf(error)).toMatchObject({ costUsd: 0, executorSessionId: expect.any(String) })
   })
 

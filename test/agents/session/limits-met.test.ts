@@ -3,6 +3,7 @@ import type { FailedBecause } from '../../../src/agents/executor.ts'
 import { requestFor } from '../../../src/agents/session/requests.ts'
 import type { SessionSettingsInput } from '../../../src/agents/session/settings.ts'
 import { sessionView } from '../../../src/agents/session/view.ts'
+import { sessionLines } from '../../../src/cli/session-lines.ts'
 import { approval, Play, planOf } from './play.ts'
 
 const at = (minute: number) => new Date(Date.UTC(2030, 0, 1, 0, minute)).toISOString()
@@ -53,6 +54,8 @@ describe('a rate limit', () => {
     fail(play, 'work:a:1', 'rate-limit', { retryAt: at(5) })
     expect(play.state.calls.get('work:b:1')).not.toHaveProperty('notBefore')
     expect(viewed(play, 'work:b:1')).toMatchObject({ status: 'reserved', notBefore: at(5) })
+    const page = sessionLines(sessionView('s', play.state, 0)).filter((line) => line.startsWith('work:'))
+    expect(page.map((line) => line.includes(`waits until ${at(5)}`))).toEqual([false, true, true])
   })
 
   it('leaves another role with another model alone', () => {
