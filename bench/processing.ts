@@ -48,7 +48,7 @@ async function onFile(folder: string, wanted: Wanted): Promise<readonly Result[]
   const open = (name: string) => openEventStore(`file:${join(folder, name)}`)
   const results: Result[] = []
   if (wanted('visible')) {
-    const measure = (store: EventStore) => measureVisible(store, folder, 'file', [30, undefined])
+    const measure = (store: EventStore) => measureVisible(store, folder, 'file', [30, 30])
     results.push(...(await withStore(await open('visible.db'), measure)))
   }
   if (wanted('rebuild')) {

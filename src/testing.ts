@@ -1,4 +1,10 @@
 export { onReach } from './core/reach.ts'
+export {
+  type CheckpointContractOptions,
+  type CheckpointedEffect,
+  type CheckpointPlace,
+  checkpointContract,
+} from './testing/checkpoint-contract.ts'
 export type { ContractLog, Lacking } from './testing/contract/contract-test.ts'
 export { DeciderSpecification, type ExpectedError, type Given, type Outcome } from './testing/decider-specification.ts'
 export {

@@ -1,10 +1,14 @@
 /*
  * An order is paid and shipped, or undone: a process manager with a payment time-out and compensation.
  *
- *   node examples/01-order-fulfilment/main.ts [memory: | file:./shop.db | kafka://localhost:9092]
+ *   node examples/01-order-fulfilment/main.ts [--log memory: | --log file:./shop.db | --log kafka://localhost:9092]
  */
+import { parseArgs } from 'node:util'
 import { openEventStore } from 'duolog'
 import { defineProcessManager, startProcessManager } from 'duolog/processing'
+
+const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true })
+const log = values.log ?? positionals[0] ?? 'memory:'
 
 type ShopEvent = { type: string; data: { order: string; paysInTime?: boolean } }
 
@@ -49,7 +53,7 @@ const answers: Record<string, string> = {
   ReleaseStock: 'StockReleased',
 }
 
-const store = await openEventStore<ShopEvent>(process.argv[2] ?? 'memory:')
+const store = await openEventStore<ShopEvent>(log)
 
 // The shop: does what it is told and answers with an event. The customer of a late order never pays.
 store.consume({

@@ -1,10 +1,14 @@
 /*
  * A view of balances, read by the one who writes, then computed differently and rebuilt while events flow.
  *
- *   node examples/02-live-view/main.ts [memory: | file:./bank.db | kafka://localhost:9092]
+ *   node examples/02-live-view/main.ts [--log memory: | --log file:./bank.db | --log kafka://localhost:9092]
  */
+import { parseArgs } from 'node:util'
 import { openEventStore } from 'duolog'
 import { defineProjection, memoryViews, startProjection } from 'duolog/processing'
+
+const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true })
+const log = values.log ?? positionals[0] ?? 'memory:'
 
 type BankEvent = { type: 'Deposited' | 'Withdrawn'; data: { amount: number } }
 
@@ -25,7 +29,8 @@ const turnover = defineProjection({
   }),
 })
 
-const store = await openEventStore<BankEvent>(process.argv[2] ?? 'memory:')
+const store = await openEventStore<BankEvent>(log)
+const CLIENTS = 300
 const views = memoryViews() // sqliteViews('./views.db') keeps them
 
 const first = startProjection({ store, projection: balances, views })
@@ -33,15 +38,15 @@ await store.appendToStream('ada', [{ type: 'Deposited', data: { amount: 100 } }]
 const paid = await store.appendToStream('ada', [{ type: 'Withdrawn', data: { amount: 30 } }], {
   idempotencyKey: 'ada-2',
 })
+for (let n = 0; n < CLIENTS; n++) {
+  await store.appendToStream(`client-${n}`, [{ type: 'Deposited', data: { amount: n } }], { idempotencyKey: 'client' })
+}
 console.log('version 1', JSON.stringify(await first.get('ada', { after: paid })))
 await first.stop()
 
 // The new program: its view is built beside the old one, which readers see until it is complete.
 const second = startProjection({ store, projection: turnover, views })
 await second.ready
-for (let n = 0; n < 50; n++) {
-  await store.appendToStream(`client-${n}`, [{ type: 'Deposited', data: { amount: n } }], { idempotencyKey: 'client' })
-}
 while ((await second.status()).live.version !== 2) await new Promise((resolve) => setTimeout(resolve, 5))
 const last = await store.appendToStream('ada', [{ type: 'Deposited', data: { amount: 5 } }], {
   idempotencyKey: 'ada-3',

@@ -1,14 +1,18 @@
 /*
  * A poison message is put aside so that the others go on; the fault is mended; it is sent again.
  *
- *   node examples/03-dead-letters/main.ts [memory: | file:./mail.db | kafka://localhost:9092]
+ *   node examples/03-dead-letters/main.ts [--log memory: | --log file:./mail.db | --log kafka://localhost:9092]
  */
+import { parseArgs } from 'node:util'
 import { openEventStore } from 'duolog'
 import { listDeadLetters, redriveDeadLetters, startProcessor } from 'duolog/processing'
 
+const { values, positionals } = parseArgs({ options: { log: { type: 'string' } }, allowPositionals: true })
+const log = values.log ?? positionals[0] ?? 'memory:'
+
 type Mail = { type: 'SendMail'; data: { to: string } }
 
-const store = await openEventStore(process.argv[2] ?? 'memory:')
+const store = await openEventStore(log)
 const mailed: string[] = []
 let mended = false
 

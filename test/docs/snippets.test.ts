@@ -6,6 +6,7 @@ import {
   compileSnippets,
   extractSnippets,
   joinContinued,
+  logs,
   makeWorkspace,
   promisedOutput,
   readSnippets,
@@ -45,6 +46,7 @@ describe('TypeScript in the documentation', () => {
     const { status, stdout, stderr } = runIn(workspace.folder, process.execPath, [workspace.fileOf(snippet)])
     expect(status, stderr).toBe(0)
     const promised = promisedOutput(snippet.text)
+    if (logs(snippet.text)) expect(promised, 'it logs, but says by no `// → …` what').not.toEqual([])
     if (promised.length > 0) expect(stdout.trimEnd().split('\n')).toEqual(promised)
   })
 })
@@ -99,6 +101,12 @@ describe('the checks themselves', () => {
     expect(first).toMatchObject({ where: 'a.md:2', language: 'ts', marks: ['run'] })
     expect(promisedOutput(first!.text)).toEqual(['a'])
     expect(joinContinued([first!, second!])[1]?.text).toBe("console.log('a') // → a\nconst b = 1\n")
+  })
+
+  it('knows a block that logs, and one that promises nothing', () => {
+    expect(logs("console.log('a')\n// a")).toBe(true)
+    expect(promisedOutput("console.log('a')\n// a")).toEqual([])
+    expect(logs('const consoleLog = 1')).toBe(false)
   })
 
   it('sees an error of types', () => {

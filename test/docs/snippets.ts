@@ -9,7 +9,7 @@ import ts from 'typescript'
  *
  *   ```ts             compiles against the built package, strictly
  *   ```ts continued   compiles together with the blocks before it, back to the last one without the mark
- *   ```ts run         also runs, and prints what its `// → …` comments say, where it has any
+ *   ```ts run         also runs, and prints what its `// → …` comments say; one that logs must have them
  *   ```bash           parses; every `npm run` and `duolog` command in it exists
  */
 
@@ -115,6 +115,11 @@ export function runIn(folder: string, command: string, args: readonly string[]):
     env: { ...process.env, PATH: path, NO_COLOR: '1' },
   })
   return { status, stdout, stderr }
+}
+
+/** It prints something: what it prints has to be promised, or nobody compares it. */
+export function logs(text: string): boolean {
+  return /\bconsole\.(?:log|info|table)\(|process\.stdout\.write\(/.test(text)
 }
 
 /** What the `// → …` comments of a block promise, in order. */

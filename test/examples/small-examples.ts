@@ -18,8 +18,8 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
 export const exampleNames = Object.keys(EXAMPLES)
 
 /** Runs an example as a person would, a process on the built package. */
-export function runExample(name: string, url: string): void {
-  const args = [`examples/${name}/main.ts`, url]
+export function runExample(name: string, url: string, flags: readonly string[] = ['--log']): void {
+  const args = [`examples/${name}/main.ts`, ...flags, url]
   const { stdout, stderr } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 })
   expect(stdout.trimEnd().split('\n'), stderr).toEqual(EXAMPLES[name])
 }

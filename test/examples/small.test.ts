@@ -8,7 +8,7 @@ describe.each(exampleNames)('example %s', (name) => {
   it('says the same on memory and on a file', () => {
     const folder = mkdtempSync(join(tmpdir(), 'duolog-example-'))
     try {
-      runExample(name, 'memory:')
+      runExample(name, 'memory:', [])
       runExample(name, `file:${join(folder, 'run.db')}`)
     } finally {
       rmSync(folder, { recursive: true, force: true })

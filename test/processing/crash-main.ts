@@ -3,13 +3,11 @@
  *
  * So many kills -9 of processes with a projection, a process manager and a processor, about five to a log, at any named
  * point and at any moment; each log is then judged. The last line of stdout is the report as JSON. Exit code 1:
- * something was lost or happened twice; 2: wrong usage, or no broker.
+ * something was lost or happened twice; 2: wrong usage, no broker, or the time was over before so many were killed.
  */
 import { parseArgs } from 'node:util'
 import { withLogs } from './crash-logs.ts'
-import { type CrashOutcome, dieAtRandom, type NewLog, randomFrom } from './crash-run.ts'
-
-const KILLS_PER_LOG = 5
+import { type CrashOutcome, dieAtRandom, KILLS_PER_LOG, type NewLog, randomFrom } from './crash-run.ts'
 
 interface Campaign {
   readonly runs: number
@@ -53,6 +51,10 @@ async function main(): Promise<void> {
   const killed = outcomes.reduce((sum, each) => sum + each.killed, 0)
   const violations = outcomes.flatMap((each) => each.violations)
   process.stdout.write(`${JSON.stringify({ log: values.log, seed, logs: outcomes.length, killed, violations })}\n`)
+  if (killed < runs) {
+    process.stderr.write(`only ${killed} of ${runs} were killed in ${values.minutes} minutes\n`)
+    process.exitCode = 2
+  }
   if (violations.length > 0) process.exitCode = 1
 }
 

@@ -1,22 +1,28 @@
 import { writeSync } from 'node:fs'
+import { DatabaseSync } from 'node:sqlite'
 import { onReach } from '../../src/core/reach.ts'
-import { listDeadLetters } from '../../src/processing/dead-letters.ts'
+import { redriveDeadLetters } from '../../src/processing/dead-letters.ts'
+import { createInbox } from '../../src/processing/inbox.ts'
+import { type InboxDatabase, sqliteInbox } from '../../src/processing/sqlite-inbox.ts'
 import { sqliteViews } from '../../src/processing/sqlite-views.ts'
 import { startProcessManager } from '../../src/processing/start-process-manager.ts'
-import { startProcessor } from '../../src/processing/start-processor.ts'
+import { startBatchProcessor, startProcessor } from '../../src/processing/start-processor.ts'
 import { startProjection } from '../../src/processing/start-projection.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
 import { counts } from './projection-suite.ts'
 import { COMMANDS, fulfilment, type ShopEvent } from './shop.ts'
 
 /*
- * One process with everything: a projection in SQLite, a process manager whose payments time out, the shop that answers,
- * a processor with poison. It says when all is done; at a named point, the n-th time it gets there, it kills itself.
+ * One process with everything: a projection in SQLite that is built again, a process manager whose payments time out, the
+ * shop that answers, a processor with poison that is redriven, one by key with retries and an inbox in a database of its
+ * own, one in batches. It says when all is done; at a named point, the n-th time it gets there, it kills itself.
  */
 
 export interface CrashProgram {
   readonly url: string
   readonly views: string
+  /** A database with effects, marked in its inbox. */
+  readonly effects: string
   readonly orders: readonly string[]
   readonly jobs: number
   /** A named point, or `any`. */
@@ -39,10 +45,13 @@ const ANSWERS: Readonly<Record<string, string>> = {
   ReleaseStock: 'StockReleased',
 }
 
+const numberOf = ({ data }: { readonly data: unknown }) => (data as { n: number }).n
+const done = (n: number) => ({ type: 'Done', data: { n } }) as unknown as ShopEvent
+
 const store = await openEventStore<ShopEvent>(config.url)
 const views = await sqliteViews(config.views)
 const projection = startProjection({ store: store as never, projection: counts(), views })
-const manager = startProcessManager({ store, manager: fulfilment })
+const manager = startProcessManager({ store, manager: fulfilment, timerReadBack: 1 })
 const shop = store.consume({
   group: 'shop',
   topics: [COMMANDS],
@@ -58,32 +67,69 @@ const processor = startProcessor({
   group: 'workers',
   topics: ['jobs'],
   retry: { maxAttempts: 1 },
-  handler: async ({ data }, { checkpoint }) => {
-    const { n } = data as unknown as { n: number }
-    if (n % 5 === 0) throw new Error('poison')
-    const done = { type: 'Done', data: { n } } as unknown as ShopEvent
-    await store.appendToStream('done', [done], { idempotencyKey: `job-${n}`, checkpoint })
+  handler: async (message, { append, redrives }) => {
+    const n = numberOf(message)
+    if (n % 5 === 0 && redrives === 0) throw new Error('poison')
+    await append('done', [done(n)])
   },
 })
+const database = new DatabaseSync(config.effects, { timeout: 10_000 })
+database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE IF NOT EXISTS effects (n INTEGER)')
+const inbox = await sqliteInbox({ database })
+const byKey = startProcessor({
+  store,
+  group: 'effects',
+  topics: ['jobs'],
+  order: 'key',
+  retry: { maxAttempts: 3, firstPauseMs: 20 },
+  handler: async (message, { append, attempt }) => {
+    const n = numberOf(message)
+    if (n % 4 === 1 && attempt === 1) throw new Error('not at once')
+    const add = (db: InboxDatabase) => void db.prepare('INSERT INTO effects (n) VALUES (?)').run(n)
+    inbox.inTransaction('effects', message.eventId, add)
+    await append('effected', [done(n)])
+  },
+})
+const once = createInbox({ consumer: 'once', store: inbox, inDoubt: 'skip' })
+const batches = startBatchProcessor({
+  store,
+  group: 'batches',
+  topics: ['jobs'],
+  maxBatchMessages: 4,
+  handleBatch: async (messages, { append }) => {
+    // What others had redriven comes to every group again, in another batch: another key.
+    const first = messages.filter(({ headers }) => headers['redrive-count'] === undefined)
+    for (const { eventId } of first) await once.once(eventId, async () => {})
+    if (first.length > 0) await append('batched', first.map(numberOf).map(done))
+  },
+})
+const all = [manager, shop, processor, byKey, batches]
 say('running')
-await Promise.all([projection.ready, manager.ready, shop.ready, processor.ready])
+await Promise.all([projection, ...all].map(({ ready }) => ready))
 say('ready')
+const rebuilt = projection.rebuild()
 
 for (const order of config.orders) {
   while ((await manager.load(order)).status !== 'compensated') await new Promise((resolve) => setTimeout(resolve, 50))
 }
 const poisoned = Math.floor(config.jobs / 5)
+const lengthOf = async (stream: string) =>
+  (await store.aggregateStream(stream, { evolve: (n) => n, initialState: () => 0 })).currentStreamVersion
 const jobsLeft = async () => {
-  const { currentStreamVersion } = await store.aggregateStream('done', { evolve: (n) => n, initialState: () => 0 })
-  return config.jobs - currentStreamVersion - (await listDeadLetters(store as never, 'jobs')).length
+  const lengths = await Promise.all(['done', 'effected', 'batched'].map(lengthOf))
+  return lengths.some((length) => length < config.jobs)
 }
-while ((await jobsLeft()) > 0) await new Promise((resolve) => setTimeout(resolve, 50))
+while (await jobsLeft()) {
+  await redriveDeadLetters(store as never, 'jobs', { by: 'the program' })
+  await new Promise((resolve) => setTimeout(resolve, 50))
+}
+await rebuilt
 await projection.waitFor({
   stream: 'adds',
-  currentStreamVersion: (await store.aggregateStream('adds', { evolve: (n) => n, initialState: () => 0 }))
-    .currentStreamVersion,
+  currentStreamVersion: await lengthOf('adds'),
 })
 say(`done ${poisoned}`)
-await Promise.all([projection.stop(), manager.stop(), processor.stop()])
+await Promise.all([projection, ...all].map((each) => each.stop()))
+database.close()
 await store.close()
 await views.close()

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { AnyEvent } from '../../src/core/event.ts'
+import { DatabaseSync } from 'node:sqlite'
+import type { AnyEvent, RecordedMessage } from '../../src/core/event.ts'
 import { listDeadLetters } from '../../src/processing/dead-letters.ts'
 import { sqliteViews } from '../../src/processing/sqlite-views.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -9,6 +10,7 @@ import { openEventStore } from '../../src/store/open-event-store.ts'
 import { type Child, startProgram } from '../support/program.ts'
 import type { CrashProgram } from './crash-program-main.ts'
 import { type Counted, counts } from './projection-suite.ts'
+import { COMMANDS } from './shop.ts'
 
 /*
  * What the crash tests do to a log and how they judge what is left of it. V1, P2, P5, P6: a view's count equals the log's,
@@ -17,12 +19,28 @@ import { type Counted, counts } from './projection-suite.ts'
 
 const ORDERS = Array.from({ length: 6 }, (_, n) => `order-${n}`)
 const JOBS = 15
+/** After about so many a log is judged, and the next begins. */
+export const KILLS_PER_LOG = 5
 const ADDS = 300
 /** What a store on Kafka says when it makes a topic: no error. */
 const TOPIC_MADE = 'warning: Created what was missing'
 
 /** Gives the URL of a new log; the folder is the run's own. */
 export type NewLog = (folder: string) => string
+
+/** DUOLOG_LONG=1: every point, and 200 random kills. */
+export const LONG = process.env.DUOLOG_LONG === '1'
+export const RANDOM_KILLS = LONG ? 200 : KILLS_PER_LOG
+
+const MORE_POINTS: readonly (readonly [string, number])[] = [
+  ['processor.park.begin', 1],
+  ['processor.park.done', 1],
+  ['inbox.begin.recorded', 2],
+  ['inbox.effect.begin', 2],
+  ['inbox.effect.done', 2],
+  ['inbox.effect.recorded', 2],
+  ['timers.mark.begin', 1],
+]
 
 /** Between two steps of handle → append → commit, of all that processes: the point, and which reaching of it. */
 export const points: readonly (readonly [string, number])[] = [
@@ -37,6 +55,13 @@ export const points: readonly (readonly [string, number])[] = [
   ['processor.handle.done', 4],
   ['processor.put-aside.begin', 1],
   ['processor.put-aside.done', 1],
+  ['dead-letters.settle.begin', 1],
+  ['dead-letters.settle.done', 1],
+  ['inbox.transaction.effect', 3],
+  ['timers.mark.done', 1],
+  ['process.carry.done', 1],
+  ['views.promote.written', 1],
+  ...(LONG ? MORE_POINTS : []),
 ]
 
 /** What one log went through. */
@@ -53,6 +78,18 @@ export function dieOnceAt(newLog: NewLog, dieAt: string, dieAtCount: number): Pr
     const { signal, errors } = await start({ ...program, dieAt, dieAtCount }).ended
     return signal === 'SIGKILL' ? 1 : reject(`${dieAt} was not reached ${dieAtCount} times: ${errors}`)
   })
+}
+
+/** So many random kills on several logs, and how many there were. */
+export async function dieOften(newLog: NewLog, seed: number, kills: number): Promise<CrashOutcome> {
+  let killed = 0
+  const violations: string[] = []
+  for (let log = 0; killed < kills && log < kills; log++) {
+    const outcome = await dieAtRandom(newLog, randomFrom(seed + log), Math.min(KILLS_PER_LOG, kills - killed))
+    killed += outcome.killed
+    violations.push(...outcome.violations)
+  }
+  return { killed, violations }
 }
 
 /** Dies `kills` times, at any point or at any moment, sometimes together with another one on the same log. */
@@ -104,7 +141,8 @@ function reject(message: string): never {
 async function withProgram(newLog: NewLog, torment: (program: CrashProgram) => Promise<number>): Promise<CrashOutcome> {
   const folder = mkdtempSync(join(tmpdir(), 'duolog-crash-'))
   try {
-    const program = { url: newLog(folder), views: join(folder, 'views.db'), orders: ORDERS, jobs: JOBS }
+    const files = { views: join(folder, 'views.db'), effects: join(folder, 'effects.db') }
+    const program = { url: newLog(folder), ...files, orders: ORDERS, jobs: JOBS }
     await withStore(program, prepare)
     const killed = await torment(program)
     const { code, errors } = await start(program).ended
@@ -136,7 +174,8 @@ async function prepare(store: EventStore): Promise<void> {
 
 async function judge(store: EventStore, program: CrashProgram): Promise<readonly string[]> {
   const orders = await Promise.all(ORDERS.map((order) => judgeOrder(store, order)))
-  return [...(await judgeView(program)), ...orders.flat(), ...(await judgeJobs(store))]
+  const commands = await judgeCommands(store)
+  return [...(await judgeView(program)), ...orders.flat(), ...commands, ...(await judgeJobs(store, program))]
 }
 
 async function judgeView({ views: path }: CrashProgram): Promise<readonly string[]> {
@@ -154,7 +193,6 @@ async function judgeOrder(store: EventStore, order: string): Promise<readonly st
   const types = process.map(({ type }) => type)
   const once = ['TimerFired', 'StepTimedOut', 'CompensationRequested', 'StepCompensated']
   const times = once.map((wanted) => types.filter((type) => type === wanted).length)
-  // Each command was answered once: it left once.
   const answers = (await read(store, order)).map(({ type }) => type)
   return [
     ...differs(`${order}: ${once.join(', ')}`, times, [1, 1, 2, 2]),
@@ -164,24 +202,56 @@ async function judgeOrder(store: EventStore, order: string): Promise<readonly st
   ]
 }
 
-async function judgeJobs(store: EventStore): Promise<readonly string[]> {
+/** Each command left once: as records of the topic, since who answers passes over what comes twice. */
+async function judgeCommands(store: EventStore): Promise<readonly string[]> {
+  const records = await readTopic(store, COMMANDS)
+  const left = ORDERS.flatMap((order) => {
+    const types = records.filter(({ key }) => key === order).map(({ type }) => type)
+    const expected = ['ReserveStock', 'TakePayment', 'RefundPayment', 'ReleaseStock']
+    return differs(`${order}: commands that left`, types, expected)
+  })
+  return [...left, ...differs('ids of commands', new Set(records.map(({ eventId }) => eventId)).size, records.length)]
+}
+
+async function judgeJobs(store: EventStore, { effects: path }: CrashProgram): Promise<readonly string[]> {
   const numbers = (found: readonly { readonly data: unknown }[]) =>
     found.map(({ data }) => (data as { n: number }).n).sort((a, b) => a - b)
   const all = Array.from({ length: JOBS }, (_, n) => n + 1)
-  const done = differs(
-    'jobs done',
-    numbers(await read(store, 'done')),
-    all.filter((n) => n % 5 !== 0),
-  )
-  const letters = numbers(await listDeadLetters(store, 'jobs'))
+  const poisoned = all.filter((n) => n % 5 === 0)
+  const streams = ['done', 'effected', 'batched']
+  const found = await Promise.all(streams.map(async (stream) => numbers(await read(store, stream))))
+  const letters = await listDeadLetters(store, 'jobs', { status: 'any' })
+  const database = new DatabaseSync(path)
+  const rows = database.prepare('SELECT n FROM effects ORDER BY n').all()
+  database.close()
   return [
-    ...done,
+    ...streams.flatMap((stream, index) => differs(`jobs in ${stream}`, found[index], all)),
+    ...differs('dead letters', numbers(letters), poisoned),
     ...differs(
-      'dead letters',
-      letters,
-      all.filter((n) => n % 5 === 0),
+      'what became of them',
+      letters.map(({ status }) => status),
+      poisoned.map(() => 'redriven'),
+    ),
+    ...differs(
+      'effects in the database',
+      rows.map(({ n }) => n),
+      all,
     ),
   ]
+}
+
+async function readTopic(store: EventStore, topic: string): Promise<readonly RecordedMessage[]> {
+  const ends = await store.partitionEnds(topic)
+  const done = new AbortController()
+  const left = new Map(ends.filter(({ offset }) => offset > 0).map((end) => [end.partition, end.offset]))
+  const found: RecordedMessage[] = []
+  const from = [...left.keys()].map((partition) => ({ topic, partition, offset: 0 }))
+  for await (const { messages, position } of store.followPartitions(from, { signal: done.signal })) {
+    found.push(...messages)
+    if (position.offset >= (left.get(position.partition) ?? 0)) left.delete(position.partition)
+    if (left.size === 0) break
+  }
+  return found
 }
 
 async function read(store: EventStore, stream: string): Promise<AnyEvent[]> {

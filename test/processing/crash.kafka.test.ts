@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
-import { dieAtRandom, dieOnceAt, points, randomFrom } from './crash-run.ts'
+import { dieOften, dieOnceAt, LONG, points, RANDOM_KILLS } from './crash-run.ts'
 
 /**
  * The same on a broker. It keeps a killed member's partitions for the six seconds of its session time-out: they are
@@ -17,10 +17,9 @@ const kafkaPoints = [
 
 const all = [...points, ...kafkaPoints]
 /** Every third point; DUOLOG_LONG=1 for all of them, `npm run crash:processing` for any number at random. */
-const long = process.env.DUOLOG_LONG === '1'
 
 describeKafka.concurrent('on a broker, killed and started again', () => {
-  it.each(long ? all : all.filter((_, place) => place % 3 === 0))(
+  it.each(LONG ? all : all.filter((_, place) => place % 3 === 0))(
     '%s, time %i: nothing is lost, nothing happens twice',
     async (point, count) => {
       expect(await dieOnceAt(newLog, point, count)).toEqual({ killed: 1, violations: [] })
@@ -28,7 +27,9 @@ describeKafka.concurrent('on a broker, killed and started again', () => {
   )
 
   const seed = Number(process.env.DUOLOG_SEED ?? Math.floor(Math.random() * 2 ** 31))
-  it(`at random, 5 times (DUOLOG_SEED=${seed})`, async () => {
-    expect((await dieAtRandom(newLog, randomFrom(seed), 5)).violations).toEqual([])
+  it(`at random, ${RANDOM_KILLS} times (DUOLOG_SEED=${seed})`, { timeout: RANDOM_KILLS * 60_000 }, async () => {
+    const { killed, violations } = await dieOften(newLog, seed, RANDOM_KILLS)
+    expect(violations).toEqual([])
+    expect(killed).toBeGreaterThanOrEqual(RANDOM_KILLS)
   })
 })

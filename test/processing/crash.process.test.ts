@@ -1,11 +1,12 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { dieAtRandom, dieOnceAt, points, randomFrom } from './crash-run.ts'
+import { dieOften, dieOnceAt, points, RANDOM_KILLS } from './crash-run.ts'
 
 /** V1, P2, P5, P6: real processes, really killed, between any two steps of handle → append → commit. */
 
 const newLog = (folder: string) => `file:${join(folder, 'run.db')}?leaseMs=1000`
 const filePoints = [
+  ['file.commit.begun', 12],
   ['file.commit.written', 12],
   ['file.commit.done', 12],
   ['file.commit.answered', 12],
@@ -19,7 +20,11 @@ describe('killed at a named point, started again', () => {
 
 describe('killed at random', () => {
   const seed = Number(process.env.DUOLOG_SEED ?? Math.floor(Math.random() * 2 ** 31))
-  it(`5 times, then left to finish (DUOLOG_SEED=${seed})`, async () => {
-    expect((await dieAtRandom(newLog, randomFrom(seed), 5)).violations).toEqual([])
+  it(`${RANDOM_KILLS} times, then left to finish (DUOLOG_SEED=${seed})`, {
+    timeout: RANDOM_KILLS * 60_000,
+  }, async () => {
+    const { killed, violations } = await dieOften(newLog, seed, RANDOM_KILLS)
+    expect(violations).toEqual([])
+    expect(killed).toBeGreaterThanOrEqual(RANDOM_KILLS)
   })
 })

@@ -3,10 +3,12 @@ import { z } from 'zod'
 import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { Event } from '../../src/core/event.ts'
+import { BatchEventProcessor } from '../../src/processing/batch-event-processor.ts'
 import { createCircuitBreaker } from '../../src/processing/circuit-breaker.ts'
 import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
 import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
 import type { ProcessorOptions } from '../../src/processing/processor-options.ts'
+import type { Projected } from '../../src/processing/projection.ts'
 import {
   type BatchProcessorOptions,
   startBatchProcessor,
@@ -113,6 +115,26 @@ export function runnerSuite(log: LogKind): void {
         [1, 2],
         [3, 4],
       ])
+    })
+
+    it('attempts are counted by whoever has the partition: the next one begins with the first', async () => {
+      const { send, start } = await setUp()
+      const attempts: number[] = []
+      await send(['k', 1])
+      const options: Options = {
+        retry: { maxAttempts: 3, firstPauseMs: 1, longestPauseMs: 1 },
+        handler: async (_, { attempt }) => {
+          attempts.push(attempt)
+          if (attempt === 1) throw new Error('once')
+          return { kind: 'retryAfter', afterMs: 60_000 }
+        },
+      }
+      const first = start(options)
+      await until(() => first.parked()[0]?.attempt === 2)
+      await first.stop()
+      const second = start(options)
+      await until(() => second.parked()[0]?.attempt === 2)
+      expect(attempts).toEqual([1, 2, 1, 2])
     })
 
     it('keys side by side up to `concurrency`, each key one after the other', async () => {
@@ -444,6 +466,34 @@ export function runnerSuite(log: LogKind): void {
       await send(['k', 5])
       await until(async () => (await numbersIn('elsewhere')).length > 0)
       expect([await numbersIn('out'), await numbersIn('elsewhere')]).toEqual([[1, 2, 3, 4], [5]])
+    })
+  })
+
+  describe(`batches by type: ${log.name}`, () => {
+    it('a group that fails once is tried again with its batch; nothing is lost, each stream in order', async () => {
+      const { store, startBatches } = await setUp()
+      const types = ['Job', 'Done', 'Done', 'Job'] as const
+      const seen: string[] = []
+      let failures = 0
+      const handle = (mayFail: boolean) => async (events: readonly Projected<Job>[]) => {
+        await new Promise((resolve) => setImmediate(resolve))
+        if (mayFail && failures++ === 0) throw new Error('once')
+        seen.push(...events.map(({ key, data: { n } }) => `${key}${n}`))
+      }
+      const outgoing = Array.from({ length: 24 }, (_, n) => {
+        return { topic: TOPIC, key: `k${n % 3}`, type: types[((n / 3) % 4) | 0] ?? 'Job', data: { n } }
+      })
+      await store.appendToStream('sender', [], { outgoing })
+      const { handleBatch } = new BatchEventProcessor<Job>({ handlers: { Job: handle(false), Done: handle(true) } })
+      startBatches({ maxBatchMessages: 12, retry: { maxAttempts: 3, firstPauseMs: 1 }, handleBatch })
+      await until(() => new Set(seen).size === 24)
+      expect(failures).toBeGreaterThan(1)
+      for (const key of ['k0', 'k1', 'k2']) {
+        // Handled again in order: the last time of each is behind the last time of those before it.
+        const last = outgoing.filter((each) => each.key === key).map(({ data }) => seen.lastIndexOf(`${key}${data.n}`))
+        expect(last).toEqual(last.toSorted((a, b) => a - b))
+      }
+      expect(await listDeadLetters(store, TOPIC)).toEqual([])
     })
   })
 

@@ -27,6 +27,12 @@ export interface StormOptions {
   readonly patienceMs: number
 }
 
+/** Of the tests. */
+export const stormSize: StormOptions =
+  process.env.DUOLOG_LONG === '1'
+    ? { seconds: 60, events: 50_000, patienceMs: 300_000 }
+    : { seconds: 12, events: 5_000, patienceMs: 60_000 }
+
 export interface StormOutcome {
   readonly joined: number
   readonly left: number

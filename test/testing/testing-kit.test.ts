@@ -87,6 +87,25 @@ describe('waitForEvent', () => {
     await store.close()
   })
 
+  it('finds it in any stream, or any of a category, also when it comes later', async () => {
+    const store = openMemoryStore()
+    const [anywhere, front] = [
+      waitForEvent(store, { type: 'Closed' }),
+      waitForEvent(store, { category: 'front', type: 'Opened' }),
+    ]
+    await store.appendToStream('back-1', [opened])
+    await store.appendToStream('front-2', [opened, { type: 'Closed', data: {} }])
+    expect(await anywhere).toMatchObject({ stream: 'front-2', streamPosition: 2 })
+    expect(await front).toMatchObject({ stream: 'front-2', streamPosition: 1 })
+    await expect(waitForEvent(store, { type: 'Burnt', timeoutMs: 20 })).rejects.toThrow(
+      /^No matching "Burnt" came to any stream in 20 ms\. What arrived:[\s\S]*\n {2}back-1\/1 Opened {"by":"ann"}/,
+    )
+    await expect(waitForEvent(store, { category: 'side', type: 'Opened', timeoutMs: 20 })).rejects.toThrow(
+      'No matching "Opened" came to a stream of "side" in 20 ms. Nothing arrived at all.',
+    )
+    await store.close()
+  })
+
   it('tells what did arrive when the time is over', async () => {
     const store = openMemoryStore()
     await store.appendToStream('door', [opened])
