@@ -94,6 +94,7 @@ export {
 } from './processing/start-process-manager.ts'
 export { type BatchProcessorOptions, startBatchProcessor, startProcessor } from './processing/start-processor.ts'
 export {
+  type ProjectionLag,
   type ProjectionStatus,
   type RunningProjection,
   type StartProjectionOptions,

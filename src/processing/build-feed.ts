@@ -2,6 +2,7 @@ import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
 import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
+import { systemClock } from '../store/system.ts'
 import { checkpointFenced } from './checkpoint-fenced.ts'
 import type { PoisonPolicy } from './poison-policy.ts'
 import {
@@ -85,13 +86,15 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
     return this.#consumer.stop()
   }
 
-  /** When the oldest message was written that this instance has read and not applied. */
-  oldestWaiting(): string | undefined {
+  /** By partition that this instance has: how long the oldest message waits that was read and not applied. */
+  waitingSeconds(): ReadonlyMap<string, number> {
+    const nowMs = systemClock.now()
     const waiting = [...this.#taken].flatMap(([key, taken]) => {
       if (taken.signal.aborted) return []
-      return this.#hands.get(key)?.pending[0]?.event?.timestamp ?? taken.oldestTimestamp() ?? []
+      const oldest = this.#hands.get(key)?.pending[0]?.event?.timestamp ?? taken.oldestTimestamp()
+      return [[key, oldest === undefined ? 0 : Math.max(0, (nowMs - Date.parse(oldest)) / 1000)] as const]
     })
-    return waiting.sort()[0]
+    return new Map(waiting)
   }
 
   async #load(topic: string, partition: number): Promise<number | undefined> {
@@ -172,6 +175,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   }
 }
 
-function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
+/** Names a partition. */
+export function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
   return `${topic}/${partition}`
 }

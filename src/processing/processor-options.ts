@@ -127,7 +127,7 @@ export interface PartitionLag {
 
 /** A running processor. */
 export interface Processor extends Consumer {
-  /** Resolves when it has stopped, with the reason if a handler asked for it. */
+  /** Resolves when it has stopped, with the reason if a handler asked for it, or if it cannot go on (CHECKPOINT_AHEAD). */
   readonly stopped: Promise<string | undefined>
   /** No handler is called and nothing put aside until `resume`; those at work finish. The partitions stay with this member. */
   pause(): void

@@ -67,7 +67,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     })
     this.ready = this.#consumer.ready
     this.ended = this.#consumer.ended
-    void this.ended.then(() => this.#end.resolve(undefined))
+    void this.ended.then((failure) => this.#end.resolve(failure?.message))
   }
 
   get isPaused(): boolean {

@@ -3,9 +3,8 @@ import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
-import { systemClock } from '../store/system.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
-import { BuildFeed } from './build-feed.ts'
+import { BuildFeed, keyOf } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
 import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { type Projected, type Projection, topicsOf } from './projection.ts'
@@ -41,11 +40,18 @@ export interface WaitForOptions {
   readonly signal?: AbortSignal
 }
 
+/** How far the live build is behind in one partition. */
+export interface ProjectionLag extends PartitionPosition {
+  /** How many offsets it is behind the log's end. On Kafka markers of transactions count too. */
+  readonly offset: number
+  /** How long its oldest message waits that was read and not applied; nothing: another instance has the partition. */
+  readonly seconds?: number
+}
+
 /** How far a projection is. */
 export interface ProjectionStatus {
   readonly live: ViewBuild
-  /** By partition: how many offsets the live build is behind the log's end. On Kafka markers of transactions count too. */
-  readonly lag: readonly PartitionPosition[]
+  readonly lag: readonly ProjectionLag[]
   /** How long the oldest message waits that this instance has read and not applied; 0 when there is none. */
   readonly lagSeconds: number
   /** The build beside it, if there is one: offsets applied, and how many there were when asked. */
@@ -63,8 +69,12 @@ export interface RunningProjection<Row> {
   waitFor(target: WaitTarget, options?: WaitForOptions): Promise<void>
   /** Builds the view again from the log's beginning, beside the live one; resolves when it has taken its place. */
   rebuild(): Promise<void>
+  /** Rejects with CHECKPOINT_AHEAD when what was applied is not of this log. */
   status(): Promise<ProjectionStatus>
-  /** Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it. */
+  /**
+   * Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it or it cannot go
+   * on: a newer version took its place, or the topic was made anew (CHECKPOINT_AHEAD).
+   */
   readonly stopped: Promise<string | undefined>
   /** Stops following; what was applied stays. Idempotent. */
   stop(): Promise<void>
@@ -172,19 +182,20 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async status(): Promise<ProjectionStatus> {
-    const ends = await this.#ends()
     const live = await this.#liveBuild()
     const applied = await this.#views.checkpoints(live)
-    const lag = ends.map((end) => ({ ...end, offset: Math.max(0, end.offset - offsetIn(applied, end)) }))
-    const lagSeconds = this.#lagSeconds()
+    const ends = await this.#ends()
+    checkWithin(live.name, applied, ends)
+    const seconds = this.#live?.waitingSeconds() ?? new Map<string, number>()
+    const lag = ends.map((end): ProjectionLag => {
+      const own = seconds.get(keyOf(end))
+      const behind = { ...end, offset: end.offset - offsetIn(applied, end) }
+      return own === undefined ? behind : { ...behind, seconds: own }
+    })
+    const lagSeconds = Math.max(0, ...seconds.values())
     if (this.#building === undefined) return { live, lag, lagSeconds }
     const built = await this.#views.checkpoints(this.#building.build)
     return { live, lag, lagSeconds, building: { ...this.#building.build, applied: sum(built), end: sum(ends) } }
-  }
-
-  #lagSeconds(): number {
-    const oldest = this.#live?.oldestWaiting()
-    return oldest === undefined ? 0 : Math.max(0, (systemClock.now() - Date.parse(oldest)) / 1000)
   }
 
   stop(): Promise<void> {
@@ -237,6 +248,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       },
       onGone: () => void this.#replaced(feed),
     })
+    // The topic was made anew while it ran: onError has heard of it.
+    void feed.ended.then((failure) => failure && this.#stop(failure.message))
     return feed
   }
 
@@ -292,8 +305,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   async #checkNotAhead(build: ViewBuild): Promise<void> {
     const stored = await this.#views.checkpoints(build)
-    const ahead = (await this.#ends()).find((end) => offsetIn(stored, end) > end.offset)
-    if (ahead !== undefined) throw aheadOfLog(build.name, ahead, offsetIn(stored, ahead))
+    checkWithin(build.name, stored, await this.#ends())
   }
 
   async #ends(): Promise<readonly PartitionPosition[]> {
@@ -349,6 +361,11 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     this.#logger.error({ err: error, projection: this.#options.projection.name }, 'A projection does not get on')
     this.#options.onError?.(error)
   }
+}
+
+function checkWithin(view: string, stored: readonly PartitionPosition[], ends: readonly PartitionPosition[]): void {
+  const ahead = ends.find((end) => offsetIn(stored, end) > end.offset)
+  if (ahead !== undefined) throw aheadOfLog(view, ahead, offsetIn(stored, ahead))
 }
 
 type Place = Omit<PartitionPosition, 'offset'>

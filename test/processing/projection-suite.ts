@@ -192,6 +192,12 @@ export function projectionSuite(log: LogKind): void {
       expect(await waiting.get('a')).toEqual({ count: 1, sum: 1 })
       const { lagSeconds } = await waiting.status()
       await until(async () => (await waiting.status()).lagSeconds > lagSeconds)
+      const { lag } = await waiting.status()
+      const [behind, ...others] = lag.toSorted((a, b) => (b.seconds ?? 0) - (a.seconds ?? 0))
+      const poison = await Array.fromAsync(store.readStream('a', { from: 2, to: 2 }))
+      expect(behind?.partition).toBe(poison[0]?.partition)
+      expect(behind?.seconds).toBeGreaterThan(lagSeconds)
+      expect(others.map(({ seconds }) => seconds)).toEqual(others.map(() => 0))
       await waiting.stop()
       const skipped: unknown[] = []
       const onSkipped = ({ data }: { data: unknown }) => skipped.push(data)
