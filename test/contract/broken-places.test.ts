@@ -97,17 +97,17 @@ const VIEW_FAULTS: readonly Fault<ViewStore>[] = [
     what: 'moves the checkpoint though the rows could not be computed',
     breaks: (views) => ({
       async apply(build, change: ViewChange) {
-        let failure: unknown
+        const failures: Error[] = []
         const rows: ViewChange['rows'] = (read) => {
           try {
             return change.rows(read)
           } catch (error) {
-            failure = error
+            failures.push(error as Error)
             return new Map()
           }
         }
         await views.apply(build, { ...change, rows })
-        if (failure !== undefined) throw failure
+        for (const failure of failures) throw failure
       },
     }),
     caughtBy: ['V1 what throws while it is computed changes nothing'],
