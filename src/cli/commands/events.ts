@@ -7,7 +7,7 @@ import { isEnded, isOpen, openCalls, type SessionState } from '../../agents/sess
 import { DuologError } from '../../core/errors.ts'
 import type { RecordedEvent } from '../../core/event.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { followStream } from '../../store/follow-stream.ts'
+import { subscribe } from '../../store/subscribe.ts'
 import { type AllEventsFlags, allEvents } from '../all-events.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { onInterrupt } from '../interrupt.ts'
@@ -65,7 +65,7 @@ async function events(store: EventStore, session: string, flags: EventsFlags): P
   const interrupt = onInterrupt(() => undefined)
   let state = initialSessionState()
   try {
-    for await (const event of followStream(store, session, { signal: interrupt.signal })) {
+    for await (const event of subscribe(store, { stream: session, signal: interrupt.signal })) {
       if (event.streamPosition >= flags.from && (flags.type?.includes(event.type) ?? true))
         await printEvent(event, flags)
       if (flags.follow) state = await stateAfter(store, state, event as RecordedEvent<SessionEvent>)
