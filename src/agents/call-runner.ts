@@ -113,6 +113,8 @@ export class CallRunner {
     const { clock } = this.#options
     const startedAt = clock.now()
     const watching = new AbortController()
+    const why = whyStop(state, call)
+    if (why !== undefined) abort.abort(new Stopped(why))
     const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
     watching.abort(MADE)

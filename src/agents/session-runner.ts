@@ -47,13 +47,15 @@ export class SessionRunner {
     }
   }
 
-  /** The session is paused, or somebody else has gone on with it: what this process has begun is finished, nothing else begins. */
+  /** The session is paused, or somebody else has gone on with it: what this process has claimed is finished, nothing else begins. */
   async #finish(sessionId: string, signal: AbortSignal): Promise<SessionState> {
     const { sessions, runner } = this.#options
     for (;;) {
       const { state, version } = await sessions.load(sessionId)
+      if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
       const own = openCalls(state, (call) => isClaimed(call) && call.owner === runner.owner)
       if (signal.aborted || isEnded(state) || own.length === 0) return state
+      for (const call of own) void runner.begin(sessionId, state, call)
       await this.#nextChange(sessionId, version + 1, state, signal)
     }
   }

@@ -153,6 +153,43 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       expect(agents.asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work', 'review'])
     })
 
+    it.each([
+      [false, ['plan', 'work', 'review']],
+      [true, ['plan', 'work']],
+    ])(
+      'is paused in the moment in which it has claimed its next call (stopped: %s): that is not left behind',
+      async (stopCalls, asked) => {
+        const store = await openStore()
+        const agents = new Agents(planOf({ a: {} }))
+        const person = coordinator(store, {})
+        const appendToStream: EventStore['appendToStream'] = async (stream, events, options) => {
+          if (!events.some(({ type }) => type === 'TaskCompleted')) return store.appendToStream(stream, events, options)
+          const done = Promise.withResolvers<void>()
+          pausing = done.promise
+          const appended = await store.appendToStream(stream, events, options)
+          await person.pause('s', 'now', { stopCalls })
+          done.resolve()
+          return appended
+        }
+        const waitForVersion: EventStore['waitForVersion'] = async (...wanted) => {
+          const version = await store.waitForVersion(...wanted)
+          await pausing
+          return version
+        }
+        let pausing = Promise.resolve()
+        const first = coordinator(withMethods(store, { appendToStream, waitForVersion }), { executor: agents })
+        const paused = await first.run('build it', { sessionId: 's' })
+        expect(paused).toMatchObject({ status: 'paused', totals: { inDoubtCalls: 0 } })
+        expect(paused.calls.map(({ status }) => status)).toEqual([
+          'completed',
+          'completed',
+          stopCalls ? 'cancelled' : 'completed',
+        ])
+        expect(agents.asked.map(({ purpose }) => purpose)).toEqual(asked)
+        expect(await first.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+      },
+    )
+
     it('is paused by a person who has what runs stopped: it is recorded as cancelled, and made again by resume', async () => {
       const store = await openStore()
       const agents = new Agents(planOf({ a: {} }))
