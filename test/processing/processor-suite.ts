@@ -127,7 +127,11 @@ export function processorSuite(log: LogKind): void {
         tenant: 'blue',
         'kafka_dlt-original-topic': TOPIC,
         'kafka_dlt-original-offset': String(letter?.offset),
+        'kafka_dlt-original-timestamp': String(Date.parse(letter?.timestamp ?? '')),
+        'kafka_dlt-original-consumer-group': 'workers',
         'kafka_dlt-exception-message': 'cannot do 7',
+        attempts: '2',
+        'redrive-count': '0',
       })
       broken = false
       const dry = await redriveDeadLetters(store, TOPIC, { by: 'test', dryRun: true })

@@ -1,6 +1,12 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { reach } from '../../src/core/reach.ts'
 import { defineProjection } from '../../src/processing/projection.ts'
+import { sqliteViews } from '../../src/processing/sqlite-views.ts'
+import { startProcessManager } from '../../src/processing/start-process-manager.ts'
+import { startProjection } from '../../src/processing/start-projection.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { type ArmedFault, faultAt, faultyStore } from '../../src/testing/faults.ts'
 import { ProcessSpecification } from '../../src/testing/process-specification.ts'
@@ -108,6 +114,41 @@ describe('faults', () => {
     expect(fault.struck).toBe(2)
     fault.disarm()
     expect(attempt(() => reach('test.other'))).toBe('other')
+  })
+
+  it('a fault between the rows of a view and its commit undoes both: the view ends right', async () => {
+    const store = openMemoryStore()
+    const folder = mkdtempSync(join(tmpdir(), 'duolog-faults-'))
+    const views = await sqliteViews(join(folder, 'views.db'))
+    const fault = faultAt('views.apply.written', { error: new Error('struck') })
+    faults.push(fault)
+    const errors: unknown[] = []
+    const onError = (error: unknown) => void errors.push(error)
+    const view = startProjection({ store: store as never, projection: counts(), views, onError })
+    const last = await store.appendToStream('s', [added(1), added(2)])
+    expect(await view.get('s', { after: last })).toEqual({ count: 2, sum: 3 })
+    expect([fault.struck, errors.length]).toEqual([1, 1])
+    await view.stop()
+    await views.close()
+    await store.close()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('a fault before a process hears an event: it is heard once all the same', async () => {
+    const store = openMemoryStore()
+    const fault = faultAt('process.observe.begin', { error: new Error('struck') })
+    faults.push(fault)
+    const errors: unknown[] = []
+    const manager = startProcessManager({
+      store: store as never,
+      manager: fulfilment,
+      onError: (error) => void errors.push(error),
+    })
+    await store.appendToStream('o', [{ type: 'OrderPlaced', data: { order: 'o' } }])
+    await expect.poll(async () => (await manager.load('o')).steps.stock, { timeout: 10_000 }).toBe('started')
+    expect([fault.struck, errors.length]).toEqual([1, 1])
+    await manager.stop()
+    await store.close()
   })
 
   it('a faulty store refuses, loses answers and is late by plan', async () => {
