@@ -58,11 +58,16 @@ function run({ cwd, args, env = {} }: GitCall, onStdout: (chunk: Buffer) => void
       cwd,
       env: { ...process.env, GIT_OPTIONAL_LOCKS: '0', GIT_TERMINAL_PROMPT: '0', ...env },
       stdio: ['ignore', 'pipe', 'ignore'],
-      timeout: TIMEOUT_MS,
       windowsHide: true,
     })
+    // Not spawn's own time-out: where the folder does not exist that one stays, and the program with it.
+    const late = setTimeout(() => child.kill(), TIMEOUT_MS)
+    const end = (isDone: boolean) => {
+      clearTimeout(late)
+      resolve(isDone)
+    }
     child.stdout.on('data', onStdout)
-    child.on('error', () => resolve(false))
-    child.on('close', (code) => resolve(code === 0))
+    child.on('error', () => end(false))
+    child.on('close', (code) => end(code === 0))
   })
 }
