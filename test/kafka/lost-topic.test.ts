@@ -31,8 +31,11 @@ async function read(store: EventStore, stream: string): Promise<unknown[]> {
 }
 
 describeKafka.each(DRIVERS)('an event topic that changes under the store, with %s', (driver: KafkaDriverName) => {
+  const prefixes: string[] = []
+
   async function opened(label: string) {
     const prefix = uniquePrefix(label)
+    prefixes.push(prefix)
     const { said, logger } = notebook()
     const open = () => openKafkaStore({ brokers, prefix, driver }, { topics: ONE_PARTITION, logger })
     return { store: await open(), open, said, eventTopic: `${prefix}session.events` }
@@ -130,6 +133,25 @@ describeKafka.each(DRIVERS)('an event topic that changes under the store, with %
     await expect.poll(() => seen, { timeout: 30_000 }).toEqual([{ n: 1 }, { n: 2 }, { n: 3 }, { n: 9 }])
     await anew.stop()
     expect(await anew.ended).toBeUndefined()
+    await store.close()
+  })
+
+  it('a topic of messages that is deleted: what sends to it is refused, its neighbours go on, then and later', async () => {
+    const { store } = await opened('lost-messages')
+    const prefix = prefixes.at(-1)
+    const task = { outgoing: [{ topic: 'jobs', key: 'k', type: 'Job', data: {} }] }
+    await store.appendToStream('s', counted(1), task)
+    await asAdmin((admin) => admin.deleteTopics({ topics: [`${prefix}jobs`] }))
+    await asAdmin(async (admin) => {
+      await expect.poll(() => admin.listTopics(), { timeout: 30_000 }).not.toContain(`${prefix}jobs`)
+    })
+    const neighbours = Array.from({ length: 20 }, (_, n) => store.appendToStream(`neighbour-${n}`, counted(n)))
+    const lost = store.appendToStream('s', counted(2), task)
+    lost.catch(() => {})
+    expect(await Promise.all(neighbours)).toHaveLength(20)
+    await expect(lost).rejects.toMatchObject({ code: 'TOPIC_MISSING', message: expect.stringContaining('stream "s"') })
+    expect(await store.appendToStream('s', counted(3))).toMatchObject({ firstStreamPosition: 2 })
+    expect(await read(store, 's')).toEqual([{ n: 1 }, { n: 3 }])
     await store.close()
   })
 

@@ -167,6 +167,7 @@ export class KafkajsAdmin {
       } catch (error) {
         const known = toKafkaError(error)
         if (known.code !== 'UNAVAILABLE' || attempt === ATTEMPTS) throw nameDenied(known, asked)
+        this.#topics = new Set() // what was gone may be there again
         await new Promise((resolve) => setTimeout(resolve, RETRY_PAUSE_MS * attempt))
         await this.#cluster
           .connect()

@@ -22,12 +22,15 @@ export type RequestBroker = Omit<LowBroker, 'fetch'>
 
 export interface LowCluster extends RequestCluster {
   readonly brokerPool: LowBrokerPool
+  readonly targetTopics: Set<string>
   findBroker(options: { nodeId: number | string }): Promise<LowBroker>
 }
 
 export interface LowBrokerPool {
   seedBroker?: { connectionPool: { pool: readonly LowConnection[] } }
   createSeedBroker(): Promise<void>
+  refreshMetadata(topics: readonly string[]): Promise<void>
+  findConnectedBroker(): Promise<LowBroker>
 }
 
 export interface LowConnection {

@@ -36,6 +36,8 @@ import {
  */
 
 const RETRY_PAUSE_MS = 3
+/** A topic that was just made is not known to every broker; one that was deleted never will be. */
+const NEW_TOPIC_PATIENCE_MS = 1000
 const COORDINATOR = 1
 const GROUP = 0
 const LATEST = -1
@@ -128,6 +130,7 @@ export class KafkajsWriter implements TransactionalWriter {
 
   async #write(producer: Transactional, { records, offsets }: Transaction): Promise<readonly PlacedBatch[]> {
     await this.#know(records)
+    for (const { topic, partition } of records) leaderOf(this.#cluster, topic, partition)
     await this.#addPartitions(producer, records)
     const placed = await this.#produce(producer, records)
     for (const group of offsets) await this.#sendOffsets(producer, group)
@@ -136,7 +139,8 @@ export class KafkajsWriter implements TransactionalWriter {
 
   /** After a failure who leads is asked again: nothing else would tell of another leader. */
   async #know(records: readonly { readonly topic: string }[]): Promise<void> {
-    const topics = new Set([...this.#topics, ...records.map(({ topic }) => topic)])
+    const known = this.#stale ? [] : this.#topics // a topic that was deleted meanwhile is not asked for again
+    const topics = new Set([...known, ...records.map(({ topic }) => topic)])
     if (!this.#stale && topics.size === this.#topics.size) return
     await this.#cluster.addMultipleTargetTopics([...topics])
     if (this.#stale) await this.#cluster.refreshMetadata()
@@ -236,13 +240,14 @@ export class KafkajsWriter implements TransactionalWriter {
 
   /** Repeats what a passing state of the cluster refused, until it works, is refused for good, or the time is over. */
   async #persist<T>(timeoutMs: number, request: () => Promise<T>): Promise<T> {
-    const deadline = performance.now() + timeoutMs
+    const begunMs = performance.now()
     for (;;) {
       try {
         return await request()
       } catch (error) {
         const { code, type } = toKafkaError(error)
-        if (code !== 'UNAVAILABLE' || performance.now() > deadline) throw error
+        const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? NEW_TOPIC_PATIENCE_MS : timeoutMs
+        if (code !== 'UNAVAILABLE' || performance.now() - begunMs > patienceMs) throw error
         if (type !== 'CONCURRENT_TRANSACTIONS') await this.#reconnect()
         await sleep(RETRY_PAUSE_MS)
       }

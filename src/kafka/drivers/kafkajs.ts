@@ -6,6 +6,7 @@ import { connectWithin } from './connect-within.ts'
 import { driverOn } from './driver-on.ts'
 import { curedConnections } from './kafkajs-connections.ts'
 import { type LowCluster, type RequestBroker, typeOf } from './kafkajs-internals.ts'
+import { forgivingMetadata } from './kafkajs-metadata.ts'
 import { withFastProduce } from './kafkajs-produce.ts'
 import { KafkajsReader } from './kafkajs-reader.ts'
 
@@ -65,7 +66,9 @@ function clusterFactory(kafkajs: Kafkajs, options: DriverOptions, requestTimeout
   }
   return () =>
     tellWhyNoCoordinator(
-      withFastProduce(curedConnections(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))),
+      withFastProduce(
+        forgivingMetadata(curedConnections(create({ allowAutoTopicCreation: false, metadataMaxAge: 300_000 }))),
+      ),
     )
 }
 

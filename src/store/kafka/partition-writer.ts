@@ -40,6 +40,7 @@ import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
 
 const FIRST_PAUSE_MS = 50
 const LONGEST_PAUSE_MS = 2000
+const TOPIC_PATIENCE_MS = 3000
 const TROUBLES_BEFORE_GIVING_UP = 6
 /** With so many waiting already the next transaction need not wait for those who are answered now. */
 const ANSWER_ASIDE_FROM = 500
@@ -80,6 +81,8 @@ export class PartitionWriter {
   #proving = false
   /** Answers on their way while the next transaction is. */
   #answering: Promise<void> | undefined
+  /** Since when a topic that the append at hand writes to is not there. */
+  #topicMissingSinceMs: number | undefined
   /** Behind the last records of the last commit. */
   #ownEnd = -1
 
@@ -194,7 +197,8 @@ export class PartitionWriter {
 
   async #write(batch: readonly Waiting[], plan: BatchPlan): Promise<void> {
     const outcome = await this.#transact(plan)
-    if (outcome.kind === 'aborted') return this.#aborted(batch, outcome.error)
+    if (outcome.kind === 'aborted') return await this.#aborted(batch, outcome.error)
+    this.#topicMissingSinceMs = undefined
     if (outcome.kind === 'unknown') {
       this.#doubt = { batch, plan, placed: outcome.placed }
       return this.#lose(outcome.error)
@@ -257,15 +261,25 @@ export class PartitionWriter {
     })
   }
 
-  #aborted(batch: readonly Waiting[], error: unknown): void {
-    const refused = error instanceof KafkaError && error.code === 'REFUSED'
-    if (refused && batch.length === 1) {
+  /** Where one of a batch is to blame, they are sent one by one to find out which. */
+  async #aborted(batch: readonly Waiting[], error: unknown): Promise<void> {
+    const missing = error instanceof KafkaError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const ofOne = error instanceof KafkaError && (error.code === 'REFUSED' || missing)
+    if (ofOne && batch.length === 1 && !(missing && this.#mayAppear())) {
+      this.#topicMissingSinceMs = undefined
       for (const { append, bytes, reject } of batch) reject(brokerRefused(append.stream, bytes, error))
     } else {
       this.#queue.putBack(batch)
-      if (refused) this.#singly = batch.length
+      if (ofOne) this.#singly = batch.length
     }
     this.#lose(error)
+    if (missing && batch.length === 1) await pause(FIRST_PAUSE_MS)
+  }
+
+  /** A topic that was just made is not known to every broker. */
+  #mayAppear(): boolean {
+    this.#topicMissingSinceMs ??= performance.now()
+    return performance.now() - this.#topicMissingSinceMs < TOPIC_PATIENCE_MS
   }
 
   #lose(error: unknown): void {

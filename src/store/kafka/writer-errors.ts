@@ -10,6 +10,10 @@ const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 
 /** The broker refused the transaction of this append alone; it was aborted. */
 export function brokerRefused(stream: string, bytes: number, cause: KafkaError): DuologError {
+  if (cause.type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+    const message = `The append to stream "${stream}" sends messages to a topic that is gone; was it deleted? Nothing was written. Open the store again to make it anew.`
+    return new DuologError('TOPIC_MISSING', message, { cause })
+  }
   const reason = TOO_LARGE.has(cause.type ?? '') ? tooLarge(bytes) : cause.message
   const message = `The broker refused the append to stream "${stream}": ${reason} Nothing was written.`
   return new DuologError('BROKER_REFUSED', message, { cause })
