@@ -5,9 +5,9 @@ import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-describeKafka('large data in a topic of the cluster', () => {
-  const prefix = uniquePrefix('large')
-  largeEventSuite('Kafka', () => ({
-    open: () => openKafkaStore({ brokers: kafkaBrokers.split(','), prefix }, { logger: quiet }),
+describeKafka.each(['kafkajs', 'platformatic'] as const)('large data in a topic of the cluster, with %s', (driver) => {
+  const prefix = uniquePrefix(`large-${driver}`)
+  largeEventSuite(`Kafka, ${driver}`, () => ({
+    open: () => openKafkaStore({ brokers: kafkaBrokers.split(','), prefix, driver }, { logger: quiet }),
   }))
 })

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
+import { connectDriver, type KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import {
   type KafkaDriver,
   KafkaError,
@@ -8,7 +9,6 @@ import {
   type TransactionOutcome,
   type WriterOptions,
 } from '../../src/kafka/driver.ts'
-import { connectKafkajs } from '../../src/kafka/drivers/kafkajs.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openKafkaStoreOn } from '../../src/store/kafka/kafka-store.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
@@ -26,8 +26,8 @@ interface Lossy {
 }
 
 /** A real driver whose writers lose the answer to one commit, on either side of it. */
-async function lossy(): Promise<Lossy> {
-  const real = await connectKafkajs({ brokers, clientId: 'lossy', logger: silentLogger, connectTimeoutMs: 8000 })
+async function lossy(name: KafkaDriverName): Promise<Lossy> {
+  const real = await connectDriver(name, { brokers, clientId: 'lossy', logger: silentLogger, connectTimeoutMs: 8000 })
   let due: Loss | undefined
   const openWriter = (options: WriterOptions): TransactionalWriter => {
     const writer = real.openWriter(options)
@@ -68,10 +68,12 @@ async function loseCommit(
   return { kind: 'unknown', error: LOST, placed: [{ topic, partition, baseOffset: offset, lastOffset: offset }] }
 }
 
-async function onLossyStore(test: (store: EventStore, lose: (loss: Loss) => void, prefix: string) => Promise<void>) {
+type LossyTest = (store: EventStore, lose: (loss: Loss) => void, prefix: string) => Promise<void>
+
+async function onLossyStoreOf(name: KafkaDriverName, test: LossyTest) {
   const prefix = uniquePrefix('lossy')
-  const { driver, lose } = await lossy()
-  const store = await openKafkaStoreOn(driver, { brokers, prefix }, { topics: ONE_PARTITION })
+  const { driver, lose } = await lossy(name)
+  const store = await openKafkaStoreOn(driver, { brokers, prefix }, { topics: ONE_PARTITION, logger: silentLogger })
   try {
     await store.appendToStream('s', [{ type: 'A', data: 1 }])
     await test(store, lose, prefix)
@@ -80,7 +82,9 @@ async function onLossyStore(test: (store: EventStore, lose: (loss: Loss) => void
   }
 }
 
-describeKafka('the answer to a commit is lost', () => {
+describeKafka.each(['kafkajs', 'platformatic'] as const)('the answer to a commit is lost, with %s', (name) => {
+  const onLossyStore = (test: LossyTest) => onLossyStoreOf(name, test)
+
   it('P4 after it was committed: found in the log, answered once, written once', async () => {
     await onLossyStore(async (store, lose, prefix) => {
       lose('after-commit')

@@ -9,17 +9,17 @@ import { plainClient, sendPlain } from './log-check.ts'
 const brokers = kafkaBrokers.split(',')
 const quiet: Logger = { debug() {}, info() {}, warn() {}, error() {} }
 
-describeKafka('snapshots in a compacted topic', () => {
-  const prefix = uniquePrefix('snapshots')
+describeKafka.each(['kafkajs', 'platformatic'] as const)('snapshots in a compacted topic, with %s', (driver) => {
+  const prefix = uniquePrefix(`snapshots-${driver}`)
   const opened: EventStore[] = []
   const open = async (logger: Logger = quiet) => {
-    const store = await openKafkaStore({ brokers, prefix }, { logger })
+    const store = await openKafkaStore({ brokers, prefix, driver }, { logger })
     opened.push(store)
     return store
   }
   afterAll(() => Promise.all(opened.map((store) => store.close())))
 
-  snapshotSuite('Kafka', () => ({ open: () => open() }))
+  snapshotSuite(`Kafka, ${driver}`, () => ({ open: () => open() }))
 
   it('the topic is compacted, and keyed by kind and stream', async () => {
     const admin = plainClient(kafkaBrokers).admin()

@@ -1,6 +1,7 @@
-import { expect, it } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
+import { DuologError } from '../../src/core/errors.ts'
 import { silentLogger } from '../../src/core/logger.ts'
-import type { PartitionReader, TransactionalWriter } from '../../src/kafka/driver.ts'
+import { KafkaError, type PartitionReader, type TransactionalWriter } from '../../src/kafka/driver.ts'
 import { CheckpointGuard } from '../../src/store/kafka/checkpoint-guard.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
 import type { PartitionLog } from '../../src/store/kafka/partition-log.ts'
@@ -14,18 +15,18 @@ const TOPIC = 'session.events'
 const CALLERS = 2500
 
 /** A broker whose every answer is there at once. */
-function instantWriter(): PartitionWriter {
-  const log = {
-    position: 0,
-    catchUp: async () => {},
-    catchUpToEnd: async () => {},
-  } as unknown as PartitionLog
+function instantWriter(
+  differently: Partial<TransactionalWriter> = {},
+  catchUp: () => Promise<void> = async () => {},
+): PartitionWriter {
+  const log = { position: 0, catchUp, catchUpToEnd: async () => {} } as unknown as PartitionLog
   const reader: PartitionReader = { fetch: async () => [], close: async () => {} }
   const writer: TransactionalWriter = {
     init: async () => {},
     endOf: async () => 0,
     transact: async () => ({ kind: 'committed', placed: [] }),
     close: async () => {},
+    ...differently,
   }
   return new PartitionWriter({
     names: namesOf('', TOPIC),
@@ -41,13 +42,56 @@ function instantWriter(): PartitionWriter {
   })
 }
 
+const context = { eventTopic: TOPIC, appendTimeoutMs: undefined, clock: systemClock, random: systemRandom }
+const appendOf = (n: number) => prepareAppend(`s-${n}`, [{ type: 'Counted', data: n }], {}, context)
+
+afterEach(() => void vi.useRealTimers())
+
+it('P4 closed while a commit is in doubt and no broker answers: what was sent cannot be told, what waits was not written', async () => {
+  vi.useFakeTimers()
+  const away = new KafkaError('UNAVAILABLE', 'no broker')
+  let inits = 0
+  const writer = instantWriter({
+    init: async () => {
+      if (inits++ > 0) throw away
+    },
+    transact: async () => {
+      void outcome(writer.append(appendOf(2)))
+      return { kind: 'unknown', error: away, placed: [] }
+    },
+  })
+  const heard: unknown[] = []
+  const outcome = (answer: Promise<unknown>) =>
+    answer.then(
+      () => heard.push('written'),
+      ({ code, message }: { code: string; message: string }) => heard.push([code, message]),
+    )
+  void outcome(writer.append(appendOf(1)))
+  await vi.advanceTimersByTimeAsync(30_000)
+  expect(heard).toEqual([]) // as long as the store is open the true outcome is awaited
+  const closed = writer.close()
+  await vi.advanceTimersByTimeAsync(10_000)
+  await closed
+  expect(heard).toEqual([
+    ['APPEND_TIMEOUT', expect.stringMatching(/"s-1" is in the log cannot be told.*same idempotency key/)],
+    ['APPEND_TIMEOUT', expect.stringMatching(/"s-2".*Nothing was written/)],
+  ])
+})
+
+it('REPLICA_UNAVAILABLE is told to what waits, not that the broker is away', async () => {
+  const full = new DuologError('REPLICA_UNAVAILABLE', 'the disk is full')
+  const writer = instantWriter({}, async () => {
+    throw full
+  })
+  await expect(writer.append(appendOf(1))).rejects.toBe(full)
+  await writer.close()
+})
+
 it('close resolves after the last answer, also where many are answered beside the next transaction', async () => {
   const writer = instantWriter()
-  const context = { eventTopic: TOPIC, appendTimeoutMs: undefined, clock: systemClock, random: systemRandom }
   let answered = 0
   for (let n = 0; n < CALLERS; n++) {
-    const append = prepareAppend(`s-${n}`, [{ type: 'Counted', data: n }], {}, context)
-    void writer.append(append).then(() => answered++)
+    void writer.append(appendOf(n)).then(() => answered++)
   }
   await writer.close()
   expect(answered).toBe(CALLERS)

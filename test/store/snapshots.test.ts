@@ -139,6 +139,31 @@ describe('which snapshots count', () => {
   })
 })
 
+describe('N2 a snapshot whose write hangs', () => {
+  it('holds up neither folds nor commands, and of those that wait the newest one is left', async () => {
+    const texts: string[] = []
+    const save = (_name: string, _stream: string, text: string) => {
+      texts.push(text)
+      return new Promise<void>(() => {})
+    }
+    const table: SnapshotTable = { load: async () => undefined, save, clear: async () => {} }
+    const store = openMemoryStore()
+    Object.defineProperty(store, 'snapshots', { value: new Snapshots(table, listening().logger) })
+    const snapshot = { name: 'count', version: 1, every: 1 }
+    const decider: Decider<Counter, number, Event<'Counted', number>> = {
+      ...counter,
+      decide: (data) => [{ type: 'Counted', data }],
+    }
+    const handler = createCommandHandler({ store, decider, snapshot })
+    for (let n = 1; n <= 5; n++) {
+      await handler.handle('s', n)
+      expect((await store.aggregateStream('s', { ...counter, snapshot })).state).toEqual({ count: n })
+    }
+    expect(texts).toHaveLength(1)
+    await store.close()
+  })
+})
+
 describe('a command handler with snapshots', () => {
   type Added = Event<'Added', { readonly n: number }>
   const decider: Decider<number, number, Added> = {

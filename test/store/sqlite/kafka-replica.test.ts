@@ -1,7 +1,7 @@
-import { mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm, truncate, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import sqlite from 'node:sqlite'
+import sqlite, { type DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FetchedPartition, type FetchedRecord, type FetchPosition, KafkaError } from '../../../src/kafka/driver.ts'
 import { MemoryReplica } from '../../../src/store/kafka/memory-replica.ts'
@@ -167,6 +167,75 @@ describe('the file of a replica', () => {
     await rm(join(directory, `${name}-journal`), { force: true })
     expect(open().position).toBe(0)
     expect(said.join()).toContain('its journal is gone')
+  })
+})
+
+const replicaFiles = async () => (await readdir(directory)).filter((name) => name.endsWith('.replica'))
+
+describe('the folder of replicas', () => {
+  it('R3 deleted while a file in it is open: who has it open keeps what it has; the next one begins anew', async () => {
+    const first = open()
+    first.take(FIVE, 5)
+    await Promise.all((await readdir(directory)).map((name) => rm(join(directory, name))))
+    first.take([eventAt(5, 'a', 4)], 6)
+    expect([first.position, first.rows('a', 1, 9).length]).toEqual([6, 4])
+    close(first)
+    const second = open()
+    expect([second.position, second.rows('a', 1, 9)]).toEqual([0, []])
+    expect(said).toEqual([])
+  })
+
+  it('deleted between two openings is made anew, without a word', async () => {
+    const first = open()
+    first.take(FIVE, 5)
+    close(first)
+    await rm(directory, { recursive: true })
+    await mkdir(directory)
+    expect(open().position).toBe(0)
+    expect(said).toEqual([])
+  })
+
+  it.each(['PRAGMA user_version = 99', 'PRAGMA application_id = 7'])(
+    'a file of another format is deleted and made anew: %s',
+    async (change) => {
+      const first = open()
+      first.take(FIVE, 5)
+      close(first)
+      const [name = ''] = await replicaFiles()
+      const db = new sqlite.DatabaseSync(join(directory, name))
+      db.exec(change)
+      db.close()
+      const second = open()
+      second.take(FIVE, 5)
+      expect(said).toEqual([expect.stringContaining('it has another format')])
+      expect(await replicaFiles()).toEqual([expect.not.stringMatching(name)])
+    },
+  )
+
+  it('REPLICA_UNAVAILABLE where there is no folder', async () => {
+    await rm(directory, { recursive: true })
+    expect(() => open()).toThrow(expect.objectContaining({ code: 'REPLICA_UNAVAILABLE' }))
+  })
+
+  it('REPLICA_UNAVAILABLE while the disk is full; with room again it goes on where it was', () => {
+    const files: DatabaseSync[] = []
+    class SmallDisk extends sqlite.DatabaseSync {
+      constructor(...args: ConstructorParameters<typeof DatabaseSync>) {
+        super(...args)
+        files.push(this)
+      }
+    }
+    const place = { directory, topic: 'p.events', partition: 0, partitionCount: 1 }
+    const replica = new SqliteReplica({ sqlite: { ...sqlite, DatabaseSync: SmallDisk }, place, logger })
+    opened.push(replica)
+    replica.take(FIVE, 5)
+    files.at(-1)?.exec('PRAGMA max_page_count = 12')
+    const many = Array.from({ length: 3000 }, (_, n) => eventAt(5 + n, `s${n}`, 1))
+    expect(() => replica.take(many, 3005)).toThrow(expect.objectContaining({ code: 'REPLICA_UNAVAILABLE' }))
+    expect([replica.position, replica.facts('s0').currentVersion()]).toEqual([5, 0])
+    files.at(-1)?.exec('PRAGMA max_page_count = 100000')
+    replica.take(many, 3005)
+    expect([replica.position, replica.facts('s2999').currentVersion()]).toEqual([3005, 1])
   })
 })
 
