@@ -21,6 +21,7 @@ const all = [...points, ...kafkaPoints]
 describeKafka.concurrent('on a broker, killed and started again', () => {
   it.each(LONG ? all : all.filter((_, place) => place % 3 === 0))(
     '%s, time %i: nothing is lost, nothing happens twice',
+    { timeout: 300_000 },
     async (point, count) => {
       expect(await dieOnceAt(newLog, point, count)).toEqual({ killed: 1, violations: [] })
     },
