@@ -31,7 +31,7 @@ describe.concurrent('the command line', () => {
     ['an unknown option', ['run', 'x', '--jsno'], 'Did you mean --json?'],
     ['no task', ['run'], "missing required argument 'task'"],
     ['a number that is none', ['run', 'x', '--max-concurrent', 'two'], 'It must be a whole number from 1'],
-    ['a policy that is none', ['run', 'x', '--in-doubt', 'panic'], 'Allowed choices are retry, resume, ask'],
+    ['a policy that is none', ['run', 'x', '--in-doubt', 'panic'], 'It must be retry, resume or ask, or by purpose'],
     ['a gate without its quote', ['run', 'x', '--gate', `npm "test`], 'A quote is not closed'],
     ['two gates of one name', ['run', 'x', '--gate', 'a=b', '--gate', 'a=c'], 'Two gates are called a'],
     ['two executors', ['run', 'x', ...scripted, '--command', 'cat'], "cannot be used with option '--command"],

@@ -56,6 +56,10 @@ describe('duolog dlq', () => {
     expect(await json<Letter[]>('list', '--key', 'a')).toHaveLength(2)
     expect(await json<Letter[]>('list', '--type', 'Other')).toMatchObject([{ key: 'b' }])
     expect(await json<Letter[]>('list', '--older-than', '2h')).toEqual([])
+    expect(await json<Letter[]>('list', '--newer-than', '2h')).toHaveLength(3)
+    expect(await json<Letter[]>('list', '--error', 'TypeError', '--group', 'workers')).toHaveLength(3)
+    expect(await json<Letter[]>('list', '--error', 'RangeError')).toEqual([])
+    expect(await json<Letter[]>('list', '--group', 'others')).toEqual([])
     expect((await dlq('list', '--topic', 'none')).stdout).toContain('No dead letters.')
   })
 
@@ -83,6 +87,9 @@ describe('duolog dlq', () => {
 
   it('discards, for a reason that stays on record', async () => {
     expect((await dlq('discard', '--all')).code).toBe(2)
+    const dry = await dlq('discard', '--all', '--reason', 'nobody needs it', '--dry-run')
+    expect(dry.stdout).toContain('1 dead letter would be discarded, 0 refused.')
+    expect(await json<Letter[]>('list', '--status', 'discarded')).toEqual([])
     const { stdout, code } = await dlq('discard', '--all', '--reason', 'nobody needs it')
     expect([code, stdout]).toEqual([0, `discarded: ${ids[2]} (Other)\n1 dead letter discarded, 0 refused.\n`])
     expect(await json<Letter[]>('list', '--status', 'discarded')).toMatchObject([

@@ -64,6 +64,7 @@ describeNative('three brokers', () => {
     for (const node of WHOLE ? cluster.nodes : cluster.nodes.slice(0, 1)) {
       const roles = await rolesOf(node.nodeId, cluster.address, works)
       expect(roles.leads, `broker ${node.nodeId} leads event partitions`).toBeGreaterThan(0)
+      expect(roles.coordinates, `broker ${node.nodeId} coordinates transactions`).toBeGreaterThan(0)
       await progress(works)
       await node.kill()
       await progress(works) // with two of three

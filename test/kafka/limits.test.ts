@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, it } from 'vitest'
-import { silentLogger } from '../../src/core/logger.ts'
+import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
 import { type NativeBroker, startNativeBroker } from '../support/broker-native.ts'
@@ -30,9 +30,13 @@ describeNative.each(['kafkajs', 'platformatic'] as const)('a broker with account
     await broker.stop()
   })
 
-  async function open(user: keyof typeof PASSWORDS, { password = PASSWORDS[user], topics = 'create' } = {}) {
+  async function open(
+    user: keyof typeof PASSWORDS,
+    { password = PASSWORDS[user], topics = 'create' } = {},
+    logger: Logger = silentLogger,
+  ) {
     const url = `kafka://${user}:${password}@${broker.address}/?sasl=plain&prefix=acl.&topics=${topics}&driver=${driver}`
-    const store = await openEventStore(url, { logger: silentLogger })
+    const store = await openEventStore(url, { logger })
     opened.push(store)
     return store
   }
@@ -74,5 +78,40 @@ describeNative.each(['kafkajs', 'platformatic'] as const)('a broker with account
     const after: number[] = []
     for await (const event of store.readStream('a')) after.push(event.streamPosition)
     expect(after).toEqual([1])
+  })
+
+  it('tells a consumer what its group lacks, and goes on once it is given', async () => {
+    const told: string[] = []
+    const note = (_: object, message: string) => void told.push(message)
+    const logger = { ...silentLogger, warn: note, error: note }
+    const store = await open('reader', { topics: 'require' }, logger)
+    const heard: number[] = []
+    store.consume({
+      group: 'onlookers',
+      topics: ['session.events'],
+      from: 'beginning',
+      handler: async (message) => void heard.push((message.data as { n: number }).n),
+    })
+    await expect
+      .poll(() => told.join('\n'), { timeout: 20_000 })
+      .toMatch(/needs Read and Describe on the group "acl\.onlookers"/)
+    expect(heard).toEqual([])
+    expect(told.filter((message) => message.includes('onlookers'))).toHaveLength(1)
+    await securedTool(broker, PASSWORDS, [
+      ...['Read', 'Describe'].map((operation) => ({ operation, kind: 'Group' as const })),
+    ])
+    await expect.poll(() => heard, { timeout: 30_000 }).toEqual([1])
+  })
+
+  it('an append that may not write one of its topics is refused whole, by name of that topic', async () => {
+    await securedTool(broker, PASSWORDS, [
+      ...['Write', 'Describe'].map((operation) => ({ operation, kind: 'TransactionalId' as const })),
+    ])
+    const store = await open('reader', { topics: 'require' })
+    await expect(store.appendToStream('a', counted(2))).rejects.toMatchObject({
+      code: 'BROKER_REFUSED',
+      message: expect.stringMatching(/needs Write( and Describe)? on the topic "acl\.session\.events"/),
+    })
+    expect(await store.waitForVersion('a', 0)).toBe(1)
   })
 })

@@ -39,7 +39,7 @@ export async function securedTool(
     await admin.createAcls({
       acl: grants.map(({ operation, kind }) => ({
         resourceType: KINDS[kind],
-        resourceName: 'acl.',
+        resourceName: kind === 'TransactionalId' ? 'duolog.writer.acl.' : 'acl.',
         resourcePatternType: 4,
         principal: 'User:reader',
         host: '*',

@@ -20,6 +20,8 @@ describeKafka('duolog topics', () => {
   it('T2 check fails, apply makes all, a second apply has nothing to do, check is content', async () => {
     expect((await topics('check')).code).toBe(1)
     expect((await plan('plan')).changes).toBe(10)
+    expect((await topics('plan')).stdout).toContain("warning: all topics: replication is left to the brokers' default")
+    expect((await topics('plan', '--replication', '3')).stdout).not.toContain('warning')
     const applied = await topics('apply', '--replication', '1')
     expect(applied).toMatchObject({ code: 0, stdout: expect.stringContaining('warning: all topics: replication 1') })
     await expect.poll(async () => (await plan('plan')).changes, { timeout: 20_000 }).toBe(0)

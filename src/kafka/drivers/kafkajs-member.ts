@@ -39,6 +39,8 @@ export class KafkajsMember implements GroupMember {
   readonly #ended: Promise<void>
   #memberId = ''
   #membership: Membership | undefined
+  /** Said last: it is asked again and again, and told once. */
+  #refusal: string | undefined
   #resolveJoined: () => void = () => {}
 
   constructor(cluster: RequestCluster, options: MemberOptions, tools: MemberTools) {
@@ -132,6 +134,7 @@ export class KafkajsMember implements GroupMember {
     const groupAssignment = joined.leaderId === memberId ? await this.#assign(joined.members) : []
     const { memberAssignment } = await coordinator.syncGroup({ groupId, generationId, memberId, groupAssignment })
     this.#membership = { coordinator, memberId, generationId }
+    this.#refusal = undefined
     this.#options.onAssigned(decodeAssignment(memberAssignment))
     this.#resolveJoined()
     return this.#membership
@@ -180,8 +183,10 @@ export class KafkajsMember implements GroupMember {
     if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION') this.#memberId = ''
     if (type === 'UNKNOWN_MEMBER_ID') this.#membership = undefined
     const { logger } = this.#tools
-    if (code === 'REFUSED') logger.warn({ group, error: message }, `The broker lets nobody join the group: ${message}`)
-    else logger.debug({ group, error: message }, 'Joining the consumer group again')
+    if (code !== 'REFUSED') logger.debug({ group, error: message }, 'Joining the consumer group again')
+    else if (message !== this.#refusal)
+      logger.warn({ group, error: message }, `The broker lets nobody join the group: ${message}`)
+    if (code === 'REFUSED') this.#refusal = message
   }
 
   #pause(ms: number): Promise<void> {

@@ -57,7 +57,7 @@ function creation({ topic, role, partitions, replicationFactor }: DefinedTopic):
     partitions,
     ...(replicationFactor !== undefined && { replicationFactor }),
     actions: [{ kind: 'create' }],
-    warnings: replicationFactor === 1 ? [ONE_REPLICA] : [],
+    warnings: replicaWarnings(replicationFactor),
     refusals: [],
   }
 }
@@ -145,6 +145,14 @@ function configRefusals({ role }: DefinedTopic, { cleanupPolicy }: TopicDescript
   ]
 }
 
+/** Of a topic that is to be made. */
+function replicaWarnings(replicationFactor: number | undefined): readonly string[] {
+  if (replicationFactor === undefined) return [BROKERS_DEFAULT]
+  return replicationFactor === 1 ? [ONE_REPLICA] : []
+}
+
+const BROKERS_DEFAULT =
+  "replication is left to the brokers' default, which may be 1: say how many copies, 3 where records must outlive a broker"
 const ONE_REPLICA = 'replication 1: a broker that is lost for good takes its records with it'
 
 const ZSTD = 'compression.type=zstd: only processes on Node 22.15 or later can read it, others stand still and say so'

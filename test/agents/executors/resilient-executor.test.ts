@@ -51,6 +51,19 @@ describe('resilientExecutor', () => {
     }
   })
 
+  it('tries only what its policy lists, and no longer than that says', async () => {
+    const listed = failing(failure())
+    const narrow = { ...retry, retryableCodes: ['TIMEOUT'] as const }
+    expect(
+      await errorOf(() => resilientExecutor(listed, { retry: narrow }).execute(request, contextOf())),
+    ).toMatchObject({ message: 'overloaded' })
+    expect(listed.calls).toBe(1)
+    const slow = failing(failure(), failure(), failure(), failure())
+    const short = { maxAttempts: 50, firstPauseMs: 40, maxElapsedMs: 60 }
+    await errorOf(() => resilientExecutor(slow, { retry: short }).execute(request, contextOf()))
+    expect(slow.calls).toBeLessThan(4)
+  })
+
   it('leaves a long pause to the session, which parks the call', async () => {
     const limited = new ExecutorFailedError('limited', { retry: { afterMs: 3_600_000 } })
     const executor = failing(limited)
