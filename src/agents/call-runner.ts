@@ -115,10 +115,10 @@ export class CallRunner {
     const watching = new AbortController()
     const why = whyStop(state, call)
     if (why !== undefined) abort.abort(new Stopped(why))
-    const watch = this.#abortWhenLost(sessionId, call, abort, watching.signal)
+    // Never rejects, and is not waited for: its last look at the session may take a round trip.
+    void this.#abortWhenLost(sessionId, call, abort, watching.signal)
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
     watching.abort(MADE)
-    await watch
     reach('call.executed')
     const durationMs = Math.max(0, clock.now() - startedAt)
     await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
@@ -150,6 +150,7 @@ export class CallRunner {
       for (let known = 0; !signal.aborted; ) {
         const { state, version } = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
         const why = whyStop(state, call)
+        if (signal.aborted) return
         if (why !== undefined) return abort.abort(new Stopped(why))
         known = version
       }

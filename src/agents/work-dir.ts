@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { realpath, stat } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { DuologError } from '../core/errors.ts'
@@ -21,7 +22,7 @@ export async function checkWorkDir(
 
 /** Nothing where there is no repository, or no git. Looking for one first is a hundred times cheaper than to ask git. */
 async function tellLocalChanges(workDir: string, logger: Logger): Promise<void> {
-  if (!(await isInRepository(workDir))) return
+  if (!isInRepository(workDir)) return
   if (await definesFilters(workDir)) {
     const says =
       'The work directory is a git repository with filters of its own, which git would run: it was not looked for local changes. If there are any, they stay as they are.'
@@ -67,8 +68,9 @@ function realOf(path: string): Promise<string> {
   return realpath(path).catch(() => resolve(path))
 }
 
-async function isInRepository(folder: string): Promise<boolean> {
-  if (await stat(join(folder, '.git')).catch(() => undefined)) return true
+/** Not asked in the background: the folder has just answered, and each such question would cost a short session a tenth of its time. */
+function isInRepository(folder: string): boolean {
+  if (existsSync(join(folder, '.git'))) return true
   const parent = dirname(folder)
   return parent !== folder && isInRepository(parent)
 }
