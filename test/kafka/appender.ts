@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { onReach } from '../../src/core/reach.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 
@@ -15,6 +16,8 @@ export interface AppenderTask {
   readonly concurrency: number
   /** An owner to announce; the process then stays until it is killed. */
   readonly announce?: string
+  /** Opened by then, it begins to append at this time. */
+  readonly startAtMs?: number
   readonly killAt?: { readonly point: string; readonly time: number }
 }
 
@@ -39,6 +42,7 @@ async function main(task: AppenderTask): Promise<void> {
     { topics: ONE_PARTITION },
   )
   if (task.announce !== undefined) await store.presence.announce(task.announce)
+  if (task.startAtMs !== undefined) await sleep(task.startAtMs - Date.now())
   let next = 0
   const work = async () => {
     for (let i = next++; i < task.keys.length; i = next++) {

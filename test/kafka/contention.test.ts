@@ -1,17 +1,32 @@
 import { expect, it } from 'vitest'
 import { kafkaBrokers as brokers, describeKafka, uniquePrefix } from '../support/kafka.ts'
+import type { Acknowledged } from './appender.ts'
 import { checkLog, numbered, startAppender } from './log-check.ts'
 
+/** Of what was acknowledged between the last one's first append and the first one's last. */
+function sharesWhileAllContend(each: readonly (readonly Acknowledged[])[]): readonly number[] {
+  const times = each.map((acknowledged) => acknowledged.map(({ atMs }) => atMs))
+  const from = Math.max(...times.map((own) => Math.min(...own)))
+  const to = Math.min(...times.map((own) => Math.max(...own)))
+  const counts = times.map((own) => own.filter((atMs) => atMs >= from && atMs <= to).length)
+  const all = counts.reduce((sum, count) => sum + count, 0)
+  return counts.map((count) => count / all)
+}
+
+const nobodyStarves = (shares: readonly number[]) => shares.every((share) => share >= 0.1)
+
 describeKafka('several processes on one partition', () => {
-  it('P3 P4 P5 three contend at full speed: acknowledged is in the log, none twice, no gaps, and all get on', async () => {
+  it('P3 P4 P5 F1 three contend at full speed: acknowledged is in the log, none twice, no gaps, and none starves', async () => {
     const prefix = uniquePrefix('contend')
     const streams = numbered('shared', 5)
-    const tasks = ['a', 'b', 'c'].map((name) => numbered(name, 400))
-    const appenders = tasks.map((keys) => startAppender({ brokers, prefix, streams, keys, concurrency: 20 }))
+    const tasks = ['a', 'b', 'c'].map((name) => numbered(name, 1_500))
+    const startAtMs = Date.now() + 3_000
+    const appenders = tasks.map((keys) => startAppender({ brokers, prefix, streams, keys, concurrency: 20, startAtMs }))
     expect(await Promise.all(appenders.map(({ ended }) => ended))).toEqual([0, 0, 0])
     const acknowledged = appenders.flatMap((appender) => appender.acknowledged)
-    expect(acknowledged).toHaveLength(1200)
+    expect(acknowledged).toHaveLength(4_500)
     await checkLog({ brokers, prefix, keys: tasks.flat(), acknowledged })
+    expect(sharesWhileAllContend(appenders.map((appender) => appender.acknowledged))).toSatisfy(nobodyStarves)
   })
 
   it('W4 one frozen in the middle of its work (SIGSTOP) and thawed later writes nothing out of turn', async () => {
