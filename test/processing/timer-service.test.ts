@@ -9,7 +9,8 @@ it('T3 the mark moves while history is read, also where no record lies at an eve
   const store = {
     consume: (options: ConsumeOptions) => {
       consuming = options
-      return { ready: Promise.resolve(), ended: new Promise(() => {}), stop: async () => {} }
+      const { promise: ended, resolve } = Promise.withResolvers<undefined>()
+      return { ready: Promise.resolve(), ended, stop: async () => resolve(undefined) }
     },
     partitionEnds: async () => [{ topic: 't', partition: 0, offset: 10_000 }],
     aggregateStream: async () => ({ state: 0 }),
