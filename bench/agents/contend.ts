@@ -37,7 +37,9 @@ export async function contend(contest: Contest): Promise<Figures> {
     rounds.push(await round(contest, number))
     progress(`  round ${number} of ${plan.rounds}`)
   }
-  if (withOverhead) rounds.push(await onSite(open, (site) => overhead(site, plan.sessions)))
+  for (const atOnce of withOverhead ? [10, 50] : []) {
+    rounds.push(await onSite(open, (site) => overhead(site, plan.sessions, atOnce)))
+  }
   if (countSyncs) rounds.push(await onSite(open, (site) => syncs(site), true).catch(untraced))
   return medians(rounds)
 }

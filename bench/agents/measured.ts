@@ -118,8 +118,8 @@ export async function killed({ contender }: Site, steps: number): Promise<Figure
   ])
 }
 
-export async function overhead({ contender }: Site, sessions: number): Promise<Figures> {
-  const program = start(contender, ['overhead', String(sessions)])
+export async function overhead({ contender }: Site, sessions: number, atOnce: number): Promise<Figures> {
+  const program = start(contender, ['overhead', String(sessions), String(atOnce)])
   await program.ended
   return figuresOf(program.lines.map(({ value }) => value))
 }

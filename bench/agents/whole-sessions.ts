@@ -79,10 +79,13 @@ function numberOf(callId: string): number {
 }
 
 /**
- * Many sessions of five planned work items with an executor that takes its time, 50 sessions at once: what a call took more
- * than its executor, from the beginning of one call to that of the next one in its session.
+ * Many sessions of five planned work items with an executor that takes its time, some at once: what a call took more than
+ * its executor, from the beginning of one call to that of the next one in its session.
  */
-export async function overheadPerCall(place: string, sessions: number): Promise<{ p50Ms: number; perSecond: number }> {
+export async function overheadPerCall(
+  place: string,
+  { sessions, atOnce }: { readonly sessions: number; readonly atOnce: number },
+): Promise<{ p50Ms: number; perSecond: number }> {
   const [workItems, delayMs] = [5, 5]
   const begun = new Map<string, number>()
   const gaps: number[] = []
@@ -101,7 +104,7 @@ export async function overheadPerCall(place: string, sessions: number): Promise<
   const caller = async () => {
     while (left-- > 0) await coordinator.run('Measure', { workDir: tmpdir(), settings })
   }
-  const ms = await timed(() => Promise.all(Array.from({ length: 50 }, caller)))
+  const ms = await timed(() => Promise.all(Array.from({ length: atOnce }, caller)))
   await close()
   const calls = 1 + plannedItems(workItems).length * 2
   return { p50Ms: percentile(gaps, 0.5) - delayMs, perSecond: (calls * sessions * 1000) / ms }
