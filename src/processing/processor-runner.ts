@@ -1,4 +1,4 @@
-import { DuologError } from '../core/errors.ts'
+import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { Consumer, ConsumerContext, PartitionPosition, TakenPartition } from '../store/event-store.ts'
@@ -123,11 +123,8 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     await this.#consumer.stop()
   }
 
-  async #take(taken: TakenPartition): Promise<void> {
-    const { store, group, concurrency, batches } = this.#options
-    const end = endOf(await store.partitionEnds(taken.topic), taken)
-    const position = taken.position()
-    if (end !== undefined && position > end.offset) throw aheadOfLog(group, end, position)
+  #take(taken: TakenPartition): void {
+    const { concurrency, batches } = this.#options
     const slots = new Slots(concurrency)
     const settle = (work: Parameters<WorkSettler<E>['settle']>[0]) => this.#settler.settle(work, slots)
     const batcher = batches && new MessageBatcher<E>({ ...batches, settle })
@@ -182,13 +179,4 @@ function placeOf({ topic, partition }: Place): string {
 
 function endOf(ends: readonly PartitionPosition[], place: Place): PartitionPosition | undefined {
   return ends.find((end) => placeOf(end) === placeOf(place))
-}
-
-function aheadOfLog(group: string, { topic, partition, offset }: PartitionPosition, position: number): DuologError {
-  return new DuologError(
-    'CHECKPOINT_AHEAD',
-    `The group "${group}" is at ${position} of partition ${partition} of "${topic}", but the log ends at ${offset}: it is ` +
-      'another log, records were lost, or the topic was made again. Nothing of it is handled. Restore the log, or use a ' +
-      'new group to read what is there.',
-  )
 }

@@ -182,11 +182,15 @@ export class KafkajsMember implements GroupMember {
     const { code, type, message } = known
     if (type === 'UNKNOWN_MEMBER_ID' || type === 'ILLEGAL_GENERATION') this.#memberId = ''
     if (type === 'UNKNOWN_MEMBER_ID') this.#membership = undefined
-    const { logger } = this.#tools
-    if (code !== 'REFUSED') logger.debug({ group, error: message }, 'Joining the consumer group again')
-    else if (message !== this.#refusal)
-      logger.warn({ group, error: message }, `The broker lets nobody join the group: ${message}`)
-    if (code === 'REFUSED') this.#refusal = message
+    if (code === 'REFUSED') this.#refused(message)
+    else this.#tools.logger.debug({ group, error: message }, 'Joining the consumer group again')
+  }
+
+  #refused(message: string): void {
+    if (message === this.#refusal) return
+    this.#refusal = message
+    const { group } = this.#options
+    this.#tools.logger.warn({ group, error: message }, `The broker lets nobody join the group: ${message}`)
   }
 
   #pause(ms: number): Promise<void> {
