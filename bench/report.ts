@@ -22,6 +22,9 @@ export interface Report {
   readonly results: readonly Result[]
 }
 
+/** What was asked for makes no sense. */
+export class UsageError extends Error {}
+
 export function progress(line: string): void {
   process.stderr.write(`${line}\n`)
 }

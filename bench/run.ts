@@ -1,12 +1,15 @@
 import { availableParallelism, cpus } from 'node:os'
-import { progress, type Report, type Result } from './report.ts'
+import { progress, type Report, type Result, UsageError } from './report.ts'
 
 /*
- * npm run bench -- NAME
+ * npm run bench -- NAME [--help]
  */
 
 interface Bench {
-  run(): Promise<readonly Result[]>
+  /** `args`: what stands behind its name. @throws UsageError */
+  run(args: readonly string[]): Promise<readonly Result[]>
+  /** For `--help`. */
+  readonly usage?: string
   /** What its figures say nothing about. */
   readonly notShown?: readonly string[]
 }
@@ -16,23 +19,25 @@ const benches: Readonly<Record<string, () => Promise<Bench>>> = {
   embedded: () => import('./embedded.ts'),
   kafka: () => import('./kafka.ts'),
   processing: () => import('./processing.ts'),
-  'kafka-java': () => import('./kafka/java.ts'),
-  'kafka-sharing': () => import('./kafka/sharing.ts'),
-  'kafka-reads': () => import('./kafka/reads.ts'),
-  'kafka-snapshots': () => import('./kafka/snapshots.ts'),
 }
 
-async function main(name: string | undefined): Promise<void> {
+async function main([name, ...args]: readonly string[]): Promise<void> {
   const load = name === undefined ? undefined : benches[name]
   if (name === undefined || load === undefined) {
-    progress(`Usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`)
-    process.exitCode = 2
+    throw new UsageError(`Usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`)
+  }
+  const { run, notShown, usage } = await load()
+  if (usage !== undefined && args.includes('--help')) {
+    process.stdout.write(`${usage}\n`)
     return
   }
-  const { run, notShown } = await load()
   const machine = `${availableParallelism()} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}`
-  const report: Report = { bench: name, machine, ...(notShown && { notShown }), results: await run() }
+  const report: Report = { bench: name, machine, ...(notShown && { notShown }), results: await run(args) }
   process.stdout.write(`${JSON.stringify(report)}\n`)
 }
 
-await main(process.argv[2])
+await main(process.argv.slice(2)).catch((error: unknown) => {
+  if (!(error instanceof UsageError)) throw error
+  progress(error.message)
+  process.exitCode = 2
+})

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { silentLogger } from '../../src/core/logger.ts'
 import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
@@ -9,5 +10,7 @@ export function openWith(
   partitions: number,
   { prefix = `bench-${randomUUID()}.`, driver }: { prefix?: string; driver?: KafkaDriverName } = {},
 ): Promise<EventStore> {
-  return openKafkaStore({ brokers, prefix, driver }, { topics: { 'session.events': { partitions } } })
+  const topics = { 'session.events': { partitions } }
+  // It would say which topics it makes, each time.
+  return openKafkaStore({ brokers, prefix, driver }, { topics, logger: silentLogger })
 }

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 import { percentile, settle } from '../report.ts'
 
@@ -8,6 +9,7 @@ import { percentile, settle } from '../report.ts'
 
 export interface ReadsTask {
   readonly brokers: readonly string[]
+  readonly driver: KafkaDriverName
   readonly prefix: string
   /** A folder for the replica; absent: in memory. */
   readonly directory?: string
@@ -31,10 +33,10 @@ export interface ReadsMeasured {
 type Consistency = 'eventual' | 'linearizable'
 
 async function measure(task: ReadsTask): Promise<ReadsMeasured> {
-  const { brokers, prefix, directory } = task
+  const { brokers, driver, prefix, directory } = task
   const replica = directory === undefined ? {} : { replica: { directory } }
   const open = () =>
-    openKafkaStore({ brokers, prefix }, { topics: { 'session.events': { partitions: 1 } }, ...replica })
+    openKafkaStore({ brokers, driver, prefix }, { topics: { 'session.events': { partitions: 1 } }, ...replica })
   const store = await open()
   const session = (n: number) => `session-${(n * 7919) % task.sessions}`
 

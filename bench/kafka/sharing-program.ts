@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { eventOf } from './load.ts'
 import { openWith } from './open.ts'
 
 /* One of several processes that append to one partition at full speed. Says how many appends were acknowledged in its time. */
 
 export interface SharingTask {
-  readonly brokers: string
+  readonly brokers: readonly string[]
+  readonly driver: KafkaDriverName
   readonly prefix: string
   readonly forMs: number
   readonly callers: number
 }
 
-async function main({ brokers, prefix, forMs, callers }: SharingTask): Promise<void> {
-  const store = await openWith(brokers.split(','), 1, { prefix })
+async function main({ brokers, driver, prefix, forMs, callers }: SharingTask): Promise<void> {
+  const store = await openWith(brokers, 1, { prefix, driver })
   const name = randomUUID()
   await store.appendToStream(name, [eventOf(300)])
   process.send?.('ready')

@@ -3,14 +3,14 @@ import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { EventStore } from '../../src/store/event-store.ts'
-import { startBroker } from '../../test/support/broker.ts'
 import { median, percentile, progress, type Result, round, timed } from '../report.ts'
 import { eventOf } from './load.ts'
 import { openWith } from './open.ts'
+import type { PartTask } from './plan.ts'
 import type { SharingTask } from './sharing-program.ts'
 
 /*
- * npm run bench -- kafka-sharing: processes that want one partition, how fast one takes over from another, and how long an append
+ * Processes that want one partition, how fast one takes over from another, and how long an append
  * takes when events come at a given rate, whether or not the store keeps up (no caller waits for another).
  */
 
@@ -22,29 +22,19 @@ const OFFERED_PER_SECOND = 10_000
 const OFFERED_MS = 8000
 const TICK_MS = 1
 
-export async function run(): Promise<readonly Result[]> {
-  const broker = await startBroker()
-  try {
-    const brokers = broker.address.split(',')
-    return [
-      ...(await measureFairness(broker.address)),
-      ...(await measureTakeover(brokers)),
-      ...(await measureOffered(brokers)),
-    ]
-  } finally {
-    await broker.stop()
-  }
+export async function measure(task: PartTask): Promise<readonly Result[]> {
+  return [...(await measureFairness(task)), ...(await measureTakeover(task)), ...(await measureOffered(task))]
 }
 
-async function measureFairness(brokers: string): Promise<Result[]> {
-  progress('sharing: one process alone')
-  const [alone = Number.NaN] = await contend(brokers, 1)
-  progress('sharing: three on one partition')
-  const counts = await contend(brokers, CONTENDERS)
+async function measureFairness(task: PartTask): Promise<Result[]> {
+  progress('  one process alone')
+  const [alone = Number.NaN] = await contend(task, 1)
+  progress('  three on one partition')
+  const counts = await contend(task, CONTENDERS)
   const together = counts.reduce((sum, count) => sum + count, 0)
   const least = Math.min(...counts) / together
   const kept = together / alone
-  const against = `one process alone, ${round((alone * 1000) / CONTEND_MS)} appends/s`
+  const against = `one process alone, ${round((alone * 1000) / contendMs(task))} appends/s`
   const shares = counts.map((count) => round(count / together)).join(', ')
   return [
     {
@@ -59,8 +49,12 @@ async function measureFairness(brokers: string): Promise<Result[]> {
   ]
 }
 
-async function contend(brokers: string, processes: number): Promise<readonly number[]> {
-  const task: SharingTask = { brokers, prefix: `bench-${randomUUID()}.`, forMs: CONTEND_MS, callers: CONTEND_CALLERS }
+const contendMs = ({ quick }: PartTask) => (quick ? CONTEND_MS / 5 : CONTEND_MS)
+
+async function contend(of: PartTask, processes: number): Promise<readonly number[]> {
+  const { brokers, driver } = of
+  const prefix = `bench-${randomUUID()}.`
+  const task: SharingTask = { brokers, driver, prefix, forMs: contendMs(of), callers: CONTEND_CALLERS }
   const program = fileURLToPath(new URL('./sharing-program.ts', import.meta.url))
   const children = []
   for (let i = 0; i < processes; i++) {
@@ -73,12 +67,12 @@ async function contend(brokers: string, processes: number): Promise<readonly num
   return Promise.all(counts)
 }
 
-async function measureTakeover(brokers: readonly string[]): Promise<Result[]> {
-  progress('sharing: takeovers')
+async function measureTakeover({ brokers, driver, quick }: PartTask): Promise<Result[]> {
+  progress('  takeovers')
   const prefix = `bench-${randomUUID()}.`
-  const stores = [await openWith(brokers, 1, { prefix }), await openWith(brokers, 1, { prefix })]
+  const stores = [await openWith(brokers, 1, { prefix, driver }), await openWith(brokers, 1, { prefix, driver })]
   const latencies: number[] = []
-  for (let i = 0; i < TAKEOVERS; i++) {
+  for (let i = 0; i < (quick ? TAKEOVERS / 4 : TAKEOVERS); i++) {
     const store = stores[i % 2] as EventStore
     latencies.push(await timed(() => store.appendToStream('taken', [eventOf(300)])))
     await new Promise((resolve) => setTimeout(resolve, 300)) // not lately: no manners are asked for
@@ -99,11 +93,12 @@ async function measureTakeover(brokers: readonly string[]): Promise<Result[]> {
   ]
 }
 
-async function measureOffered(brokers: readonly string[]): Promise<Result[]> {
-  const store = await openWith(brokers, 1)
-  await offer(store, 3000)
-  progress(`sharing: ${OFFERED_PER_SECOND} events/s offered`)
-  const latencies = await offer(store, OFFERED_MS)
+async function measureOffered({ brokers, driver, quick }: PartTask): Promise<Result[]> {
+  const store = await openWith(brokers, 1, { driver })
+  const forMs = quick ? OFFERED_MS / 8 : OFFERED_MS
+  await offer(store, forMs / 2)
+  progress(`  ${OFFERED_PER_SECOND} events/s offered`)
+  const latencies = await offer(store, forMs)
   await store.close()
   const p99 = percentile(latencies, 0.99)
   const name = `${OFFERED_PER_SECOND} events/s offered, 1 KB`

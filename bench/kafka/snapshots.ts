@@ -1,9 +1,9 @@
-import { startBroker } from '../../test/support/broker.ts'
 import { median, type Result, round, timed } from '../report.ts'
 import { openWith } from './open.ts'
+import type { PartTask } from './plan.ts'
 
 /*
- * npm run bench -- kafka-snapshots: folding 10,000 events of which a snapshot knows all but 10, beside folding 10 events, in turns;
+ * Folding 10,000 events of which a snapshot knows all but 10, beside folding 10 events, in turns;
  * and the same 10,000 without a snapshot.
  */
 
@@ -15,17 +15,9 @@ const TURNS_WITHOUT = 10
 
 const fold = { initialState: () => 0, evolve: (sum: number) => sum + 1 }
 
-export async function run(): Promise<readonly Result[]> {
-  const broker = await startBroker()
-  try {
-    return await measure(broker.address.split(','))
-  } finally {
-    await broker.stop()
-  }
-}
-
-async function measure(brokers: readonly string[]): Promise<readonly Result[]> {
-  const store = await openWith(brokers, 1)
+export async function measure({ brokers, driver, quick }: PartTask): Promise<readonly Result[]> {
+  const store = await openWith(brokers, 1, { driver })
+  const turns = quick ? TURNS / 10 : TURNS
   const events = (count: number) => Array.from({ length: count }, (_, n) => ({ type: 'Counted', data: { n } }))
   const expectCount = async (stream: string, count: number, every?: number) => {
     const snapshot = every === undefined ? {} : { snapshot: { name: 'count', version: 1, every } }
@@ -40,7 +32,7 @@ async function measure(brokers: readonly string[]): Promise<readonly Result[]> {
   await store.snapshots.idle()
   await store.appendToStream('long', events(TAIL))
   const [withSnapshot, short, without]: [number[], number[], number[]] = [[], [], []]
-  for (let turn = 0; turn < TURNS; turn++) {
+  for (let turn = 0; turn < turns; turn++) {
     withSnapshot.push(await timed(() => expectCount('long', LONG, 1000)))
     short.push(await timed(() => expectCount('short', TAIL)))
     if (turn < TURNS_WITHOUT) without.push(await timed(() => expectCount('long', LONG)))
