@@ -6,6 +6,7 @@ import { CheckpointGuard } from '../../src/store/kafka/checkpoint-guard.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
 import type { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { PartitionWriter } from '../../src/store/kafka/partition-writer.ts'
+import { endNotShown } from '../../src/store/kafka/store-errors.ts'
 import { prepareAppend } from '../../src/store/prepare-append.ts'
 import { systemClock, systemRandom } from '../../src/store/system.ts'
 
@@ -18,8 +19,9 @@ const CALLERS = 2500
 function instantWriter(
   differently: Partial<TransactionalWriter> = {},
   catchUp: () => Promise<void> = async () => {},
+  catchUpToEnd: () => Promise<void> = async () => {},
 ): PartitionWriter {
-  const log = { position: 0, catchUp, catchUpToEnd: async () => {} } as unknown as PartitionLog
+  const log = { position: 0, catchUp, catchUpToEnd } as unknown as PartitionLog
   const reader: PartitionReader = { fetch: async () => [], close: async () => {} }
   const writer: TransactionalWriter = {
     init: async () => {},
@@ -85,6 +87,25 @@ it('REPLICA_UNAVAILABLE is told to what waits, not that the broker is away', asy
   })
   await expect(writer.append(appendOf(1))).rejects.toBe(full)
   await writer.close()
+})
+
+it('W3 an end that is not shown: who was not sent hears which partition holds it up, and close comes to an end', async () => {
+  vi.useFakeTimers()
+  let asked = 0
+  const writer = instantWriter({}, undefined, async () => {
+    asked++
+    throw endNotShown({ topic: TOPIC, partition: 0, shownTo: 5, end: 9, forMs: 15_000 })
+  })
+  const heard = writer.append(appendOf(1)).catch((error: unknown) => error)
+  await vi.advanceTimersByTimeAsync(61_000)
+  expect(await heard).toMatchObject({
+    code: 'APPEND_TIMEOUT',
+    message: expect.stringMatching(/Partition 0 of "session.events" goes on to offset 9.*Nothing was written/),
+  })
+  expect(asked).toBeGreaterThan(1)
+  const closed = writer.close()
+  await vi.advanceTimersByTimeAsync(10_000)
+  await closed
 })
 
 it('close resolves after the last answer, also where many are answered beside the next transaction', async () => {

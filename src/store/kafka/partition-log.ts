@@ -8,6 +8,7 @@ import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
 import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
+import { ShownEnd } from './shown-end.ts'
 import { storeClosed } from './store-errors.ts'
 
 /*
@@ -18,7 +19,8 @@ import { storeClosed } from './store-errors.ts'
  * L2 `catchUp` begins its first request after it was called, so it sees every append acknowledged before (an append is
  *    acknowledged when its writer has read it back, that is, when it lies below the last stable offset).
  * L3 `catchUpToEnd` waits for an end that nothing committed lies behind, which a fetch cannot tell: a stranger's open
- *    transaction can hold back its last stable offset, a leader that has just begun its high watermark.
+ *    transaction can hold back its last stable offset, a leader that has just begun its high watermark. Not without limit: what
+ *    shows no progress for 15 s is an error that names the partition and its end.
  * L4 A replica from an earlier run counts only when the log has the replica's last event where the replica has it: else
  *    the topic is another one, and the replica begins anew. So it does when the log ends before the replica's position.
  * L5 While a lost replica is filled again, and before L4 is settled, nobody is answered from it: `facts` and `eventAt`
@@ -278,11 +280,13 @@ export class PartitionLog {
     let begun = this.#beginnings
     let fetched = await this.#fetch(0) // who is at the end already must not wait for more
     let until = await target(fetched, false)
+    const shown = new ShownEnd(this.#options)
     while (this.position < until) {
       const ahead = this.#follows(fetched, until) ? this.#fetch(maxWaitMs, fetched.nextOffset) : undefined
       ahead?.catch(() => {})
       this.#takeUnlessLost(fetched, until)
       if (this.position >= until) break
+      shown.progress(this.position, until)
       fetched = await (ahead ?? this.#fetch(maxWaitMs))
       if (begun === this.#beginnings) continue
       begun = this.#beginnings

@@ -1,5 +1,6 @@
 import type { DriverRecord, PartitionReader, PlacedBatch, WatchedPartition } from '../../kafka/driver.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { ShownEnd } from './shown-end.ts'
 
 /*
  * After a commit: waits until every reader sees it, and brings the replica up to it.
@@ -40,6 +41,7 @@ export async function readBack({ records, placed }: CommittedRecords, tools: Rea
 async function untilStable(lastOffset: number, tools: ReadBackTools) {
   let records = 0
   let offset = lastOffset + 1
+  const shown = new ShownEnd(placeOf(tools))
   for (;;) {
     const position = { ...placeOf(tools), offset }
     const seen = (await tools.reader.watch?.(position, { maxWaitMs: WATCH_MS })) as WatchedPartition
@@ -47,6 +49,7 @@ async function untilStable(lastOffset: number, tools: ReadBackTools) {
     offset = seen.nextOffset
     const { stableOffset } = seen
     if (stableOffset > lastOffset) return { records, nextOffset: offset, stableOffset, highWatermark: offset }
+    shown.progress(stableOffset, lastOffset + 1)
   }
 }
 

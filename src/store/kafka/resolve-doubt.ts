@@ -4,6 +4,7 @@ import { pause } from '../wake-ups.ts'
 import type { BatchPlan, Planned } from './batch-plan.ts'
 import type { Names } from './names.ts'
 import type { PartitionLog } from './partition-log.ts'
+import { endNotShown } from './store-errors.ts'
 
 /*
  * Was this transaction committed? Asked only after a later `init` of its transactional id, when it is committed or
@@ -60,15 +61,24 @@ async function someIsVisible(placed: readonly PlacedBatch[], reader: PartitionRe
   return false
 }
 
-/** Is the record at the offset the broker gave it there for a read_committed reader? Nothing: that place can tell no more. */
+/**
+ * Is the record at the offset the broker gave it there for a read_committed reader? Nothing: that place can tell no more.
+ * @throws BROKER_UNREACHABLE while a stranger's transaction holds it back
+ */
 async function isVisible(batch: PlacedBatch, reader: PartitionReader): Promise<boolean | undefined> {
   const deadline = performance.now() + WITNESS_PATIENCE_MS
   for (;;) {
     const seen = await look(batch, reader)
     if (typeof seen === 'boolean' || seen === 'expired') return seen === 'expired' ? undefined : seen
-    if (seen === 'missing' && performance.now() > deadline) return undefined
+    const isOver = performance.now() > deadline
+    if (seen === 'missing' && isOver) return undefined
+    if (isOver) throw notShown(batch)
     if (seen === 'missing') await pause(RETRY_PAUSE_MS)
   }
+}
+
+function notShown({ topic, partition, baseOffset, lastOffset }: PlacedBatch) {
+  return endNotShown({ topic, partition, shownTo: baseOffset, end: lastOffset + 1, forMs: WITNESS_PATIENCE_MS })
 }
 
 /** `missing`: its topic, or its offset, which may be so for a moment. */
