@@ -6,7 +6,7 @@
  * no foreign name can be pointed at it (DNS rebinding).
  */
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { check } from './explain-issues.ts'

@@ -2,7 +2,7 @@
  * What executors tell of a call beside its answer, in the shape that results, events and cassettes share: what it used of
  * which model, and which tools it called.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AgentUsage, ModelUsage, ToolCall } from './executor.ts'
 import type { Redact } from './redact.ts'
 

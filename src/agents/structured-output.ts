@@ -2,7 +2,7 @@
  * What an agent's answer must look like, and how it is read. An answer that does not fit becomes a list of errors the
  * agent can act on; nothing is guessed, filled in or rewritten but for the documented defaults.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AgentResult } from './executor.ts'
 import { check, limited } from './explain-issues.ts'
 import { findJson, type JsonAnswer } from './json-in-text.ts'

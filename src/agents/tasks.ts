@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { OutgoingMessage } from '../core/event.ts'
 import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import type { CallRole, SessionState } from './session/state.ts'

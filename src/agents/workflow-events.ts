@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import type { AnyEvent, Event } from '../core/event.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type AgentCommand, type AgentCommandInput, agentCommandSchemas } from './cqrs/agent-commands.ts'

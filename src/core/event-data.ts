@@ -14,7 +14,7 @@ export function encodeData(schema: StandardSchema, data: unknown): Converted {
   try {
     return fromZod(z.safeEncode(schema, data))
   } catch (error) {
-    if (!(error instanceof z.core.$ZodEncodeError)) throw error
+    if (!isEncodeError(error)) throw error
     return { ok: false, issues: `${error.message} (a transform has no way back: use z.codec)` }
   }
 }
@@ -27,6 +27,11 @@ export function decodeData(schema: StandardSchema, data: unknown): Converted {
 /** The JSON Schema of what the log holds; the schema `true` where the library cannot tell. */
 export function jsonSchemaOf(schema: StandardSchema, target: 'draft-2020-12' | 'draft-7'): unknown {
   return isZod(schema) ? z.toJSONSchema(schema, { io: 'input', target, unrepresentable: 'any' }) : true
+}
+
+/** By name: the schema is of the caller's copy of zod, and so is what it throws. */
+function isEncodeError(error: unknown): error is Error {
+  return error instanceof Error && error.name === 'ZodEncodeError'
 }
 
 function isZod(schema: StandardSchema): schema is StandardSchema & z.ZodType {

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEvent, type EventOf } from '../core/catalogue.ts'
 import type { OutgoingMessage, RawRecord } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineEvent, type EventOf } from '../core/catalogue.ts'
 
 const step = z.object({ step: z.string() })

@@ -1,3 +1,4 @@
+import { createRequire } from 'node:module'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import * as z from 'zod'
@@ -103,6 +104,24 @@ describe('the catalogue', () => {
     const events = defineCatalogue([oneWay])
     const error = thrownBy(() => events.toStored(oneWay.create({ at: new Date(0) }), 'events[0]'))
     expect(error).toMatchObject({ code: 'INVALID_EVENT', message: expect.stringContaining('use z.codec') })
+  })
+
+  it("takes the schemas of another copy of zod, such as the user's", () => {
+    const other: typeof z = createRequire(import.meta.url)('zod')
+    expect(other.ZodString).not.toBe(z.ZodString)
+    const at = other.codec(other.iso.datetime(), other.date(), {
+      decode: (t) => new Date(t),
+      encode: (d) => d.toISOString(),
+    })
+    const seen = defineEvent({ name: 'Seen', data: other.object({ at }) })
+    const oneWay = defineEvent({ name: 'OneWay', data: other.object({ at: other.string().transform(Number) }) })
+    const events = defineCatalogue([seen, oneWay])
+    expect(events.toStored(seen.create({ at: new Date(0) }), '')).toMatchObject({
+      data: { at: '1970-01-01T00:00:00.000Z' },
+    })
+    const wrong = () => events.toStored(seen.create({ at: 'now' as unknown as Date }), 'events[0]')
+    expect(wrong).toThrow(/expected date, received string\n\s*→ at at/)
+    expect(() => events.toStored(oneWay.create({ at: 1 }), 'events[0]')).toThrow('use z.codec')
   })
 
   it('passes unknown events where the log is shared', () => {

@@ -1,4 +1,4 @@
-import { existsSync, writeFileSync } from 'node:fs'
+import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { compile, install, installOldestNode, pack, repository, temporaryFolder, tryRun } from './installed.ts'
@@ -45,6 +45,16 @@ describe('the tarball', () => {
       .filter((file) => !/^package\/(dist\/|package\.json$|LICENSE$|README\.md$|CHANGELOG\.md$)/.test(file))
     expect(strangers).toEqual([])
     expect(output).toContain('package/LICENSE')
+  })
+
+  it('has zod built in, its licence beside it, without the languages of its messages', () => {
+    const built = globSync(join(repository, 'dist/*.{js,cjs}')).map((file) => readFileSync(file, 'utf8'))
+    const loading = built.filter((code) => /(from|import|require)\s*\(?\s*["'](zod|cockatiel)\b/.test(code))
+    expect(loading).toEqual([])
+    expect(built.some((code) => code.includes('ZodDiscriminatedUnion'))).toBe(true)
+    expect(built.filter((code) => code.includes('locales_exports'))).toEqual([])
+    const licences = readFileSync(join(repository, 'dist/BUILT-IN-LICENSES.txt'), 'utf8')
+    for (const holder of ['Connor Peet', 'Colin McDonnell']) expect(licences).toContain(holder)
   })
 })
 

@@ -1,4 +1,4 @@
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Clock } from '../../core/clock.ts'
 import { didYouMean } from '../../core/did-you-mean.ts'
 import { DuologError } from '../../core/errors.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { raisedLimitsSchema } from '../session/budget-settings.ts'
 import type { SessionCommand } from '../session/commands.ts'
 import { settingsSchema } from '../session/settings.ts'

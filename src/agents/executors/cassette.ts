@@ -7,7 +7,7 @@
  */
 import { createHash } from 'node:crypto'
 import { readFileSync } from 'node:fs'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { usageSchema } from '../call-facts.ts'
 import type { AgentRequest } from '../executor.ts'

@@ -3,7 +3,7 @@
  * result of the right shape and a bounded size or with a DuologError, and with no obvious secret in either.
  */
 import { inspect } from 'node:util'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError, isDuologError } from '../../core/errors.ts'
 import { recordedToolCalls, toolCallSchema, usageSchema } from '../call-facts.ts'
 import {

@@ -2,7 +2,7 @@
  * An executor of the shape `executeWithSDK(prompt, options)`, as the host's coordinator uses it, behind our port. Whether
  * a call went well is read from `exitCode` and `hasError`, never from the words of its output.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import {
   type AgentExecutor,

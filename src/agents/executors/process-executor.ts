@@ -12,7 +12,7 @@
  * The last result counts, and only with exit code 0. Lines that are not JSON or of another type are passed over.
  */
 import { isAbsolute, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { toolCallSchema, usageSchema } from '../call-facts.ts'
 import {

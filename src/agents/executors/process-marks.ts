@@ -4,7 +4,7 @@
  * run is ended through its process group alone.
  */
 import { readdir, readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 
 export const MARK_VARIABLE = 'DUOLOG_RUN'
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** `AgentResult.changes`, as executors and cassettes give it. */
 export const changesSchema = z.strictObject({

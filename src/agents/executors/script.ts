@@ -4,7 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { check } from '../explain-issues.ts'
 import { parsePlan, plannedWorkItemSchema, planSchema } from '../structured-output.ts'

@@ -1,7 +1,7 @@
 /*
  * Runs whatever judges a gate. A verdict counts exactly as it is given; one that is no verdict is an error, not a pass.
  */
-import { z } from 'zod'
+import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { headAndTail } from '../executors/captured-text.ts'
 import { check } from '../explain-issues.ts'

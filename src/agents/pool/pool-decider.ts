@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { defineCatalogue, defineEvent } from '../../core/catalogue.ts'
 import type { Decider } from '../../core/decider.ts'
 import { DuologError } from '../../core/errors.ts'

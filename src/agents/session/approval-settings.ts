@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What a person has to approve first. The process may end meanwhile; the answer is an event. */
 export const approvalsSchema = z.strictObject({

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What decides, beside the reviewer, whether a result may be accepted. One of `command`, `reviewer`, `function` judges. */
 export const gateSchema = z

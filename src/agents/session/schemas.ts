@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { toolCallSchema, usageSchema } from '../call-facts.ts'
 import { raisedLimitsSchema } from './budget-settings.ts'
 import { settingsSchema } from './settings.ts'

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { approvalsSchema } from './approval-settings.ts'
 import { budgetSchema } from './budget-settings.ts'
 import { gateSchema } from './gate-settings.ts'
