@@ -68,9 +68,9 @@ export type Plan = z.infer<typeof planSchema>
 export type Review = z.infer<typeof reviewSchema>
 
 /** For `AgentRequest.outputSchema`. Stricter than the reader: it refuses extra keys, which the reader drops. */
-export const planJsonSchema: object = asJsonSchema(planSchema)
-export const reviewJsonSchema: object = asJsonSchema(reviewSchema)
-export const gateVerdictJsonSchema: object = asJsonSchema(gateVerdictSchema)
+export const planJsonSchema: () => object = once(() => asJsonSchema(planSchema))
+export const reviewJsonSchema: () => object = once(() => asJsonSchema(reviewSchema))
+export const gateVerdictJsonSchema: () => object = once(() => asJsonSchema(gateVerdictSchema))
 
 export type PlanResult = { readonly ok: true; readonly plan: Plan } | { readonly ok: false; readonly errors: string[] }
 export type ReviewResult =
@@ -170,6 +170,15 @@ function cycles(items: readonly PlannedWorkItem[]): string[] {
   return found.map(
     (path) => `dependencies: the work items depend on each other in a cycle: ${path}; remove one of these dependencies`,
   )
+}
+
+/** When it is first asked for: a start asks for none of them. Always the same object, by which its digest is kept. */
+function once<T>(make: () => T): () => T {
+  let made: { readonly value: T } | undefined
+  return () => {
+    made ??= { value: make() }
+    return made.value
+  }
 }
 
 function asJsonSchema(schema: z.ZodType): object {

@@ -1,33 +1,10 @@
 #!/usr/bin/env node
-import { EXIT } from './exit-codes.ts'
-import { reportFailure } from './failure.ts'
-import { endQuietlyOnBrokenPipe } from './output.ts'
-import { createProgram } from './program.ts'
-import { hideSqliteWarning } from './quiet-warnings.ts'
+import { enableCompileCache } from 'node:module'
 
-const failureForm = { json: process.argv.includes('--json') }
-
-async function main(): Promise<void> {
-  try {
-    await createProgram().parseAsync()
-  } catch (error) {
-    process.exitCode = await reportFailure(error, failureForm)
-  }
-  // An executor may keep timers and connections of its own; what had to be finished is.
-  process.stdout.write('', () => process.exit())
-}
-
-/**
- * From outside of any call, such as a timer in an executor module: the state is unknown, the log is whole. Where not
- * even that can be said (a full disk behind stdout), silence.
+/*
+ * Keeps the program's code compiled between its starts, in Node's folder for that (NODE_DISABLE_COMPILE_CACHE=1: not). It is
+ * our own program; a library must not decide that for its host. What is imported in the usual way would be loaded before.
  */
-function endAfterUncaught(error: unknown): void {
-  const end = () => process.exit(EXIT.failed)
-  process.once('uncaughtException', end)
-  reportFailure(error, failureForm).then(end, end)
-}
-
-endQuietlyOnBrokenPipe()
-hideSqliteWarning()
-process.once('uncaughtException', endAfterUncaught)
-void main()
+enableCompileCache()
+const { start } = await import('./start.ts')
+void start()

@@ -93,12 +93,12 @@ describe('parsePlan', () => {
   })
 
   it('is asked for with a schema that refuses extra keys', () => {
-    expect(planJsonSchema).toMatchObject({
+    expect(planJsonSchema()).toMatchObject({
       type: 'object',
       required: ['strategy', 'workItems'],
       additionalProperties: false,
     })
-    expect(reviewJsonSchema).toMatchObject({ type: 'object', required: ['approved', 'qualityScore'] })
+    expect(reviewJsonSchema()).toMatchObject({ type: 'object', required: ['approved', 'qualityScore'] })
   })
 })
 

@@ -50,12 +50,12 @@ function question(state: SessionState, call: CallState, prompts: SessionPrompts)
     case 'plan':
       return {
         prompt: prompts.plan.render({ task: state.task, maxWorkItems: MAX_WORK_ITEMS, errors: state.planErrors }),
-        outputSchema: planJsonSchema,
+        outputSchema: planJsonSchema(),
       }
     case 'review':
-      return { prompt: reviewQuestion(state, call, prompts), outputSchema: reviewJsonSchema }
+      return { prompt: reviewQuestion(state, call, prompts), outputSchema: reviewJsonSchema() }
     case 'gate':
-      return { prompt: gateQuestion(state, call, prompts), outputSchema: gateVerdictJsonSchema }
+      return { prompt: gateQuestion(state, call, prompts), outputSchema: gateVerdictJsonSchema() }
     default:
       return { prompt: workQuestion(state, call, prompts) }
   }

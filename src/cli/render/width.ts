@@ -5,7 +5,16 @@ import { stripVTControlCharacters } from 'node:util'
  * escape sequences that would move the cursor.
  */
 
-const graphemes = new Intl.Segmenter('en', { granularity: 'grapheme' })
+/** Made when a text needs it: the first one takes 10 ms, which a start would pay. */
+let segmenter: Intl.Segmenter | undefined
+
+function segments(text: string): Iterable<{ readonly segment: string }> {
+  segmenter ??= new Intl.Segmenter('en', { granularity: 'grapheme' })
+  return segmenter.segment(text)
+}
+
+/** Printable ASCII: one column for each character. */
+const NARROW = /^[\x20-\x7e]*$/
 
 const EMOJI = /\p{Emoji_Presentation}|\p{Extended_Pictographic}\uFE0F/u
 const ZERO_WIDTH = /^[\p{Mark}\p{Cf}]+$/u
@@ -28,8 +37,9 @@ export function plainLine(text: string): string {
 
 /** Terminal columns that a plain line takes. */
 export function displayWidth(text: string): number {
+  if (NARROW.test(text)) return text.length
   let width = 0
-  for (const { segment } of graphemes.segment(text)) width += graphemeWidth(segment)
+  for (const { segment } of segments(text)) width += graphemeWidth(segment)
   return width
 }
 
@@ -37,9 +47,10 @@ export function displayWidth(text: string): number {
 export function truncate(text: string, width: number): string {
   if (displayWidth(text) <= width) return text
   if (width < 1) return ''
+  if (NARROW.test(text)) return `${text.slice(0, width - 1)}…`
   let kept = ''
   let used = 0
-  for (const { segment } of graphemes.segment(text)) {
+  for (const { segment } of segments(text)) {
     used += graphemeWidth(segment)
     if (used > width - 1) break
     kept += segment

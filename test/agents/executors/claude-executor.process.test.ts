@@ -69,7 +69,7 @@ describe('a call', () => {
       purpose: 'plan',
       role: 'manager',
       prompt: 'Plan it.',
-      outputSchema: planJsonSchema,
+      outputSchema: planJsonSchema(),
     })
     const result = await guardedExecutor(executor()).execute(asking, contextOf())
     expect(parsePlan(result)).toMatchObject({ ok: true, plan: { workItems: [{ id: 'a' }] } })
@@ -136,7 +136,7 @@ describe('a call', () => {
         : { tool: { name: 'StructuredOutput', input: verdict } },
     )
     const reviewing = { callId: 'review:a:1', purpose: 'review', role: 'manager' } as const
-    const result = await executor().execute(request({ ...reviewing, outputSchema: reviewJsonSchema }), contextOf())
+    const result = await executor().execute(request({ ...reviewing, outputSchema: reviewJsonSchema() }), contextOf())
     expect(parseReview(result)).toEqual({ ok: true, review: verdict })
     expect(asked(requests[1])).not.toContain('is_error')
   })
