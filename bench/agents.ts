@@ -6,7 +6,7 @@ import { startBroker } from '../test/support/broker.ts'
 import { type Contest, contend, type Plan, quick, whole } from './agents/contend.ts'
 import { chosen, runPeers } from './agents/peers/run.ts'
 import { type Log, resultsOf } from './agents/rows.ts'
-import { buildPackage, fileSite, kafkaSite } from './agents/sites.ts'
+import { build, fileSite, kafkaSite, repository } from './agents/sites.ts'
 import { openFloor } from './embedded/floor.ts'
 import { median, progress, type Result, round, timed } from './report.ts'
 
@@ -30,7 +30,7 @@ export async function run(): Promise<readonly Result[]> {
   const { log, only, peers, plan } = asked(process.argv.slice(3))
   const root = mkdtempSync(join(tmpdir(), 'duolog-bench-agents-'))
   try {
-    buildPackage()
+    build()
     const ours = { plan, root, forms: forms.filter((form) => only === undefined || form === only) }
     const results = log === 'kafka' ? await onKafka(ours) : [await floor(root), ...(await onFile(ours))]
     return [...results, ...(await runPeers(peers, plan, root))]
@@ -84,7 +84,7 @@ async function onKafka({ plan, root, forms }: Ours): Promise<Result[]> {
   }
 }
 
-const at = (root: string, form: string) => ({ root, form, packages: root })
+const at = (root: string, form: string) => ({ root, form, packages: repository })
 
 async function measured(form: string, log: Log, contest: Contest): Promise<Result[]> {
   progress(`duolog, ${form}, ${log}`)

@@ -51,7 +51,7 @@ export interface Program {
 /** Starts the program; with `syncsTo`, its syncs are written there, a line each. */
 export function start(contender: Contender, args: readonly string[], syncsTo?: string): Program {
   const { form, packages, place } = contender
-  const program = fileURLToPath(new URL('./program.ts', import.meta.url))
+  const program = fileURLToPath(new URL('./dist/program.js', import.meta.url))
   const command = [...(syncsTo === undefined ? [] : traced(syncsTo)), process.execPath, program, form, packages, place]
   const [file = '', ...rest] = [...command, ...args]
   const startedAtMs = performance.now()

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 
 /*
  * What every contender does: sessions of so many steps, one recorded before the next one begins. The step is the same
@@ -13,7 +14,7 @@ export interface Engine {
 }
 
 export interface EngineOptions {
-  /** Folder whose node_modules has the contender. */
+  /** Folder whose node_modules has the contender; of ours, the folder that has its dist. */
   readonly packages: string
   /** Where it keeps what it records: a file or an address. */
   readonly place: string
@@ -29,4 +30,9 @@ export type OpenEngine = (options: EngineOptions) => Promise<Engine>
 /** A package of the peer's folder. What it exports is said by the caller: its types are not installed here. */
 export function load<T>(folder: string, name: string): T {
   return createRequire(join(folder, 'package.json'))(name) as T
+}
+
+/** An entry of ours, as it is built. */
+export function loadBuilt<T>(folder: string, entry: string): Promise<T> {
+  return import(pathToFileURL(join(folder, 'dist', `${entry}.js`)).href)
 }

@@ -43,7 +43,7 @@ async function figures(open: OpenEngine): Promise<void> {
 async function overhead(): Promise<void> {
   const { overheadPerCall } = await import('./whole-sessions.ts')
   const [sessions, atOnce] = rest.map(Number) as [number, number]
-  say({ row: `overhead.${atOnce}`, ...(await overheadPerCall(place, { sessions, atOnce })) })
+  say({ row: `overhead.${atOnce}`, ...(await overheadPerCall({ packages, place }, { sessions, atOnce })) })
 }
 
 async function life(open: OpenEngine): Promise<void> {

@@ -1,5 +1,5 @@
 import type { Event } from '../../src/core/event.ts'
-import type { Engine, OpenEngine } from './engine.ts'
+import { type Engine, loadBuilt, type OpenEngine } from './engine.ts'
 
 /*
  * Ours, doing what the peers do and no more: a recorded step is one append to its session's stream, by the command handler
@@ -13,9 +13,8 @@ interface Built {
   readonly createCommandHandler: typeof import('../../src/store/command-handler.ts').createCommandHandler
 }
 
-export const recordedSteps: OpenEngine = async ({ place, step }): Promise<Engine> => {
-  const url = new URL('../../dist/index.js', import.meta.url).href
-  const { openEventStore, createCommandHandler } = (await import(url)) as Built
+export const recordedSteps: OpenEngine = async ({ packages, place, step }): Promise<Engine> => {
+  const { openEventStore, createCommandHandler } = await loadBuilt<Built>(packages, 'index')
   const store = await openEventStore(place)
   const handler = createCommandHandler<number, string, StepRecorded>({
     store,

@@ -2,7 +2,7 @@ import { tmpdir } from 'node:os'
 import type { AgentExecutor, AgentRequest } from '../../src/agents/executor.ts'
 import type { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { percentile, settle, timed } from '../report.ts'
-import type { Engine, EngineOptions, OpenEngine } from './engine.ts'
+import { type Engine, type EngineOptions, loadBuilt, type OpenEngine } from './engine.ts'
 import { answersOf, plannedItems, sentItems } from './instant.ts'
 
 /*
@@ -24,10 +24,11 @@ interface Open {
   close(): Promise<void>
 }
 
-async function open(place: string, executor: AgentExecutor): Promise<Open> {
-  const built = (name: string): Promise<Built> => import(new URL(`../../dist/${name}.js`, import.meta.url).href)
-  const { openEventStore } = await built('index')
-  const { KafkaAgentCoordinator } = await built('agents')
+type Where = Pick<EngineOptions, 'packages' | 'place'>
+
+async function open({ packages, place }: Where, executor: AgentExecutor): Promise<Open> {
+  const { openEventStore } = await loadBuilt<Built>(packages, 'index')
+  const { KafkaAgentCoordinator } = await loadBuilt<Built>(packages, 'agents')
   const store = await openEventStore(place)
   const coordinator = new KafkaAgentCoordinator({ store, executor, workDirChanges: false, gates: false })
   return {
@@ -39,8 +40,8 @@ async function open(place: string, executor: AgentExecutor): Promise<Open> {
   }
 }
 
-export const wholeSessions: OpenEngine = async ({ place, step }): Promise<Engine> => {
-  const { coordinator, close } = await open(place, executorOf(step))
+export const wholeSessions: OpenEngine = async ({ packages, place, step }): Promise<Engine> => {
+  const { coordinator, close } = await open({ packages, place }, executorOf(step))
   return { run: (id, steps) => run(coordinator, id, steps), close }
 }
 
@@ -83,7 +84,7 @@ function numberOf(callId: string): number {
  * its executor, from the beginning of one call to that of the next one in its session.
  */
 export async function overheadPerCall(
-  place: string,
+  where: Where,
   { sessions, atOnce }: { readonly sessions: number; readonly atOnce: number },
 ): Promise<{ p50Ms: number; perSecond: number }> {
   const [workItems, delayMs] = [5, 5]
@@ -98,7 +99,7 @@ export async function overheadPerCall(
     await new Promise((resolve) => setTimeout(resolve, delayMs))
     return { output: answers[purpose] }
   }
-  const { coordinator, close } = await open(place, { execute })
+  const { coordinator, close } = await open(where, { execute })
   await settle()
   let left = sessions
   const caller = async () => {
