@@ -64,7 +64,7 @@ export class CallRunner {
     options: HandleOptions = {},
   ): Promise<{ done: Promise<void> } | undefined> {
     const { sessions, owner } = this.#options
-    const { state } = await sessions.handle(sessionId, { kind: 'claim', callId, owner }, options)
+    const { state } = await sessions.handle(sessionId, { kind: 'claim', callId, owner, ranBy: owner }, options)
     const call = state.calls.get(callId)
     const done = call === undefined ? undefined : this.begin(sessionId, state, call)
     return done === undefined ? undefined : { done }

@@ -21,6 +21,14 @@ export function runningElsewhere(sessionId: string, owner: string): DuologError 
   )
 }
 
+/** It ran here, until another process held this one for dead (or paused it) and went on. */
+export function takenOver(sessionId: string, owner: string): DuologError {
+  return new DuologError(
+    'CLAIM_LOST',
+    `Session "${sessionId}" is run by ${owner} now, which took it over from this process. Here nothing more of it is begun; follow it with: duolog events ${sessionId} --follow`,
+  )
+}
+
 /** @throws SESSION_NOT_FOUND when there is none */
 export async function newestUnended(store: EventStore, sessions: SessionLog): Promise<string> {
   const streams = await Array.fromAsync(store.listStreams())
@@ -55,8 +63,11 @@ export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] 
   }
 }
 
-/** @throws INVALID_ARGUMENT when it says nothing */
-/** What an agent outside says is guarded like what executors say: checked, limited, its secrets taken out. */
+/**
+ * What an agent outside says is guarded like what executors say: checked, limited, its secrets taken out.
+ *
+ * @throws INVALID_ARGUMENT when it says nothing
+ */
 export async function reportOf(
   { callId, epoch, owner, result, error, durationMs = 0 }: AgentResponse,
   { calls }: SessionState,

@@ -21,6 +21,7 @@ import {
   reportOf,
   runningElsewhere,
   settingsOf,
+  takenOver,
 } from './coordinator-parts.ts'
 import { type Forked, forkSession } from './fork-session.ts'
 import { gateRunner } from './gates/gate-runner.ts'
@@ -34,7 +35,7 @@ import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
 import type { SessionSettings } from './session/settings.ts'
-import { isEnded, type SessionState } from './session/state.ts'
+import { isEnded, isTakenFrom, type SessionState } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 import { SessionLog } from './session-log.ts'
 import { SessionRunner } from './session-runner.ts'
@@ -116,7 +117,8 @@ export class KafkaAgentCoordinator {
 
   /**
    * Starts a session and runs it to its end, or until it waits for a person or the signal pauses it.
-   * @throws SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when the folder is missing or outside `workRoot`
+   * @throws SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when the folder is missing or outside `workRoot` · CLAIM_LOST
+   * when another process has gone on with it, because this one was taken for dead
    */
   async run(task: string, options: RunOptions = {}): Promise<SessionView> {
     const sessionId = await this.#create(task, options, this.#runner.claimFor)
@@ -156,7 +158,7 @@ export class KafkaAgentCoordinator {
    * Goes on with a session: one that was paused, whose process died, or that waits in doubt. Without an id: the newest
    * that has not ended. A session that has ended is returned as it is.
    * @throws SESSION_NOT_FOUND · SESSION_RUNNING_ELSEWHERE while the process that runs it is alive · WORKDIR_INVALID when its
-   * folder is outside `workRoot`
+   * folder is outside `workRoot` · CLAIM_LOST as `run` does
    */
   async resume(sessionId?: string, options: ResumeOptions = {}): Promise<SessionView> {
     const id = sessionId ?? (await newestUnended(this.#options.store, this.#sessions))
@@ -319,15 +321,18 @@ export class KafkaAgentCoordinator {
       logger: this.#logger,
     })
     const state = await runner.run(sessionId, signal)
-    if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
+    const isTaken = isTakenFrom(this.owner, state)
+    if (isTaken) await this.#runner.stop('another process runs the session', sessionId)
+    else if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
     await this.#runner.settled(sessionId, state)
+    if (isTaken && !isEnded(state)) throw takenOver(sessionId, state.owner)
     return this.show(sessionId)
   }
 
   /** Paused first, so that what is stopped then is not reserved anew; services of other processes just go on. */
   async #interrupt(sessionId: string, state: SessionState): Promise<void> {
     if (state.settings.dispatch === 'topics') return
-    await this.#sessions.handle(sessionId, { kind: 'pause', reason: 'interrupted' })
+    await this.#sessions.handle(sessionId, { kind: 'pause', reason: 'interrupted', ranBy: this.owner })
     await this.#runner.stop('interrupted', sessionId)
   }
 

@@ -6,7 +6,15 @@ import { pause, pauseBy } from '../store/wake-ups.ts'
 import type { CallRunner } from './call-runner.ts'
 import { insist } from './insist.ts'
 import type { Reaper } from './reaper.ts'
-import { isClaimed, isEnded, isReserved, isWaiting, openCalls, type SessionState } from './session/state.ts'
+import {
+  isClaimed,
+  isEnded,
+  isReserved,
+  isTakenFrom,
+  isWaiting,
+  openCalls,
+  type SessionState,
+} from './session/state.ts'
 import { nextTimerMs } from './session/timers.ts'
 import type { SessionLog } from './session-log.ts'
 
@@ -36,15 +44,28 @@ export class SessionRunner {
     this.#options = options
   }
 
-  /** Resolves when the session has ended, waits for a person, is paused (and what runs here is done), or the signal fired; bears a log that is away for a while. */
+  /**
+   * Resolves when the session has ended, waits for a person, is paused or another process's (and what runs here is done),
+   * or the signal fired; bears a log that is away for a while.
+   */
   async run(sessionId: string, signal: AbortSignal): Promise<SessionState> {
     const onRetry = (error: unknown, waitMs: number) =>
       this.#options.logger.warn({ error, sessionId, waitMs }, 'The session cannot be seen; trying again')
     for (;;) {
       const settled = await insist(() => this.#step(sessionId, signal), { onRetry, signal })
-      if (settled?.status === 'paused') return insist(() => this.#finish(sessionId, signal), { onRetry, signal })
-      if (settled !== undefined) return settled
+      if (settled === undefined) continue
+      const isTaken = isTakenFrom(this.#options.runner.owner, settled)
+      if (isTaken) this.#tellTaken(sessionId, settled)
+      if (!isTaken && settled.status !== 'paused') return settled
+      return insist(() => this.#finish(sessionId, signal), { onRetry, signal })
     }
+  }
+
+  #tellTaken(sessionId: string, { owner: takenBy }: SessionState): void {
+    this.#options.logger.warn(
+      { sessionId, takenBy },
+      'Another process runs this session now: this one begins nothing more of it',
+    )
   }
 
   /** The session is paused, or somebody else has gone on with it: what this process has claimed is finished, nothing else begins. */
@@ -62,8 +83,9 @@ export class SessionRunner {
 
   /** The state in which there is nothing more to do, or nothing when the next step may follow. */
   async #step(sessionId: string, signal: AbortSignal): Promise<SessionState | undefined> {
-    const { sessions, reaper } = this.#options
+    const { sessions, reaper, runner } = this.#options
     const { state, version } = await sessions.load(sessionId)
+    if (isTakenFrom(runner.owner, state)) return state
     if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) return undefined
     if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
     if ((await reaper.reap(sessionId, state)) > 0) return undefined

@@ -4,10 +4,12 @@ import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../.
 import type { GateRunner } from '../../src/agents/gates/gate-runner.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
+import { sessionStore } from '../../src/agents/session/session-events.ts'
+import { SessionLog } from '../../src/agents/session-log.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { Announcement, EventStore } from '../../src/store/event-store.ts'
 import { waitForEvent } from '../../src/testing/wait-for-event.ts'
-import { until } from './executors/support.ts'
+import { errorOf, until } from './executors/support.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 
 const passes: GateRunner = async () => ({ passed: true, score: 1, explanation: 'exit code 0' })
@@ -295,6 +297,52 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const ended = (await Promise.allSettled(both)).filter(({ status }) => status === 'fulfilled')
       expect(ended).toMatchObject([{ value: { status: 'completed' } }])
       expect(agents.asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work', 'review'])
+    })
+
+    it('taken over by another process it ends the call it runs, begins none, and says so', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {}, b: {} }))
+      const working = Promise.withResolvers<void>()
+      const release = Promise.withResolvers<void>()
+      agents.onWork = async () => {
+        working.resolve()
+        await release.promise
+      }
+      const warn = vi.fn()
+      const logger = { debug() {}, info() {}, warn, error() {} }
+      const settings = { maxConcurrentTasks: 1 }
+      const running = coordinator(store, { executor: agents, logger }).run('build it', { sessionId: 's1', settings })
+      const refused = errorOf(() => running)
+      await working.promise
+      const { owner: previousOwner = '' } = await coordinator(store, {}).show('s1')
+      await new SessionLog(sessionStore(store)).handle('s1', { kind: 'resume', owner: 'another', previousOwner })
+      const told = () => warn.mock.calls.filter(([told]) => 'takenBy' in told)
+      await until(() => told().length > 0)
+      release.resolve()
+      expect(await refused).toMatchObject({ code: 'CLAIM_LOST', message: expect.stringContaining('run by another') })
+      expect(told()).toMatchObject([[{ sessionId: 's1', takenBy: 'another' }, expect.any(String)]])
+      const view = await coordinator(store, {}).show('s1')
+      expect(view.calls.map(({ callId, status }) => `${callId} ${status}`)).toEqual([
+        'plan:1 completed',
+        'work:a:1 completed',
+        'review:a:1 reserved',
+      ])
+      expect(agents.asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work'])
+    })
+
+    it('its Ctrl-C does not pause a session that another process runs', async () => {
+      const store = await openStore()
+      const agents = new Agents(planOf({ a: {} }))
+      const interrupt = new AbortController()
+      agents.onWork = async () => {
+        const { owner: previousOwner = '' } = await coordinator(store, {}).show('s1')
+        await new SessionLog(sessionStore(store)).handle('s1', { kind: 'resume', owner: 'another', previousOwner })
+        interrupt.abort()
+      }
+      const { signal } = interrupt
+      const running = coordinator(store, { executor: agents }).run('build it', { sessionId: 's1', signal })
+      expect(await errorOf(() => running)).toMatchObject({ code: 'CLAIM_LOST' })
+      expect(await coordinator(store, {}).show('s1')).toMatchObject({ status: 'running', owner: 'another' })
     })
 
     it('cancelled from elsewhere stops its executor at once', async () => {

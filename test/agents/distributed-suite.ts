@@ -189,9 +189,11 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
         await Promise.all([start('manager'), start('worker', agent())])
       }
 
-      function runTree(sessionId: string) {
-        const run = spawnDuolog(['run', 'x', '--session', sessionId, '--log', logUrl, ...agent()], dir)
-        return { run, ended: once(run, 'close') }
+      function runTree(sessionId: string, flags: readonly string[] = []) {
+        const run = spawnDuolog(['run', 'x', '--session', sessionId, '--log', logUrl, ...flags, ...agent()], dir)
+        let told = ''
+        run.stderr.on('data', (chunk: Buffer) => (told += chunk.toString()))
+        return { run, ended: once(run, 'close'), stderr: () => told }
       }
 
       it('is gone within 1 s of the cancel of a session that services run', async () => {
@@ -225,6 +227,38 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
         expect(await resumed).toMatchObject({ status: 'cancelled', totals: { workerCalls: 2 } })
         await coordinator.close()
         await until(() => treeOf().length === 0)
+      })
+
+      it('is gone, and paid once, when the process that runs the session is frozen, and another goes on with it', async () => {
+        const { run, stderr, ended } = runTree('s1', ['--approve', 'completion'])
+        await until(() => treeOf().length >= 5 && beatsOf().length > 4)
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        run.kill('SIGSTOP')
+        const { owner } = await new KafkaAgentCoordinator({ store }).show('s1')
+        while ((await store.presence.liveness(owner)) !== 'dead')
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        writeScript(0)
+        const other = spawnDuolog(['resume', 's1', '--log', logUrl, '--script', join(dir, 'script.json')], dir)
+        expect(await once(other, 'close')).toEqual([3, null])
+        const before = await new KafkaAgentCoordinator({ store }).show('s1')
+        expect(treeOf().length).toBeGreaterThanOrEqual(5)
+
+        run.kill('SIGCONT')
+        const thawedAtMs = Date.now()
+        expect(await ended).toEqual([1, null])
+        expect(stderr()).toContain('took it over from this process')
+        expect(treeOf()).toEqual([])
+        const tookMs = Math.max(...beatsOf().map(Number)) - thawedAtMs
+        process.stderr.write(`taken over (${name}): silence ${tookMs} ms after the thaw\n`)
+        const after = await new KafkaAgentCoordinator({ store }).show('s1')
+        expect(after).toMatchObject({ status: before.status, owner: before.owner, totals: { refusedReports: 1 } })
+        expect(after.calls.map(({ callId, status }) => `${callId} ${status}`)).toEqual([
+          'plan:1 in-doubt',
+          'plan:1~2 completed',
+          'work:a:1 completed',
+          'review:a:1 completed',
+        ])
+        expect(startsOf(other.pid ?? 0)).toHaveLength(3)
       })
 
       it('is gone when Ctrl-C of the process that runs the session is recorded of its call', async () => {

@@ -37,6 +37,8 @@ export interface ClaimFor {
 /** What may be asked of a session. The same command twice yields no events the second time. */
 export type SessionCommand = SessionRequest & {
   readonly claimFor?: ClaimFor
+  /** Counts only as long as nobody else runs this 'local' session. */
+  readonly ranBy?: string
   /** When the command is given, milliseconds since the epoch. Without it approvals have no time limit. */
   readonly nowMs?: number
 }

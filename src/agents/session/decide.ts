@@ -13,6 +13,7 @@ import {
   isClaimed,
   isEnded,
   isReserved,
+  isTakenFrom,
   isUnresolved,
   openCalls,
   pendingApprovals,
@@ -29,6 +30,7 @@ type Command<Kind extends SessionCommand['kind']> = Extract<SessionCommand, { ki
 
 /** What the command means, and at once everything that follows from it. */
 export function decideSession(command: SessionCommand, state: SessionState): readonly SessionEvent[] {
+  if (command.ranBy !== undefined && isTakenFrom(command.ranBy, state)) return []
   const direct = decideDirectly(command, state)
   if (direct.length === 0) return direct
   const meant = direct.reduce(evolveSession, state)
@@ -40,6 +42,7 @@ export function decideSession(command: SessionCommand, state: SessionState): rea
 function claimsFor({ claimFor }: SessionCommand, state: SessionState): SessionEvent[] {
   if (claimFor === undefined || state.settings.dispatch !== 'local' || !mayClaim(state)) return []
   const { owner, roles } = claimFor
+  if (isTakenFrom(owner, state)) return []
   return openCalls(state, (call) => isReserved(call) && roles.includes(call.role)).map(({ callId }, index) => ({
     type: 'AgentCallClaimed',
     data: { callId, epoch: state.lastEpoch + 1 + index, owner },

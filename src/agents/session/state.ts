@@ -177,6 +177,11 @@ export interface SessionState {
   readonly stopsCalls?: true
 }
 
+/** Another process has gone on with this session: whoever ran it before begins nothing more of it. */
+export function isTakenFrom(owner: string, { settings, owner: now, status }: SessionState): boolean {
+  return status !== 'unborn' && settings.dispatch === 'local' && now !== owner
+}
+
 export function isEnded(state: SessionState): boolean {
   return state.status === 'completed' || state.status === 'failed' || state.status === 'cancelled'
 }
