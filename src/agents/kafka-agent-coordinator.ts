@@ -53,6 +53,12 @@ import { checkWorkDir, refuseOutside } from './work-dir.ts'
  */
 export class KafkaAgentCoordinator {
   readonly owner: string
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
+  /**
+   * Resolves when it no longer serves: with the reason, where one of its services cannot go on (CHECKPOINT_AHEAD; close it
+   * then), or with nothing once it is closed. Never rejects.
+   */
+  readonly ended = this.#ended.promise
   readonly #options: KafkaAgentCoordinatorOptions
   readonly #sessions: SessionLog
   readonly #prompts: SessionPrompts
@@ -112,7 +118,9 @@ export class KafkaAgentCoordinator {
       clock: this.#options.clock ?? systemClock,
       logger: this.#logger,
     })
-    await Promise.all([...this.#services.map((service) => service.start()), this.#supervisor.start()])
+    const parts = [...this.#services, this.#supervisor]
+    for (const { ended } of parts) void ended.then((failure) => failure && this.#ended.resolve(failure))
+    await Promise.all(parts.map((part) => part.start()))
   }
 
   /**
@@ -302,6 +310,7 @@ export class KafkaAgentCoordinator {
     await this.#outside.close()
     const announcement = await this.#announcement
     await announcement?.withdraw()
+    this.#ended.resolve(undefined)
   }
 
   #runToEnd(sessionId: string, signal?: AbortSignal): Promise<SessionView> {

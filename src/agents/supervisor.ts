@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts'
+import type { DuologError } from '../core/errors.ts'
 import type { RecordedMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
@@ -32,6 +33,9 @@ const endings = new Set(['SessionCompleted', 'SessionFailed', 'SessionCancelled'
 export class Supervisor {
   readonly #options: SupervisorOptions
   readonly #active = new Set<string>()
+  readonly #ended = Promise.withResolvers<DuologError | undefined>()
+  /** Resolves when it hears of no more sessions: with the reason, where it was not stopped (CHECKPOINT_AHEAD). */
+  readonly ended = this.#ended.promise
   #consumer: Consumer | undefined
   #timer: NodeJS.Timeout | undefined
   #round: Promise<void> | undefined
@@ -49,6 +53,10 @@ export class Supervisor {
       from: 'end',
       handler: async (message) => this.#note(message),
       onError: (error) => logger.warn({ error }, 'The coordinator could not read an event; it will be tried again'),
+    })
+    void this.#consumer.ended.then((failure) => {
+      if (failure !== undefined) logger.error({ error: failure }, `The coordinator ended: ${failure.message}`)
+      this.#ended.resolve(failure)
     })
     await this.#consumer.ready
     await this.#findActive()

@@ -11,6 +11,7 @@ const NOT_INPUT: ReadonlySet<DuologErrorCode> = new Set([
   'LOG_FULL',
   'LOG_BUSY',
   'CHECKPOINT_FENCED',
+  'CHECKPOINT_AHEAD',
   'APPEND_TIMEOUT',
   'STORE_CLOSED',
   'TIMEOUT',

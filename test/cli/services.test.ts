@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { SessionView } from '../../src/agents/session/view.ts'
+import { openEventStore } from '../../src/store/open-event-store.ts'
 import { type Folder, newFolder, type Started, script } from './duolog.ts'
 
 let folder: Folder
@@ -69,6 +70,22 @@ describe('manager, worker and coordinator as processes', () => {
     await Promise.all([ready('manager', '--script', 'agents.json'), ready('worker', '--script', 'agents.json')])
     const resumed = await folder.json(['resume', 's1'])
     expect(resumed).toMatchObject({ status: 'completed', totals: { accepted: 2, workerCalls: 2, inDoubtCalls: 0 } })
+  })
+})
+
+describe('a service whose checkpoint is not of this log', () => {
+  it.each([
+    ['coordinator', 'gate', 'quality.gates', []],
+    ['manager', 'manager', 'agent.tasks.manager', ['--script', 'agents.json']],
+    ['worker', 'worker', 'agent.tasks.worker', ['--script', 'agents.json']],
+  ])('ends: %s with exit code 1, the reason on stderr and as JSON', async (name, role, topic, flags) => {
+    const store = await openEventStore(`file:${folder.file('other.db')}`)
+    const checkpoint = { group: `duolog.${role}`, topic, partition: 0, offset: 1000 }
+    await store.appendToStream('other', [], { checkpoint })
+    await store.close()
+    const { code, stdout, stderr } = await start(name, ...flags, '--log', 'file:other.db', '--json').ended
+    expect({ code, said: JSON.parse(stdout) }).toMatchObject({ code: 1, said: { error: { code: 'CHECKPOINT_AHEAD' } } })
+    expect(stderr).toContain(`duolog: The group "duolog.${role}" is at 1000 of partition 0 of "${topic}"`)
   })
 })
 

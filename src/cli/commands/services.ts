@@ -60,15 +60,16 @@ function serve(name: string, flags: ServiceFlags, serves: Serves): Promise<void>
       withCoordinator({ store, logger, ...own }, async (coordinator) => {
         await coordinator.start()
         screen.print(`duolog ${name}: ready (${coordinator.owner})`)
-        await fired(interrupt.signal)
+        const failure = await Promise.race([fired(interrupt.signal), coordinator.ended])
+        if (failure !== undefined) throw failure
       }),
     { logger, create: true },
   )
 }
 
-function fired(signal: AbortSignal): Promise<void> {
+function fired(signal: AbortSignal): Promise<undefined> {
   return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
+    if (signal.aborted) resolve(undefined)
+    signal.addEventListener('abort', () => resolve(undefined), { once: true })
   })
 }
