@@ -13,6 +13,7 @@ export const usageSchema = z.object({
   inputTokens: amount.optional(),
   outputTokens: amount.optional(),
   turns: amount.optional(),
+  incomplete: z.literal(true).optional(),
   models: z
     .record(
       z.string().min(1).max(200),
@@ -46,6 +47,7 @@ export function sumOfUsage(a: AgentUsage | undefined, b: AgentUsage | undefined)
     inputTokens: sum(a.inputTokens, b.inputTokens),
     outputTokens: sum(a.outputTokens, b.outputTokens),
     turns: sum(a.turns, b.turns),
+    incomplete: a.incomplete ?? b.incomplete,
     models: sumOfModels(a.models, b.models),
   }) as AgentUsage
 }

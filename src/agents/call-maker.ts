@@ -10,8 +10,7 @@ import {
   type AgentResult,
   type AgentRole,
   becauseOf,
-  type PaidFor,
-  paidForOf,
+  whatItCost,
 } from './executor.ts'
 import { keyOf, recordedRequestOf } from './executors/cassette.ts'
 import type { GateContext } from './gates/command-gate.ts'
@@ -181,12 +180,6 @@ function msSinceAbort(signal: AbortSignal, clock: Clock): () => number {
 
 function digestOf(request: AgentRequest): string {
   return keyOf(recordedRequestOf(request))
-}
-
-/** What an executor fails with instead of EXECUTOR_FAILED (no key, no folder) came before anything was paid. */
-function whatItCost(error: unknown): PaidFor {
-  const beforePay = isDuologError(error) && error.code !== 'EXECUTOR_FAILED' && error.code !== 'ABORTED'
-  return beforePay ? { costUsd: 0 } : paidForOf(error)
 }
 
 function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'report-failure' }> {

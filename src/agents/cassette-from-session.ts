@@ -89,14 +89,20 @@ function endOf(event: SessionEvent): EndedCall | undefined {
 function completed(data: SessionEventData['AgentCallCompleted']): Recording['outcome'] {
   const { callId: _, epoch: __, durationMs: ___, requestDigest: ____, promptVersion: _____, ...ended } = data
   const { outputRef: ______, changes, costUsd, costUnknown, ...rest } = ended
-  const result = { ...rest, ...(costUnknown ? {} : { costUsd }) }
+  const result = { ...rest, ...costOf({ costUsd, costUnknown }) }
   if (changes === undefined) return { result }
   const { base: _______, ...replayable } = changes
   return { result: { ...result, changes: replayable } }
 }
 
+/** Where nothing is known an executor says nothing. */
+function costOf({ costUsd, costUnknown }: { readonly costUsd: number; readonly costUnknown: true | undefined }) {
+  if (costUnknown === undefined) return { costUsd }
+  return costUsd === 0 ? {} : { costUsd, costUnknown }
+}
+
 function failed(data: SessionEventData['AgentCallFailed']): Recording['outcome'] {
   const { error, retryable, costUsd, costUnknown, usage } = data
-  const paidFor = { ...(costUnknown ? {} : { costUsd }), ...(usage === undefined ? {} : { usage }) }
+  const paidFor = { ...costOf({ costUsd, costUnknown }), ...(usage === undefined ? {} : { usage }) }
   return { error: { ...error, retry: retryable ? 'now' : 'never', paidFor } }
 }

@@ -58,6 +58,8 @@ export interface AgentUsage {
   readonly turns?: number
   /** By the name of the model; one call may use several. */
   readonly models?: Readonly<Record<string, ModelUsage>>
+  /** More was used than is said here (by a try that failed, say): budgets count the reservation where that is more. */
+  readonly incomplete?: true
 }
 
 /** A tool that an agent used within a call, for people who ask later what was done. */
@@ -85,6 +87,8 @@ export interface AgentResult {
   readonly structured?: unknown
   readonly usage?: AgentUsage
   readonly costUsd?: number
+  /** It cost more than `costUsd`, nobody knows how much: budgets count the reservation where that is more. */
+  readonly costUnknown?: true
   readonly executorSessionId?: string
   /** Paths of files made or changed, relative to the work directory. */
   readonly artifacts?: readonly string[]
@@ -121,7 +125,7 @@ export interface AgentContext {
 }
 
 /** What a call that failed had already cost and done. Errors of an executor may carry it. */
-export type PaidFor = Pick<AgentResult, 'costUsd' | 'usage' | 'executorSessionId' | 'toolCalls'>
+export type PaidFor = Pick<AgentResult, 'costUsd' | 'costUnknown' | 'usage' | 'executorSessionId' | 'toolCalls'>
 
 /**
  * Executes one call: `guardedExecutor` around it adds the time-out, the check of the result, the redaction of secrets.
@@ -181,4 +185,10 @@ export class CallStoppedError extends DuologError {
 export function paidForOf(error: unknown): PaidFor {
   const mayKnow = isDuologError(error, 'EXECUTOR_FAILED') || isDuologError(error, 'ABORTED')
   return mayKnow && 'paidFor' in error ? (error.paidFor as PaidFor) : {}
+}
+
+/** What an executor fails with instead of EXECUTOR_FAILED (no key, no folder) came before anything was paid. */
+export function whatItCost(error: unknown): PaidFor {
+  const beforePay = isDuologError(error) && error.code !== 'EXECUTOR_FAILED' && error.code !== 'ABORTED'
+  return beforePay ? { costUsd: 0 } : paidForOf(error)
 }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
+import { resilientExecutor } from '../../src/agents/executors/resilient-executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
@@ -80,6 +81,31 @@ describe('a call that is stopped', () => {
       expect(stopped).toMatchObject({ status: 'cancelled', costUsd: costUsd ?? 0 })
       expect(stopped?.costUnknown).toBe(costUsd === undefined ? true : undefined)
     }
+  })
+})
+
+describe('an executor that tries again by itself', () => {
+  it('a try of unknown cost counts as the reservation of its call, in money, tokens and turns', async () => {
+    const { executor, asked } = agents(() => {
+      const isFirst = asked.filter(({ purpose }) => purpose === 'work').length === 1
+      if (isFirst) throw new ExecutorFailedError('overloaded', { retry: 'now' })
+    })
+    const telling: AgentExecutor = {
+      execute: async (...call) => ({ ...(await executor.execute(...call)), usage: { inputTokens: 100, turns: 1 } }),
+    }
+    const perCall = { perCallUsd: { work: 3 }, perCallTokens: { work: 5_000 }, perCallTurns: { work: 7 } }
+    const { coordinator } = coordinate({
+      executor: resilientExecutor(telling, { retry: { maxAttempts: 2, firstPauseMs: 1 } }),
+      settings: { budget: { maxUsd: 10, maxTokens: 100_000, maxTurns: 100, ...perCall } },
+    })
+    const view = await coordinator.run('build it')
+    expect(view.calls.map(({ callId, costUnknown }) => `${callId} ${costUnknown}`)).toEqual([
+      'plan:1 undefined',
+      'work:a:1 true',
+      'review:a:1 undefined',
+    ])
+    expect(view.budget).toMatchObject({ usd: 3.02, tokens: 5_200, turns: 9 })
+    expect(view.totals.costUsd).toBeCloseTo(0.03)
   })
 })
 

@@ -37,6 +37,7 @@ const resultSchema = z.strictObject({
   structured: z.json().optional(),
   usage: usage.optional(),
   costUsd: z.number().nonnegative().optional(),
+  costUnknown: z.literal(true).optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
   changes: changesSchema.optional(),
@@ -49,6 +50,7 @@ const errorSchema = z.strictObject({
   paidFor: z
     .strictObject({
       costUsd: z.number().nonnegative().optional(),
+      costUnknown: z.literal(true).optional(),
       usage: usage.optional(),
       executorSessionId: z.string().optional(),
     })

@@ -48,6 +48,7 @@ const resultSchema = z.object({
   structured: z.unknown().optional(),
   usage: usageSchema.optional(),
   costUsd: z.number().min(0, 'must not be negative').optional(),
+  costUnknown: z.literal(true).optional(),
   executorSessionId: z.string().optional(),
   artifacts: z.array(z.string()).optional(),
   fullOutputChars: z.int().min(0).optional(),
@@ -205,9 +206,10 @@ function costOf(end: unknown): PaidFor {
   return ok && value ? paid(value) : {}
 }
 
-function paid({ costUsd, usage, executorSessionId, toolCalls }: AgentResult): PaidFor {
+function paid({ costUsd, costUnknown, usage, executorSessionId, toolCalls }: AgentResult): PaidFor {
   return {
     ...(costUsd === undefined ? {} : { costUsd }),
+    ...(costUnknown && { costUnknown }),
     ...(usage === undefined ? {} : { usage }),
     ...(executorSessionId === undefined ? {} : { executorSessionId }),
     ...(toolCalls === undefined ? {} : { toolCalls }),

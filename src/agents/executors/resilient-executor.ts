@@ -12,9 +12,10 @@ import {
   type AgentRequest,
   type AgentResult,
   becauseOf,
+  CallStoppedError,
   ExecutorFailedError,
   type PaidFor,
-  paidForOf,
+  whatItCost,
 } from '../executor.ts'
 
 /*
@@ -54,23 +55,24 @@ interface Parts {
 
 async function execute({ executor, policy, circuit }: Parts, request: AgentRequest, context: AgentContext) {
   const { signal } = context
-  let paid: PaidFor = {}
+  const failures: unknown[] = []
   const call = async () => executor.execute(request, context)
   const attempt = async (): Promise<AgentResult> => {
     refuseWhileOpen(circuit)
     try {
       return await (circuit === undefined ? call() : circuit.run(call, signal))
     } catch (error) {
-      paid = sumOf(paid, paidForOf(error))
+      failures.push(error)
       throw error
     }
   }
   const onFailure = (error: unknown) => context.progress({ message: `trying again: ${String(error)}` })
   try {
     const result = await tryAgain(policy, attempt, { signal, onFailure })
-    return { ...result, ...sumOf(paid, result) }
+    return failures.length === 0 ? result : { ...result, ...sumOf(costOf(failures), result) }
   } catch (error) {
-    throw withCost(error, paid)
+    const saysItAll = failures.length === 0 || (failures.length === 1 && failures[0] === error)
+    throw saysItAll ? error : withCost(error, costOf(failures))
   }
 }
 
@@ -101,26 +103,44 @@ function afterMsOf(error: unknown): number {
   return isDuologError(error) && typeof error.retry === 'object' ? error.retry.afterMs : 0
 }
 
+/** The last error, with what all tries had cost. */
 function withCost(error: unknown, paidFor: PaidFor): unknown {
-  if (Object.keys(paidFor).length === 0 || (isDuologError(error) && error.code !== 'EXECUTOR_FAILED')) return error
   const { message, cause = error } = error instanceof Error ? error : new DuologError('EXECUTOR_FAILED', String(error))
+  if (isDuologError(error, 'ABORTED')) return new CallStoppedError(message, { cause, paidFor })
+  if (isDuologError(error) && error.code !== 'EXECUTOR_FAILED' && isFree(paidFor)) return error
   const retry = isDuologError(error) ? error.retry : { afterMs: 1_000 }
   return new ExecutorFailedError(message, { retry, cause, paidFor, because: becauseOf(error) })
 }
 
-function sumOf(before: PaidFor, now: PaidFor): PaidFor {
-  const costUsd = sum(before.costUsd, now.costUsd)
-  const usage = sumOfUsage(before.usage, now.usage)
-  const toolCalls = [...(before.toolCalls ?? []), ...(now.toolCalls ?? [])]
-  const executorSessionId = now.executorSessionId ?? before.executorSessionId
+function costOf(failures: readonly unknown[]): PaidFor {
+  return failures.map(whatItCost).reduce(sumOf)
+}
+
+/** Of a try that does not say what it cost, or used, the sum says that it is missing. */
+function sumOf(a: PaidFor, b: PaidFor): PaidFor {
+  const toolCalls = [...(a.toolCalls ?? []), ...(b.toolCalls ?? [])]
+  const executorSessionId = b.executorSessionId ?? a.executorSessionId
   return {
-    ...(costUsd !== undefined && { costUsd }),
-    ...(usage !== undefined && { usage }),
+    ...sumOfCost(a, b),
+    ...sumOfUsages(a, b),
     ...(executorSessionId !== undefined && { executorSessionId }),
     ...(toolCalls.length > 0 && { toolCalls }),
   }
 }
 
-function sum(a: number | undefined, b: number | undefined): number | undefined {
-  return a === undefined || b === undefined ? (a ?? b) : a + b
+function sumOfCost(a: PaidFor, b: PaidFor): Pick<PaidFor, 'costUsd' | 'costUnknown'> {
+  if (a.costUsd === undefined && b.costUsd === undefined) return {}
+  const isUnknown = [a, b].some(({ costUsd, costUnknown }) => costUsd === undefined || costUnknown)
+  return { costUsd: (a.costUsd ?? 0) + (b.costUsd ?? 0), ...(isUnknown && { costUnknown: true }) }
+}
+
+function sumOfUsages(a: PaidFor, b: PaidFor): Pick<PaidFor, 'usage'> {
+  const usage = sumOfUsage(a.usage, b.usage)
+  if (usage === undefined) return {}
+  const isMissing = [a, b].some((each) => each.usage === undefined && !isFree(each))
+  return { usage: { ...usage, ...(isMissing && { incomplete: true }) } }
+}
+
+function isFree({ costUsd, costUnknown, usage }: PaidFor): boolean {
+  return costUsd === 0 && !costUnknown && usage === undefined
 }

@@ -28,14 +28,15 @@ function usdOf(call: CallState): number {
 }
 
 function tokensOf(call: CallState): number {
-  const { inputTokens, outputTokens } = call.result?.usage ?? call.usage ?? {}
-  const isKnown = inputTokens !== undefined || outputTokens !== undefined
-  return isKnown ? (inputTokens ?? 0) + (outputTokens ?? 0) : (call.reservedTokens ?? 0)
+  const { inputTokens, outputTokens, incomplete } = call.result?.usage ?? call.usage ?? {}
+  const { reservedTokens = 0 } = call
+  if (inputTokens === undefined && outputTokens === undefined) return reservedTokens
+  return Math.max((inputTokens ?? 0) + (outputTokens ?? 0), incomplete ? reservedTokens : 0)
 }
 
 /** A call that completed without saying how many rounds it took, took one. */
 function turnsOf(call: CallState): number {
-  const { turns } = call.result?.usage ?? call.usage ?? {}
-  if (turns !== undefined) return turns
+  const { turns, incomplete } = call.result?.usage ?? call.usage ?? {}
+  if (turns !== undefined) return Math.max(turns, incomplete ? (call.reservedTurns ?? 0) : 0)
   return call.status === 'completed' ? 1 : (call.reservedTurns ?? 1)
 }

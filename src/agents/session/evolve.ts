@@ -83,10 +83,10 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   },
   AgentToolCalled: (state, { callId, count }) =>
     changeCall(state, callId, { toolCalls: (state.calls.get(callId)?.toolCalls ?? 0) + count }),
-  AgentCallCancelled: (state, { callId, unbegun, requestDigest, promptVersion, costUsd, usage }) =>
+  AgentCallCancelled: (state, { callId, unbegun, requestDigest, promptVersion, costUsd, costUnknown, usage }) =>
     changeCall(state, callId, {
       status: 'cancelled',
-      ...definedOnly({ unbegun, requestDigest, promptVersion, usage, ...costOf(costUsd) }),
+      ...definedOnly({ unbegun, requestDigest, promptVersion, costUnknown, usage, ...costOf(costUsd) }),
     } as Partial<CallState>),
   AgentCallInDoubt: (state, { callId }) => changeCall(state, callId, { status: 'in-doubt' }),
   AgentCallResolved: (state, { callId, resolution }) => changeCall(goOn(state), callId, { resolution }),

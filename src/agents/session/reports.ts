@@ -45,8 +45,8 @@ function knownOf(command: Report): PaidFor {
   return command.kind === 'report-cancelled' && command.unbegun ? { costUsd: 0 } : (command.paidFor ?? {})
 }
 
-function costOf({ costUsd }: PaidFor): { costUsd: number; costUnknown?: true } {
-  return costUsd === undefined ? { costUsd: 0, costUnknown: true } : { costUsd }
+function costOf({ costUsd, costUnknown }: PaidFor): { costUsd: number; costUnknown?: true } {
+  return costUsd === undefined || costUnknown ? { costUsd: costUsd ?? 0, costUnknown: true } : { costUsd }
 }
 
 function usageOf({ usage }: PaidFor) {
@@ -82,7 +82,7 @@ function toolCalls(callId: string, { toolCalls = [] }: { readonly toolCalls?: re
 }
 
 function cancelled(command: Command<'report-cancelled'>): SessionEventData['AgentCallCancelled'] {
-  const { callId, epoch, reason, stopMs, unbegun, paidFor: { costUsd, usage } = {} } = command
+  const { callId, epoch, reason, stopMs, unbegun, paidFor: { costUsd, costUnknown, usage } = {} } = command
   return {
     callId,
     epoch,
@@ -91,6 +91,7 @@ function cancelled(command: Command<'report-cancelled'>): SessionEventData['Agen
     ...(unbegun && { unbegun }),
     ...digestOf(command),
     ...(costUsd === undefined ? {} : { costUsd }),
+    ...(costUnknown && { costUnknown }),
     ...usageOf({ ...(usage && { usage }) }),
   }
 }

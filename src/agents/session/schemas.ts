@@ -30,7 +30,7 @@ const promptVersion = z.union([z.int().positive(), z.string()]).optional()
 /** sha256 over the canonical JSON of what the agent was asked. */
 const requestDigest = z.string().regex(/^[0-9a-f]{64}$/)
 
-/** Nobody could say what it cost: `costUsd` is what is known (0), and budgets count the reservation. */
+/** Nobody could say what it cost: `costUsd` is what is known, and budgets count the reservation where that is more. */
 const costUnknown = z.literal(true).optional()
 
 const failure = z.object({ code: z.string(), message: z.string() })
@@ -165,6 +165,7 @@ export const sessionEventData = {
     promptVersion,
     /** What it had cost by then; without it nobody knows, and budgets count the reservation of one that had begun. */
     costUsd: z.number().nonnegative().optional(),
+    costUnknown,
     usage: usageSchema.optional(),
   }),
   AgentCallInDoubt: z.object({ callId, epoch, owner: z.string(), reason: z.string() }),

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest'
-import { type AgentExecutor, type AgentResult, ExecutorFailedError } from '../../../src/agents/executor.ts'
+import {
+  type AgentExecutor,
+  type AgentResult,
+  CallStoppedError,
+  ExecutorFailedError,
+} from '../../../src/agents/executor.ts'
 import { resilientExecutor } from '../../../src/agents/executors/resilient-executor.ts'
 import { DuologError } from '../../../src/core/errors.ts'
 import { createCircuitBreaker } from '../../../src/processing/circuit-breaker.ts'
@@ -49,6 +54,32 @@ describe('resilientExecutor', () => {
       expect(await errorOf(() => resilientExecutor(once, { retry }).execute(request, contextOf()))).toBe(hopeless)
       expect(once.calls).toBe(1)
     }
+  })
+
+  it('P7 a try that does not say what it cost is not free: the outcome says that more was paid than is known', async () => {
+    const answered = await resilientExecutor(failing(failure()), { retry }).execute(request, contextOf())
+    expect(answered).toMatchObject({ costUsd: 0.5, costUnknown: true, usage: { inputTokens: 1, incomplete: true } })
+    const allKnown = await resilientExecutor(failing(failure(0.1)), { retry }).execute(request, contextOf())
+    expect(allKnown).not.toHaveProperty('costUnknown')
+    expect(allKnown.usage).not.toHaveProperty('incomplete')
+    const executor = failing(failure(0.1), failure(), failure(0.3))
+    const error = await errorOf(() => resilientExecutor(executor, { retry }).execute(request, contextOf()))
+    expect((error as ExecutorFailedError).paidFor).toEqual({
+      costUsd: 0.4,
+      costUnknown: true,
+      usage: { inputTokens: 20, incomplete: true },
+    })
+  })
+
+  it('what tries had cost is not lost by how the last one ends: stopped, or refused before it was paid', async () => {
+    const paidFor = { costUsd: 0.1, usage: { inputTokens: 10 } }
+    const stopped = failing(failure(0.1), new CallStoppedError('stop', { paidFor: { costUsd: 0.2 } }))
+    const stop = await errorOf(() => resilientExecutor(stopped, { retry }).execute(request, contextOf()))
+    expect(stop).toMatchObject({ code: 'ABORTED', paidFor: { usage: { inputTokens: 10, incomplete: true } } })
+    expect((stop as CallStoppedError).paidFor.costUsd).toBeCloseTo(0.3)
+    const refused = failing(failure(0.1), new DuologError('WORKDIR_INVALID', 'gone'))
+    const error = await errorOf(() => resilientExecutor(refused, { retry }).execute(request, contextOf()))
+    expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry: 'never', message: 'gone', paidFor })
   })
 
   it('tries only what its policy lists, and no longer than that says', async () => {
