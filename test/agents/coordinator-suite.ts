@@ -37,6 +37,7 @@ class Agents implements AgentExecutor {
 }
 
 const three = planOf({ a: {}, b: {}, c: { dependencies: ['a', 'b'] } })
+const many500 = planOf(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`i${i}`, {}])))
 
 /** The store with some of its methods replaced. */
 function withMethods(store: EventStore, replaced: Partial<EventStore>): EventStore {
@@ -439,14 +440,29 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
 
     it('takes a plan of 500 items in one append, and waits for a person to see it', async () => {
       const store = await openStore()
-      const many = planOf(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`i${i}`, {}])))
       const approvals = { plan: true }
-      const made = coordinator(store, { executor: new Agents(many), settings: { approvals } })
+      const made = coordinator(store, { executor: new Agents(many500), settings: { approvals } })
       await made.run('build it', { sessionId: 'many' })
       const view = await coordinator(store, {}).show('many')
       expect(view).toMatchObject({ status: 'waiting', totals: { workItems: 500, managerCalls: 1 } })
       expect(new Set(view.workItems.map(({ id }) => id)).size).toBe(500)
     })
+
+    // On a file and on Kafka with DUOLOG_LONG=1.
+    if (name === 'memory' || process.env.DUOLOG_LONG === '1') {
+      it('works off a plan of 500 items with 500 calls of the Worker, one for each', async () => {
+        const agents = new Agents(many500)
+        const settings = { maxConcurrentTasks: 4 }
+        const view = await coordinator(await openStore(), { executor: agents, settings }).run('build it')
+        expect(view).toMatchObject({
+          status: 'completed',
+          totals: { accepted: 500, workerCalls: 500, managerCalls: 501, inDoubtCalls: 0 },
+        })
+        const worked = agents.asked.filter(({ purpose }) => purpose === 'work').map(({ workItemId }) => workItemId)
+        expect(worked.toSorted()).toEqual(view.workItems.map(({ id }) => id).toSorted())
+        expect(agents.asked).toHaveLength(1_001)
+      }, 120_000)
+    }
 
     it('is paused when its coordinator closes under it', async () => {
       const store = await openStore()
