@@ -1,6 +1,7 @@
 import { DuologError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
+import type { CallRunner } from './call-runner.ts'
 import type { AgentResponse, KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor, guardedMessage, guardedResult } from './executors/guarded-executor.ts'
@@ -26,6 +27,17 @@ export function takenOver(sessionId: string, owner: string): DuologError {
   return new DuologError(
     'CLAIM_LOST',
     `Session "${sessionId}" is run by ${owner} now, which took it over from this process. Here nothing more of it is begun; follow it with: duolog events ${sessionId} --follow`,
+  )
+}
+
+/** A local session needs all its roles in the process that runs it; otherwise it would wait for ever. */
+export function refuseUnserved({ dispatch }: SessionSettings, runner: CallRunner): void {
+  if (dispatch !== 'local') return
+  const missing = (['manager', 'worker'] as const).filter((role) => !runner.serves(role))
+  if (missing.length === 0) return
+  throw new DuologError(
+    'INVALID_ARGUMENT',
+    `This coordinator has no executor for ${missing.join(' and ')}. Give it one, or let services do the work with settings { dispatch: 'topics' }.`,
   )
 }
 

@@ -18,6 +18,7 @@ import {
   guardedExecutors,
   newestUnended,
   ownPromptVersions,
+  refuseUnserved,
   reportOf,
   runningElsewhere,
   settingsOf,
@@ -146,7 +147,7 @@ export class KafkaAgentCoordinator {
   ): Promise<string> {
     const { sessionId = newSessionId(), workDir = process.cwd(), workItems } = options
     const settings = settingsOf({ ...ownPromptVersions(this.#prompts), ...this.#options.settings, ...options.settings })
-    this.#refuseUnserved(settings)
+    refuseUnserved(settings, this.#runner)
     await this.#refuseImpossible(settings, workDir)
     await this.#announce()
     await this.#sessions.handle(sessionId, {
@@ -173,7 +174,7 @@ export class KafkaAgentCoordinator {
     const { state, version } = await this.#existing(id)
     if (isEnded(state)) return sessionView(id, state, version)
     await refuseOutside(state.workDir, this.#options.workRoot)
-    this.#refuseUnserved(state.settings)
+    refuseUnserved(state.settings, this.#runner)
     await this.#announce()
     if (state.settings.dispatch === 'local') await this.#waitUntilFree(id, state, options)
     const waitsForPool = state.budgetExceeded?.scope === 'pool'
@@ -388,16 +389,5 @@ export class KafkaAgentCoordinator {
     if (settings.budget?.pool !== undefined) await new BudgetPool(store, settings.budget.pool).show()
     if (settings.dispatch === 'local') await checkWorkDir(workDir, { workRoot, logger: this.#logger })
     else await refuseOutside(workDir, workRoot)
-  }
-
-  /** A local session needs all its roles here; otherwise it would wait for ever. */
-  #refuseUnserved(settings: SessionSettings): void {
-    if (settings.dispatch !== 'local') return
-    const missing = (['manager', 'worker'] as const).filter((role) => !this.#runner.serves(role))
-    if (missing.length === 0) return
-    throw new DuologError(
-      'INVALID_ARGUMENT',
-      `This coordinator has no executor for ${missing.join(' and ')}. Give it one, or let services do the work with settings { dispatch: 'topics' }.`,
-    )
   }
 }
