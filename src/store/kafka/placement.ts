@@ -5,6 +5,8 @@ import type { PlacedBatch } from '../../kafka/driver.ts'
  *
  * W6 The broker tells at which offset it put them. If they follow on what was read, the picture was the whole log; if not, something
  *    lies between that was not known: a fetch from a leader that has just begun, or leads no more, does not show all there is.
+ *    A transaction without events has no such witness; it relies on one before it, since the last takeover (docs/internals/kafka.md,
+ *    "Not guaranteed").
  */
 
 export interface Expected {
