@@ -91,4 +91,15 @@ describeKafka('presence on a broker', () => {
     await expect.poll(() => store.presence.liveness('living'), { timeout: 30_000 }).toBe('alive')
     await Promise.all([store.close(), living.close()])
   })
+
+  it.each(['kafkajs', 'platformatic'] as const)('a store that closes withdraws its owners, with %s', async (driver) => {
+    const connection = { brokers: kafkaBrokers.split(','), prefix: uniquePrefix(`leaving-${driver}`), driver }
+    const options = { leaseMs: 3_600_000, topics: ONE_PARTITION }
+    const [leaving, staying] = [await openKafkaStore(connection, options), await openKafkaStore(connection, options)]
+    await leaving.presence.announce('leaving')
+    await expect.poll(() => staying.presence.liveness('leaving'), { timeout: 30_000 }).toBe('alive')
+    await leaving.close()
+    expect(await staying.presence.liveness('leaving')).toBe('dead')
+    await staying.close()
+  })
 })

@@ -1,9 +1,10 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { type Logger, silentLogger } from '../../src/core/logger.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
+import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { startProgram } from '../support/program.ts'
 import { ONE_PARTITION } from './appender.ts'
@@ -38,6 +39,27 @@ describeKafka('reading', () => {
     await writer.appendToStream('s', [{ type: 'Counted', data: 102 }])
     expect(lost).toHaveLength(1)
     await Promise.all([writer, ...readers].map((store) => store.close()))
+  })
+
+  it('whoever waits for a version is woken by one that comes between its look and its wait', async () => {
+    const connection = { brokers, prefix: uniquePrefix('woken') }
+    const store = await openKafkaStore(connection, { topics: ONE_PARTITION, logger: silentLogger })
+    const { versionOf } = PartitionLog.prototype
+    const look = vi.spyOn(PartitionLog.prototype, 'versionOf').mockImplementationOnce(async function (
+      this: PartitionLog,
+      stream,
+    ) {
+      const seen = await versionOf.call(this, stream)
+      await store.appendToStream(stream, [{ type: 'Counted', data: 1 }])
+      return seen
+    })
+    try {
+      expect(await store.waitForVersion('s', 1, { signal: AbortSignal.timeout(10_000) })).toBe(1)
+      expect(look).toHaveBeenCalled()
+    } finally {
+      look.mockRestore()
+      await store.close()
+    }
   })
 
   it('one stream with a replica in a file never has the partition in memory; without, all of it', async () => {
