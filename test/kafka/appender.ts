@@ -1,5 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { once } from 'node:events'
 import { onReach } from '../../src/core/reach.ts'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 
 /*
@@ -10,14 +11,17 @@ import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 export interface AppenderTask {
   readonly brokers: string
   readonly prefix: string
+  readonly driver?: KafkaDriverName
   readonly streams: readonly string[]
   /** Idempotency keys, one append each; append number i goes to stream i modulo their count. */
   readonly keys: readonly string[]
   readonly concurrency: number
   /** An owner to announce; the process then stays until it is killed. */
   readonly announce?: string
-  /** Opened by then, it begins to append at this time. */
-  readonly startAtMs?: number
+  /** After its first append it says so and waits for a word on stdin. */
+  readonly waits?: boolean
+  /** After so long it begins no more appends, whatever keys are left. */
+  readonly forMs?: number
   readonly killAt?: { readonly point: string; readonly time: number }
 }
 
@@ -28,6 +32,7 @@ export interface Acknowledged {
   readonly atMs: number
 }
 
+export const READY = 'ready'
 export const OUTGOING_TOPIC = 'agent.tasks.worker'
 export const ONE_PARTITION = { 'session.events': { partitions: 1 } }
 
@@ -38,23 +43,30 @@ async function main(task: AppenderTask): Promise<void> {
     if (point === killAt?.point && ++times === killAt.time) process.kill(process.pid, 'SIGKILL')
   })
   const store = await openKafkaStore(
-    { brokers: task.brokers.split(','), prefix: task.prefix },
+    { brokers: task.brokers.split(','), prefix: task.prefix, driver: task.driver },
     { topics: ONE_PARTITION },
   )
   if (task.announce !== undefined) await store.presence.announce(task.announce)
-  if (task.startAtMs !== undefined) await sleep(task.startAtMs - Date.now())
   let next = 0
+  const append = async (i: number) => {
+    const [key, stream] = [task.keys[i] ?? '', task.streams[i % task.streams.length] ?? '']
+    const outgoing = [{ topic: OUTGOING_TOPIC, key: stream, type: 'Task', data: { key } }]
+    const event = { type: 'Counted', data: { key } }
+    const { currentStreamVersion: version } = await store.appendToStream(stream, [event], {
+      idempotencyKey: key,
+      outgoing,
+    })
+    process.stdout.write(`${JSON.stringify({ key, stream, version, atMs: Date.now() } satisfies Acknowledged)}\n`)
+  }
+  if (task.waits === true) {
+    await append(next++)
+    process.stdout.write(`${READY}\n`)
+    await once(process.stdin, 'data')
+    process.stdin.destroy()
+  }
+  const end = performance.now() + (task.forMs ?? Number.POSITIVE_INFINITY)
   const work = async () => {
-    for (let i = next++; i < task.keys.length; i = next++) {
-      const [key, stream] = [task.keys[i] ?? '', task.streams[i % task.streams.length] ?? '']
-      const outgoing = [{ topic: OUTGOING_TOPIC, key: stream, type: 'Task', data: { key } }]
-      const event = { type: 'Counted', data: { key } }
-      const { currentStreamVersion: version } = await store.appendToStream(stream, [event], {
-        idempotencyKey: key,
-        outgoing,
-      })
-      process.stdout.write(`${JSON.stringify({ key, stream, version, atMs: Date.now() } satisfies Acknowledged)}\n`)
-    }
+    while (next < task.keys.length && performance.now() < end) await append(next++)
   }
   await Promise.all(Array.from({ length: task.concurrency }, work))
   if (task.announce === undefined) await store.close()

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -7,6 +7,7 @@ import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
 import { storeContract } from '../../src/testing/store-contract.ts'
 import { type NativeCluster, startNativeCluster } from '../support/broker-cluster.ts'
+import { invariantsOnly } from '../support/contract-invariants.ts'
 import { describeNative, uniquePrefix } from '../support/kafka.ts'
 import { plainClient, readTopic } from './log-check.ts'
 
@@ -20,14 +21,6 @@ import { plainClient, readTopic } from './log-check.ts'
  * broker dies, to keep the time short.
  */
 const WHOLE = process.env.DUOLOG_LONG === '1'
-const contractIt = (name: string, body: () => Promise<void>) => {
-  if (WHOLE || /^P[2-5]\b/.test(name)) it(name, body)
-}
-/** A section of which no test is left would be an error, so there is one level only. */
-const contractDescribe = (name: string, body: () => void) => {
-  if (name.startsWith('EventStore contract')) describe(name, body)
-  else body()
-}
 const DRIVERS: readonly KafkaDriverName[] = ['kafkajs', 'platformatic']
 const APPENDERS = 4
 /** Without brokers to lose, more streams than partitions: every partition is written all the time. */
@@ -51,7 +44,7 @@ describeNative('three brokers', () => {
     const prefix = uniquePrefix(`contract-${driver}`)
     storeContract({
       name: `kafka on three brokers, ${driver}`,
-      runner: { describe: contractDescribe, it: contractIt, afterAll },
+      runner: invariantsOnly,
       createLog: async () => ({
         open: (options) =>
           openKafkaStore({ brokers: cluster.address.split(','), prefix, driver }, { logger: silentLogger, ...options }),

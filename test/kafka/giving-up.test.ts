@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
+import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { KafkaError } from '../../src/kafka/driver.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openKafkaStoreOn } from '../../src/store/kafka/kafka-store.ts'
@@ -11,6 +12,7 @@ import { plainClient, readTopic } from './log-check.ts'
 
 /* Appends that wait too long, find no room, are given up on their way, or lose their topic: what the caller hears is what the log says. */
 
+const DRIVERS = ['kafkajs', 'platformatic'] as const
 const counted = (n: number) => [{ type: 'Counted', data: { n } }]
 const UNKNOWN_TOPIC = new KafkaError('UNAVAILABLE', 'UNKNOWN_TOPIC_OR_PARTITION: the broker does not know it', {
   type: 'UNKNOWN_TOPIC_OR_PARTITION',
@@ -25,11 +27,15 @@ interface Setting {
   inLog(): Promise<readonly number[]>
 }
 
-async function withStore(options: StoreOptions, test: (setting: Setting) => Promise<void>): Promise<void> {
+async function withStore(
+  name: KafkaDriverName,
+  options: StoreOptions,
+  test: (setting: Setting) => Promise<void>,
+): Promise<void> {
   const prefix = uniquePrefix('giving-up')
   const eventTopic = `${prefix}session.events`
   const between: Between = {}
-  const driver = await interposedDriver(between)
+  const driver = await interposedDriver(between, name)
   const connection = { brokers: kafkaBrokers.split(','), prefix }
   const store = await openKafkaStoreOn(driver, connection, { topics: ONE_PARTITION, logger: silentLogger, ...options })
   const hold = () => {
@@ -52,9 +58,9 @@ async function withStore(options: StoreOptions, test: (setting: Setting) => Prom
   }
 }
 
-describeKafka('appends that do not come through', () => {
+describeKafka.each(DRIVERS)('appends that do not come through, with %s', (name) => {
   it('P4 APPEND_TIMEOUT: what waited too long to be begun is not in the log; what was sent in time is awaited', async () => {
-    await withStore({}, async ({ store, hold, inLog }) => {
+    await withStore(name, {}, async ({ store, hold, inLog }) => {
       await store.appendToStream('s', counted(1))
       const { held, release } = hold()
       const sent = store.appendToStream('s', counted(2), { appendTimeoutMs: 2000 })
@@ -71,7 +77,7 @@ describeKafka('appends that do not come through', () => {
   })
 
   it('Q2 APPEND_QUEUE_FULL: who finds no room in time is told so; those with room go on', async () => {
-    await withStore({ maxQueuedAppends: 1 }, async ({ store, hold, inLog }) => {
+    await withStore(name, { maxQueuedAppends: 1 }, async ({ store, hold, inLog }) => {
       const { held, release } = hold()
       const sent = store.appendToStream('s', counted(1))
       await held
@@ -89,7 +95,7 @@ describeKafka('appends that do not come through', () => {
   })
 
   it('P4 a signal while the append is on its way: its true outcome is awaited, here a success', async () => {
-    await withStore({}, async ({ store, hold, inLog }) => {
+    await withStore(name, {}, async ({ store, hold, inLog }) => {
       const stop = new AbortController()
       const { held, release } = hold()
       const sent = store.appendToStream('s', counted(1), { signal: stop.signal })
@@ -104,7 +110,7 @@ describeKafka('appends that do not come through', () => {
   })
 
   it('Q1 a signal while the append is on its way, and its transaction is aborted: it is not begun again', async () => {
-    await withStore({}, async ({ store, hold, inLog }) => {
+    await withStore(name, {}, async ({ store, hold, inLog }) => {
       const stop = new AbortController()
       const { held, release } = hold()
       const sent = store.appendToStream('s', counted(1), { signal: stop.signal })
@@ -118,7 +124,7 @@ describeKafka('appends that do not come through', () => {
   })
 
   it('a broker that does not know the topic for a moment makes an append slower, and nothing else', async () => {
-    await withStore({}, async ({ store, between, inLog }) => {
+    await withStore(name, {}, async ({ store, between, inLog }) => {
       await store.appendToStream('s', counted(1))
       let answers = 0
       between.beforeTransaction = () => {
@@ -133,19 +139,23 @@ describeKafka('appends that do not come through', () => {
       expect(await inLog()).toEqual([1, 2])
     })
   })
+})
 
-  it('TOPIC_MISSING when the event topic was deleted under the store', async () => {
-    await withStore({}, async ({ store, eventTopic }) => {
-      await store.appendToStream('s', counted(1))
-      const admin = plainClient(kafkaBrokers).admin()
-      await admin.connect()
-      await admin.deleteTopics({ topics: [eventTopic] })
-      await expect(store.appendToStream('s', counted(2))).rejects.toMatchObject({
-        code: 'TOPIC_MISSING',
-        message: expect.stringContaining(`"${eventTopic}" is gone`),
-      })
-      expect(await admin.listTopics()).not.toContain(eventTopic) // nobody made an empty one in its place
-      await admin.disconnect()
-    })
+describeKafka('appends that lose their topic', () => {
+  it('TOPIC_MISSING when the event topic was deleted under the store, with each driver', async () => {
+    await Promise.all(DRIVERS.map((name) => withStore(name, {}, loseTopic)))
   }, 120_000)
 })
+
+async function loseTopic({ store, eventTopic }: Setting): Promise<void> {
+  await store.appendToStream('s', counted(1))
+  const admin = plainClient(kafkaBrokers).admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: [eventTopic] })
+  await expect(store.appendToStream('s', counted(2))).rejects.toMatchObject({
+    code: 'TOPIC_MISSING',
+    message: expect.stringContaining(`"${eventTopic}" is gone`),
+  })
+  expect(await admin.listTopics()).not.toContain(eventTopic) // nobody made an empty one in its place
+  await admin.disconnect()
+}

@@ -1,6 +1,6 @@
 import { silentLogger } from '../../src/core/logger.ts'
+import { connectDriver, type KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import type { KafkaDriver, PartitionReader, TransactionalWriter } from '../../src/kafka/driver.ts'
-import { connectKafkajs } from '../../src/kafka/drivers/kafkajs.ts'
 import { kafkaBrokers } from '../support/kafka.ts'
 
 /** What stands between the store and a real driver. */
@@ -12,9 +12,9 @@ export interface Between {
 }
 
 /** A real driver with something in between; change `between` while it runs. */
-export async function interposedDriver(between: Between): Promise<KafkaDriver> {
+export async function interposedDriver(between: Between, name: KafkaDriverName = 'kafkajs'): Promise<KafkaDriver> {
   const options = { brokers: kafkaBrokers.split(','), clientId: 'interposed', logger: silentLogger }
-  const real = await connectKafkajs({ ...options, connectTimeoutMs: 8000 })
+  const real = await connectDriver(name, { ...options, connectTimeoutMs: 8000 })
   return {
     ...real,
     openWriter: (writerOptions) => interposedWriter(real.openWriter(writerOptions), between),

@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { Kafka, logLevel, Partitioners } from 'kafkajs'
-import { type Acknowledged, type AppenderTask, OUTGOING_TOPIC } from './appender.ts'
+import { type Acknowledged, type AppenderTask, OUTGOING_TOPIC, READY } from './appender.ts'
 
 /*
  * Looks at what appenders did with other eyes: a plain read_committed consumer of kafkajs, none of our code.
@@ -13,18 +13,24 @@ import { type Acknowledged, type AppenderTask, OUTGOING_TOPIC } from './appender
 export interface Appender {
   readonly child: ChildProcess
   readonly acknowledged: readonly Acknowledged[]
+  /** Resolves when one that waits has opened its store. */
+  readonly ready: Promise<void>
   /** Resolves with the exit code, or the signal that ended it. */
   readonly ended: Promise<number | string>
 }
 
 export function startAppender(task: AppenderTask): Appender {
   const program = fileURLToPath(new URL('./appender.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['ignore', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const ready = Promise.withResolvers<void>()
   const acknowledged: Acknowledged[] = []
   const lines = createInterface({ input: child.stdout })
-  lines.on('line', (line) => acknowledged.push(JSON.parse(line)))
+  lines.on('line', (line) => {
+    if (line === READY) ready.resolve()
+    else acknowledged.push(JSON.parse(line))
+  })
   const ended = Promise.all([once(child, 'exit'), once(lines, 'close')]).then(([[code, signal]]) => signal ?? code)
-  return { child, acknowledged, ended }
+  return { child, acknowledged, ready: ready.promise, ended }
 }
 
 export interface PlainRecord {

@@ -50,64 +50,64 @@ async function readAll(store: EventStore): Promise<readonly RecordedEvent[]> {
   return events
 }
 
-describeKafka('records by strangers in the event topic', () => {
-  const prefix = uniquePrefix('strangers')
-  const brokers = kafkaBrokers.split(',')
-  const reports: string[] = []
-  const report = (fields: object) => void ('reason' in fields && reports.push(String(fields.reason)))
-  const logger: Logger = { debug() {}, info() {}, warn: report, error: report }
-  const open = () => openKafkaStore({ brokers, prefix }, { logger, topics: ONE_PARTITION })
-  let store: EventStore
+describeKafka.each(['kafkajs', 'platformatic'] as const)(
+  'records by strangers in the event topic, with %s',
+  (driver) => {
+    const prefix = uniquePrefix(`strangers-${driver}`)
+    const brokers = kafkaBrokers.split(',')
+    const reports: string[] = []
+    const report = (fields: object) => void ('reason' in fields && reports.push(String(fields.reason)))
+    const logger: Logger = { debug() {}, info() {}, warn: report, error: report }
+    const open = () => openKafkaStore({ brokers, prefix, driver }, { logger, topics: ONE_PARTITION })
+    let store: EventStore
 
-  beforeAll(async () => {
-    store = await open()
-    await store.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
-    const messages = STRANGERS.map(({ reason: _reason, ...message }) => ({ ...message, partition: 0 }))
-    await sendPlain(plainClient(kafkaBrokers), `${prefix}session.events`, messages)
-  })
-  afterAll(() => store.close())
-
-  it('P3 are skipped, each reported once with its reason, and the stream goes on as if they were not there', async () => {
-    const appended = await store.appendToStream(STREAM, [{ type: 'Mine', data: 2 }], { expectedStreamVersion: 1 })
-    expect(appended.currentStreamVersion).toBe(2)
-    const events = await readAll(store)
-    expect(events.map(({ streamPosition, data }) => [streamPosition, data])).toEqual([
-      [1, 1],
-      [2, 2],
-    ])
-    await readAll(store)
-    expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
-  })
-
-  it('P3 are skipped by consumers too, whose group comes past them', async () => {
-    const seen: unknown[] = []
-    const both = Promise.withResolvers<void>()
-    const consumer = store.consume({
-      group: 'reader',
-      topics: ['session.events'],
-      handler: async ({ data }) => {
-        if (seen.push(data) === 2) both.resolve()
-      },
+    beforeAll(async () => {
+      store = await open()
+      await store.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
+      const messages = STRANGERS.map(({ reason: _reason, ...message }) => ({ ...message, partition: 0 }))
+      await sendPlain(plainClient(kafkaBrokers), `${prefix}session.events`, messages)
     })
-    await both.promise
-    await consumer.stop()
-    expect(seen).toEqual([1, 2])
-    const history = subscribe(store, {})
-    for (const n of [1, 2]) expect((await history.next()).value).toMatchObject({ data: n })
-    await history.return?.(undefined)
-    // The replica has said it, for all who follow.
-    expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
-  })
+    afterAll(() => store.close())
 
-  it('P3 are skipped by a process that comes later', async () => {
-    const later = await open()
-    expect(await later.appendToStream(STREAM, [{ type: 'Mine', data: 3 }])).toMatchObject({ currentStreamVersion: 3 })
-    await later.close()
-  })
+    it('P3 are skipped, each reported once with its reason, and the stream goes on as if they were not there', async () => {
+      const appended = await store.appendToStream(STREAM, [{ type: 'Mine', data: 2 }], { expectedStreamVersion: 1 })
+      expect(appended.currentStreamVersion).toBe(2)
+      const events = await readAll(store)
+      expect(events.map(({ streamPosition, data }) => [streamPosition, data])).toEqual([
+        [1, 1],
+        [2, 2],
+      ])
+      await readAll(store)
+      expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
+    })
 
-  it.each(['kafkajs', 'platformatic'] as const)(
-    'P4 compressed by the topic, its own events too, are read and followed, with %s',
-    async (driver) => {
+    it('P3 are skipped by consumers too, whose group comes past them', async () => {
+      const seen: unknown[] = []
+      const both = Promise.withResolvers<void>()
+      const consumer = store.consume({
+        group: 'reader',
+        topics: ['session.events'],
+        handler: async ({ data }) => {
+          if (seen.push(data) === 2) both.resolve()
+        },
+      })
+      await both.promise
+      await consumer.stop()
+      expect(seen).toEqual([1, 2])
+      const history = subscribe(store, {})
+      for (const n of [1, 2]) expect((await history.next()).value).toMatchObject({ data: n })
+      await history.return?.(undefined)
+      // The replica has said it, for all who follow.
+      expect(reports).toEqual(STRANGERS.map(({ reason }) => reason))
+    })
+
+    it('P3 are skipped by a process that comes later', async () => {
+      const later = await open()
+      expect(await later.appendToStream(STREAM, [{ type: 'Mine', data: 3 }])).toMatchObject({ currentStreamVersion: 3 })
+      await later.close()
+    })
+
+    it('P4 compressed by the topic, its own events too, are read and followed', async () => {
       const own = uniquePrefix(`compressed-${driver}`)
       const topic = `${own}session.events`
       const writer = await openKafkaStore({ brokers, prefix: own, driver }, { logger, topics: ONE_PARTITION })
@@ -128,23 +128,26 @@ describeKafka('records by strangers in the event topic', () => {
       await expect.poll(() => seen, { timeout: 30_000 }).toEqual([0, 1, 2, 3])
       await consumer.stop()
       await Promise.all([eyes.close(), later.close(), writer.close()])
-    },
-  )
+    })
 
-  it('P3 in a partition their key does not belong to are skipped, and their stream is whole', async () => {
-    const own = uniquePrefix('misplaced')
-    const six = await openKafkaStore({ brokers, prefix: own }, { logger })
-    await six.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
-    const [first] = await readAll(six)
-    const partition = ((first?.partition ?? 0) + 1) % 6
-    reports.length = 0
-    const forged = { partition, key: STREAM, value: '{}', headers: envelope('2') }
-    await sendPlain(plainClient(kafkaBrokers), `${own}session.events`, [forged, { ...forged, headers: envelope('1') }])
-    const streams: string[] = []
-    for await (const { stream, currentStreamVersion } of six.listStreams())
-      streams.push(`${stream} ${currentStreamVersion}`)
-    expect(streams).toEqual([`${STREAM} 1`])
-    expect(new Set(reports)).toEqual(new Set(['its key belongs to another partition']))
-    await six.close()
-  })
-})
+    it('P3 in a partition their key does not belong to are skipped, and their stream is whole', async () => {
+      const own = uniquePrefix('misplaced')
+      const six = await openKafkaStore({ brokers, prefix: own, driver }, { logger })
+      await six.appendToStream(STREAM, [{ type: 'Mine', data: 1 }])
+      const [first] = await readAll(six)
+      const partition = ((first?.partition ?? 0) + 1) % 6
+      reports.length = 0
+      const forged = { partition, key: STREAM, value: '{}', headers: envelope('2') }
+      await sendPlain(plainClient(kafkaBrokers), `${own}session.events`, [
+        forged,
+        { ...forged, headers: envelope('1') },
+      ])
+      const streams: string[] = []
+      for await (const { stream, currentStreamVersion } of six.listStreams())
+        streams.push(`${stream} ${currentStreamVersion}`)
+      expect(streams).toEqual([`${STREAM} 1`])
+      expect(new Set(reports)).toEqual(new Set(['its key belongs to another partition']))
+      await six.close()
+    })
+  },
+)
