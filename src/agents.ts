@@ -110,6 +110,7 @@ export { BudgetPool, type BudgetPoolView, type PoolMisfit } from './agents/pool/
 export type { PoolReservation, PoolState } from './agents/pool/pool-decider.ts'
 export type { GatePromptInput } from './agents/prompts/gate-prompt.ts'
 export type { PlanPromptInput } from './agents/prompts/plan-prompt.ts'
+export { loadPromptsModule } from './agents/prompts/prompts-module.ts'
 export type { ReviewedGate, ReviewPromptInput } from './agents/prompts/review-prompt.ts'
 export {
   type OwnPrompts,

@@ -1,6 +1,7 @@
 import type { SessionView } from '../agents/session/view.ts'
 import type { ExecutorFlags } from './executor-flags.ts'
 import { DEFAULT_LOG } from './log-flags.ts'
+import type { PromptsFlags } from './prompts-flag.ts'
 import type { WorkRootFlags } from './work-dir.ts'
 
 /*
@@ -9,12 +10,13 @@ import type { WorkRootFlags } from './work-dir.ts'
 
 const PROGRAM = process.env.npm_lifecycle_event === 'npx' ? 'npx duolog' : 'duolog'
 
-export interface GoOnFlags extends ExecutorFlags, WorkRootFlags {
+export interface GoOnFlags extends ExecutorFlags, PromptsFlags, WorkRootFlags {
   readonly log: string
 }
 
 export function resumeCommand(sessionId: string, flags: GoOnFlags): string {
-  return commandLine(['resume', sessionId, ...logArgs(flags), ...executorArgs(flags), ...workRootArgs(flags)])
+  const own = [...executorArgs(flags), ...promptsArgs(flags), ...workRootArgs(flags)]
+  return commandLine(['resume', sessionId, ...logArgs(flags), ...own])
 }
 
 export function showCommand(sessionId: string, flags: GoOnFlags): string {
@@ -63,6 +65,10 @@ function logArgs({ log }: GoOnFlags): string[] {
 
 function workRootArgs({ workRoot }: GoOnFlags): string[] {
   return workRoot === undefined ? [] : ['--work-root', workRoot]
+}
+
+function promptsArgs({ prompts }: GoOnFlags): string[] {
+  return prompts === undefined ? [] : ['--prompts', prompts]
 }
 
 function executorArgs({ executor, script, command, replay }: ExecutorFlags): string[] {

@@ -31,16 +31,43 @@ export const packagePrompts: SessionPrompts = {
   gate: { version: GATE_PROMPT_VERSION, render: gatePrompt },
 }
 
-/** @throws INVALID_ARGUMENT when a version could be taken for one of the package's */
+/** @throws INVALID_ARGUMENT naming the field, also when a version could be taken for one of the package's */
 export function promptsWith(own: OwnPrompts = {}): SessionPrompts {
-  for (const [purpose, prompt] of Object.entries(own)) {
-    if (typeof prompt?.version === 'string' && prompt.version.length > 0 && prompt.version.length <= 100) continue
-    throw new DuologError(
-      'INVALID_ARGUMENT',
+  const checked = Object.entries(own).map(([purpose, prompt]) => [purpose, ownPrompt(purpose, prompt)])
+  return { ...packagePrompts, ...Object.fromEntries(checked) }
+}
+
+function ownPrompt(purpose: string, prompt: Prompt<never>): Prompt<never> {
+  const { version, render } = prompt ?? {}
+  if (!Object.hasOwn(packagePrompts, purpose)) {
+    throw invalid(`prompts.${purpose}: there is no such prompt; give any of ${Object.keys(packagePrompts).join(', ')}`)
+  }
+  if (typeof version !== 'string' || version.length === 0 || version.length > 100) {
+    throw invalid(
       `prompts.${purpose}.version: must be a text of 1 to 100 characters, such as "mine-1"; it is recorded with each call`,
     )
   }
-  return { ...packagePrompts, ...own }
+  if (typeof render !== 'function') throw invalid(`prompts.${purpose}.render: must be a function of the input`)
+  return { version, render: (input) => rendered(purpose, prompt, input) }
+}
+
+/** What a wording of somebody's own gives is looked at before an agent is paid for it. */
+function rendered(purpose: string, prompt: Prompt<never>, input: never): string {
+  let text: unknown
+  try {
+    text = prompt.render(input)
+  } catch (cause) {
+    const said = cause instanceof Error ? cause.message : String(cause)
+    throw invalid(`prompts.${purpose}.render fails: ${said}`, cause)
+  }
+  if (typeof text === 'string' && text !== '') return text
+  throw invalid(
+    `prompts.${purpose}.render: must give a text that is not empty, but gave ${text === '' ? 'none' : typeof text}`,
+  )
+}
+
+function invalid(message: string, cause?: unknown): DuologError {
+  return new DuologError('INVALID_ARGUMENT', message, { cause })
 }
 
 /** The versions a session is to record, of the prompts that are not the package's own. */

@@ -3,6 +3,7 @@ import { cassetteFromSession } from '../../agents/cassette-from-session.ts'
 import type { Cassette } from '../../agents/executors/cassette.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson } from '../output.ts'
+import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 
 const EXAMPLES = `
 Examples:
@@ -14,11 +15,12 @@ export function addCassetteCommand(program: Command): void {
     .command('cassette')
     .description("print a session's calls as a cassette that --replay answers from, secrets redacted")
     .argument('<session>', 'its id')
-  addLogFlags(command, 'the cassette, which is JSON anyway')
+  addLogFlags(addPromptsFlag(command), 'the cassette, which is JSON anyway')
     .addHelpText('after', EXAMPLES)
-    .action((session: string, flags: LogFlags) =>
-      withLog(flags.log, async (store) => print(await cassetteFromSession(store, session))),
-    )
+    .action(async (session: string, flags: LogFlags & PromptsFlags) => {
+      const prompts = await promptsFrom(flags)
+      await withLog(flags.log, async (store) => print(await cassetteFromSession(store, session, prompts)))
+    })
 }
 
 async function print(cassette: Cassette): Promise<void> {
@@ -30,7 +32,7 @@ async function print(cassette: Cassette): Promise<void> {
 function unknownWording(unknown: number, all: number): string {
   return (
     `${unknown} of ${all} calls were asked with prompts other than those of this version of duolog. Their recordings ` +
-    'answer the prompts the session ran with; what they were asked cannot be shown. To have it in the cassette, call ' +
-    'cassetteFromSession(store, session, { prompts }) from your program.'
+    'answer the prompts the session ran with; what they were asked cannot be shown. To have it in the cassette, give ' +
+    'those prompts: --prompts FILE.'
   )
 }

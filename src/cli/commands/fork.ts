@@ -7,10 +7,11 @@ import { DuologError } from '../../core/errors.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { resumeCommand } from '../next-command.ts'
 import { printJson, printLines } from '../output.ts'
+import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { wholeNumber } from '../settings-flags.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-interface ForkFlags extends LogFlags, WorkRootFlags {
+interface ForkFlags extends LogFlags, PromptsFlags, WorkRootFlags {
   readonly at?: number
   readonly set?: Readonly<Record<string, unknown>>
   readonly plan?: string
@@ -42,7 +43,7 @@ export function addForkCommand(program: Command): void {
     .option('--plan <file>', 'JSON with workItems; replaces what is not accepted yet')
     .option('--workdir <folder>', 'where the Worker of the fork works; must exist (default: the same)')
     .option('--session <id>', 'id of the new session (default: a new UUID)')
-  addLogFlags(addWorkRootFlag(command), '{ sessionId, from, atVersion }')
+  addLogFlags(addWorkRootFlag(addPromptsFlag(command)), '{ sessionId, from, atVersion }')
     .addHelpText('after', EXAMPLES)
     .action((session: string, flags: ForkFlags) => fork(session, flags))
 }
@@ -64,10 +65,11 @@ function jsonOrText(value: string): unknown {
 
 async function fork(from: string, flags: ForkFlags): Promise<void> {
   const changes = await changesFrom(flags)
+  const prompts = await promptsFrom(flags)
   const { at, session, log, json } = flags
   await withLog(log, async (store) => {
     const options = { ...changes, ...(at !== undefined && { at }), ...(session && { sessionId: session }) }
-    const coordinator = new KafkaAgentCoordinator({ store, ...workRootOf(flags) })
+    const coordinator = new KafkaAgentCoordinator({ store, ...prompts, ...workRootOf(flags) })
     try {
       const forked = await coordinator.fork(from, options)
       await (json ? printJson(forked) : printLines(forkedLines(forked, flags)))

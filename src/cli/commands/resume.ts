@@ -8,11 +8,12 @@ import { isEnded } from '../ended.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { printOutcome, runSession, withCoordinator } from '../run-session.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-type ResumeFlags = LogFlags & ExecutorFlags & WorkRootFlags
+type ResumeFlags = LogFlags & ExecutorFlags & PromptsFlags & WorkRootFlags
 
 const EXAMPLES = `
 Its rules (gates, limits, policy in doubt) and its folder are those it was started with.
@@ -26,7 +27,10 @@ export function addResumeCommand(program: Command): void {
     .command('resume')
     .description('go on with a session that was interrupted or whose process died')
     .argument('[session]', 'its id (default: the newest unfinished one)')
-  addLogFlags(addWorkRootFlag(addExecutorFlags(command)), 'the session, as duolog show --json prints it,')
+  addLogFlags(
+    addWorkRootFlag(addPromptsFlag(addExecutorFlags(command))),
+    'the session, as duolog show --json prints it,',
+  )
     .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (session: string | undefined, flags: ResumeFlags) => {
       process.exitCode = await resume(session, flags)
@@ -55,11 +59,12 @@ interface Continued {
   readonly executor?: AgentExecutor
 }
 
-function continueSession({ store, view, stage, flags, executor }: Continued): Promise<ExitCode> {
+async function continueSession({ store, view, stage, flags, executor }: Continued): Promise<ExitCode> {
   const { logger, onProgress } = stage
   const { sessionId, version: knownVersion } = view
+  const prompts = await promptsFrom(flags)
   return withCoordinator(
-    { store, logger, onProgress, ...workRootOf(flags), ...(executor && { executor }) },
+    { store, logger, onProgress, ...prompts, ...workRootOf(flags), ...(executor && { executor }) },
     (coordinator) => runSession({ store, coordinator, sessionId, stage, knownVersion, flags }),
   )
 }

@@ -6,6 +6,7 @@ import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
 import { amount } from '../limit-flags.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
 import {
   collect,
@@ -22,6 +23,7 @@ import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from
 type RunFlags = LogFlags &
   ExecutorFlags &
   SettingsFlags &
+  PromptsFlags &
   WorkRootFlags & { readonly workdir: string; readonly session?: string }
 
 const EXAMPLES = `
@@ -29,6 +31,7 @@ Examples:
   duolog run "Bring the project to green" --script agents.json
   duolog run "Fix issue 12" --executor ./agent.mjs --workdir ../app --gate 'tests=npm test'
   duolog run "Fix issue 12" --command 'my-agent --json' --max-concurrent 1 --in-doubt ask
+  duolog run "Fix issue 12" --command 'my-agent --json' --prompts ./prompts.mjs
   duolog run "Fix issue 12" --log kafka://localhost:9092 --dispatch topics`
 
 const SERVICES_NEEDED =
@@ -39,7 +42,10 @@ export function addRunCommand(program: Command): void {
     .command('run')
     .description('start a session and run it to its end')
     .argument('<task>', 'what is to be done, in words')
-  addLogFlags(addWorkRootFlag(addExecutorFlags(command)), 'the session, as duolog show --json prints it,')
+  addLogFlags(
+    addWorkRootFlag(addPromptsFlag(addExecutorFlags(command))),
+    'the session, as duolog show --json prints it,',
+  )
   addSettingsFlags(command)
     .addHelpText('after', EXAMPLES + EXIT_CODES_HELP)
     .action(async (task: string, flags: RunFlags) => {
@@ -123,11 +129,12 @@ function run(task: string, flags: RunFlags): Promise<ExitCode> {
 
 async function start(task: string, flags: RunFlags, executor?: AgentExecutor): Promise<ExitCode> {
   const workDir = await existingWorkDir(flags.workdir)
+  const prompts = await promptsFrom(flags)
   const stage = new Stage()
   const { logger, onProgress } = stage
   const begin = (store: EventStore) =>
     withCoordinator(
-      { store, logger, onProgress, ...workRootOf(flags), ...(executor && { executor }) },
+      { store, logger, onProgress, ...prompts, ...workRootOf(flags), ...(executor && { executor }) },
       async (coordinator) => {
         const options = { workDir, settings: settingsFrom(flags), ...(flags.session && { sessionId: flags.session }) }
         const sessionId = await coordinator.create(task, options)

@@ -5,12 +5,13 @@ import { newOwner } from '../../agents/names.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
+import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { withCoordinator } from '../run-session.ts'
 import { wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
-type ServiceFlags = LogFlags & ExecutorFlags & WorkRootFlags & { readonly concurrency: number }
+type ServiceFlags = LogFlags & ExecutorFlags & PromptsFlags & WorkRootFlags & { readonly concurrency: number }
 type Serves = Pick<KafkaAgentCoordinatorOptions, 'executors' | 'gates'>
 
 /** `duolog manager`, `duolog worker`, `duolog coordinator`: what serves sessions started with --dispatch topics. */
@@ -26,7 +27,7 @@ export function addServiceCommands(program: Command): void {
 }
 
 function addAgentCommand(program: Command, role: AgentRole, description: string): void {
-  addServiceFlags(addExecutorFlags(program.command(role).description(description)))
+  addServiceFlags(addPromptsFlag(addExecutorFlags(program.command(role).description(description))))
     .addHelpText('after', examples(role, ' --executor ./agent.mjs'))
     .action((flags: ServiceFlags) => withExecutor(flags, (executor) => serve(role, flags, agent(role, executor))))
 }
@@ -49,9 +50,9 @@ Examples:
   duolog ${role} --log kafka://localhost:9092${executor} --concurrency 4`
 }
 
-function serve(name: string, flags: ServiceFlags, serves: Serves): Promise<void> {
+async function serve(name: string, flags: ServiceFlags, serves: Serves): Promise<void> {
   const { log, concurrency } = flags
-  const own = { concurrency, owner: newOwner(name), ...workRootOf(flags), ...serves }
+  const own = { concurrency, owner: newOwner(name), ...(await promptsFrom(flags)), ...workRootOf(flags), ...serves }
   const { screen, logger } = new Stage()
   const interrupt = onInterrupt(() => screen.print(`duolog ${name}: stopping; once more ends at once`))
   return withLog(
