@@ -9,6 +9,7 @@ import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { PartitionWriter } from '../../src/store/kafka/partition-writer.ts'
 import { type PreparedAppend, prepareAppend } from '../../src/store/prepare-append.ts'
 import { checkWorld, type Heard } from './check-world.ts'
+import { ReplicaFolders } from './replica-folders.ts'
 import type { Call, Process, Schedule } from './schedules.ts'
 import { type Line, type Network, openLine, SimulatedBroker } from './simulated-broker.ts'
 import { inVirtualTime, seeded } from './virtual-time.ts'
@@ -26,8 +27,9 @@ const PATIENCE_MS = 400_000
 
 export async function runSchedule(schedule: Schedule): Promise<void> {
   const random = seeded(schedule.dice)
+  const folders = new ReplicaFolders(TOPIC)
   await inVirtualTime(random, async (time) => {
-    const world = new World({ time, random, trouble: schedule.trouble }, schedule)
+    const world = new World({ time, random, trouble: schedule.trouble }, schedule, folders)
     time.after(TROUBLE_MS, () => world.heal())
     const work = world.run()
     const ending = { done: false }
@@ -38,7 +40,12 @@ export async function runSchedule(schedule: Schedule): Promise<void> {
     await settled
     await work
     world.check()
-  })
+  }).finally(() => folders.remove())
+}
+
+interface Opened {
+  readonly log: PartitionLog
+  readonly writer: PartitionWriter
 }
 
 /** What a process has to do, in this life and the next. */
@@ -51,14 +58,16 @@ class World {
   readonly #network: Network
   readonly #broker: SimulatedBroker
   readonly #schedule: Schedule
+  readonly #folders: ReplicaFolders
   readonly #heard: Heard[] = []
   /** Per stream, what anyone heard so far: no later answer may lie before it. */
   readonly #floor = new Map<string, number>()
   #ids = 0
 
-  constructor(network: Network, schedule: Schedule) {
+  constructor(network: Network, schedule: Schedule, folders: ReplicaFolders) {
     this.#network = network
     this.#schedule = schedule
+    this.#folders = folders
     this.#broker = new SimulatedBroker(network)
   }
 
@@ -94,11 +103,14 @@ class World {
       if (process.killedAtMs === undefined) return
       time.after(process.killedAtMs, () => {
         line.cut = true
+        this.#folders.kill(index)
         resolve()
       })
     })
-    await Promise.race([this.#process(line, process, calls), killed])
-    if (line.cut) await this.#process(openLine(), process, calls)
+    const open = (own: Line) => this.#openPartition(own, process, index)
+    await Promise.race([this.#process(line, open(line), calls), killed])
+    const next = openLine()
+    if (line.cut) await this.#process(next, open(next), calls)
   }
 
   #trouble(line: Line, { frozen }: Process, index: number): void {
@@ -112,8 +124,7 @@ class World {
     }
   }
 
-  async #process(line: Line, { watches }: Process, calls: readonly (readonly Asked[])[]): Promise<void> {
-    const { log, writer } = this.#openPartition(line, watches)
+  async #process(line: Line, { log, writer }: Opened, calls: readonly (readonly Asked[])[]): Promise<void> {
     await Promise.all(
       calls.map(async (mine) => {
         for (const { call, append } of mine) {
@@ -124,12 +135,13 @@ class World {
       }),
     )
     await writer.close()
+    log.close()
   }
 
-  #openPartition(line: Line, watches: boolean) {
+  #openPartition(line: Line, { watches, replica: kind }: Process, index: number): Opened {
     const names = namesOf('', TOPIC)
     const reader = () => this.#broker.openReader(line, { watches })
-    const replica = new MemoryReplica()
+    const replica = kind === 'file' ? this.#folders.open(index) : new MemoryReplica()
     const log = new PartitionLog({
       topic: TOPIC,
       logicalTopic: TOPIC,

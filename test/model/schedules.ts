@@ -17,6 +17,7 @@ export interface Call {
 }
 
 export interface Process {
+  readonly replica: 'memory' | 'file'
   /** One of the drivers can tell that something lies behind a place without reading it. */
   readonly watches: boolean
   readonly killedAtMs: number | undefined
@@ -77,6 +78,10 @@ const calls: fc.Arbitrary<Call> = fc.record({
 const full = { size: 'max' } as const
 
 const processes: fc.Arbitrary<Process> = fc.record({
+  replica: fc.oneof(
+    { arbitrary: fc.constant('memory' as const), weight: 5 },
+    { arbitrary: fc.constant('file' as const), weight: 1 },
+  ),
   watches: fc.boolean(),
   killedAtMs: seldom(1, fc.oneof(ms(100), ms(1000))),
   frozen: seldom(5, fc.record({ atMs: ms(1000), forMs: fc.oneof(ms(500), ms(15_000)) })),
