@@ -1,6 +1,6 @@
 import type { ModelUsage } from '../agents/executor.ts'
 import type { CallView, SessionView, UsageView, WorkItemView } from '../agents/session/view.ts'
-import { formatDuration, formatUsd, plural } from './render/format.ts'
+import { formatDuration, formatUsd, plural } from '../core/format.ts'
 import { paint, wantsColor } from './render/paint.ts'
 import { type Column, table } from './render/table.ts'
 import { plainLine } from './render/width.ts'

@@ -1,4 +1,5 @@
 import type { SessionView } from '../agents/session/view.ts'
+import { formatUsd, plural } from '../core/format.ts'
 import { isEnded } from './ended.ts'
 import {
   approveCommand,
@@ -13,7 +14,6 @@ import {
   resumeCommand,
   showCommand,
 } from './next-command.ts'
-import { formatUsd, plural } from './render/format.ts'
 import { plainLine } from './render/width.ts'
 
 /** What became of a session, in two or three lines. */

@@ -2,12 +2,12 @@ import { PassThrough } from 'node:stream'
 import { WriteStream } from 'node:tty'
 import { stripVTControlCharacters } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { formatDuration, formatUsd, plural } from '../../src/cli/render/format.ts'
 import { changes, LiveTree } from '../../src/cli/render/live-tree.ts'
 import { wantsColor } from '../../src/cli/render/paint.ts'
 import { table } from '../../src/cli/render/table.ts'
 import { renderTree, type TreeItem, type TreeView } from '../../src/cli/render/tree.ts'
 import { displayWidth, plainLine, toWidth, truncate } from '../../src/cli/render/width.ts'
+import { formatDuration, formatUsd, plural } from '../../src/core/format.ts'
 
 function item(id: string, more: Partial<TreeItem> = {}): TreeItem {
   const fresh = { status: 'planned', attempts: 0, revisions: 0, costUsd: 0, elapsedMs: 0, dependsOn: [] }

@@ -3,11 +3,11 @@ import { BudgetPool, type BudgetPoolView } from '../../agents/pool/budget-pool.t
 import { settleOrphans } from '../../agents/pool/pool-desk.ts'
 import { sessionStore } from '../../agents/session/session-events.ts'
 import { SessionLog } from '../../agents/session-log.ts'
+import { formatUsd, plural } from '../../core/format.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.ts'
 import { addLogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
-import { formatUsd, plural } from '../render/format.ts'
 
 const EXAMPLES = `
 Examples:

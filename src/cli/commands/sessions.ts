@@ -1,8 +1,8 @@
 import type { Command } from 'commander'
 import { listSessions, type SessionSummary } from '../../agents/read-sessions.ts'
+import { formatUsd } from '../../core/format.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
-import { formatUsd } from '../render/format.ts'
 import { wantsColor } from '../render/paint.ts'
 import { type Column, table } from '../render/table.ts'
 

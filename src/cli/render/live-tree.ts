@@ -1,4 +1,4 @@
-import { formatDuration } from './format.ts'
+import { formatDuration } from '../../core/format.ts'
 import { wantsColor } from './paint.ts'
 import { renderTree, type TreeItem, type TreeView } from './tree.ts'
 import { plainLine } from './width.ts'

@@ -1,4 +1,4 @@
-import { formatDuration, formatUsd, plural } from './format.ts'
+import { formatDuration, formatUsd, plural } from '../../core/format.ts'
 import { paintLine, type Span, type Style } from './paint.ts'
 import { displayWidth, plainLine, toWidth } from './width.ts'
 
