@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig, type Options } from 'tsup'
 import { binEntry, libraryEntries } from './entries.ts'
@@ -27,6 +27,11 @@ const common: Options = {
   removeNodeProtocol: false,
 }
 
+/** The page's files are served as they are, from beside the bundle. */
+function copyPage(): void {
+  cpSync('src/monitoring/page', 'dist/page', { recursive: true, filter: (name) => !name.endsWith('tsconfig.json') })
+}
+
 const marker = '__native_import__('
 
 /**
@@ -53,8 +58,11 @@ export default defineConfig((overrides) => {
       entry: { ...libraryEntries, ...(existsSync(binEntry.cli) ? binEntry : {}) },
       format: ['esm'],
       dts,
-      onSuccess: async () => writeNotices(),
+      onSuccess: async () => {
+        writeNotices()
+        copyPage()
+      },
     },
-    { ...common, entry: { ...libraryEntries }, format: ['cjs'], dts, plugins: [keepComputedImports] },
+    { ...common, entry: { ...libraryEntries }, format: ['cjs'], dts, shims: true, plugins: [keepComputedImports] },
   ]
 })

@@ -9,6 +9,7 @@ import { addDlqCommand } from './commands/dlq.ts'
 import { addEventsCommand } from './commands/events.ts'
 import { addForkCommand } from './commands/fork.ts'
 import { addOutputCommand } from './commands/output.ts'
+import { addPageCommand } from './commands/page.ts'
 import { addPauseCommand } from './commands/pause.ts'
 import { addResolveCommand } from './commands/resolve.ts'
 import { addResumeCommand } from './commands/resume.ts'
@@ -41,6 +42,7 @@ export function createProgram(): Command {
   addSessionsCommand(program)
   addShowCommand(program)
   addEventsCommand(program)
+  addPageCommand(program)
   addOutputCommand(program)
   addCassetteCommand(program)
   addForkCommand(program)

@@ -85,6 +85,19 @@ describe('a CommonJS project with TypeScript 5.4 and classic resolution', () => 
     expect(ran.output).toBe('function\n')
   })
 
+  it('serves the page from its CommonJS form, too', async () => {
+    const program = `const { openEventStore } = require('./node_modules/duolog/dist/index.cjs')
+      const { servePage } = require('./node_modules/duolog/dist/monitoring.cjs')
+      openEventStore('memory:').then(async (store) => {
+        const page = await servePage({ store })
+        for (const name of ['', 'page.js', 'page.css']) console.log((await fetch(page.url + name)).status)
+        await page.close()
+        await store.close()
+      })`
+    const ran = await tryRun(process.execPath, ['-e', program], project)
+    expect(ran.output).toBe('200\n200\n200\n')
+  })
+
   it('needs no Agent SDK until a call is made, and then says what to install', async () => {
     const program = `const { claudeExecutor } = require('./node_modules/duolog/dist/agents.cjs')
       const request = { callId: 'c', sessionId: 's', role: 'worker', purpose: 'work', prompt: 'x', attempt: 1, workDir: '.', timeoutMs: 1 }

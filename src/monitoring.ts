@@ -1,0 +1,1 @@
+export { type ServedPage, type ServePageOptions, servePage } from './monitoring/serve-page.ts'
