@@ -24,6 +24,12 @@ const MADE = 'made'
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
 
+/** A session as whoever begins a call has it. */
+interface Seen {
+  readonly state: SessionState
+  readonly version: number
+}
+
 interface Running {
   readonly abort: AbortController
   readonly done: Promise<void>
@@ -64,9 +70,9 @@ export class CallRunner {
     options: HandleOptions = {},
   ): Promise<{ done: Promise<void> } | undefined> {
     const { sessions, owner } = this.#options
-    const { state } = await sessions.handle(sessionId, { kind: 'claim', callId, owner, ranBy: owner }, options)
-    const call = state.calls.get(callId)
-    const done = call === undefined ? undefined : this.begin(sessionId, state, call)
+    const seen = await sessions.handle(sessionId, { kind: 'claim', callId, owner, ranBy: owner }, options)
+    const call = seen.state.calls.get(callId)
+    const done = call === undefined ? undefined : this.begin(sessionId, seen, call)
     return done === undefined ? undefined : { done }
   }
 
@@ -74,12 +80,12 @@ export class CallRunner {
    * Starts a call that this process holds the claim of. Nothing when it does not, or has begun it before: one claim is
    * one execution, whatever became of its report.
    */
-  begin(sessionId: string, state: SessionState, call: CallState): Promise<void> | undefined {
+  begin(sessionId: string, seen: Seen, call: CallState): Promise<void> | undefined {
     const claim = `${keyOf(sessionId, call.callId)}\n${call.epoch}`
     if (!isClaimed(call) || call.owner !== this.owner || this.#begun.get(claim)) return undefined
     this.#begun.set(claim, true)
     reach('call.claimed')
-    return this.#run(sessionId, state, call)
+    return this.#run(sessionId, seen, call)
   }
 
   /** Aborts what runs (all, or one session's calls), reports it as cancelled, and waits for the last report. */
@@ -98,10 +104,10 @@ export class CallRunner {
     await Promise.allSettled(reported.map(({ callId }) => this.#running.get(keyOf(sessionId, callId))?.done))
   }
 
-  #run(sessionId: string, state: SessionState, call: CallState): Promise<void> {
+  #run(sessionId: string, seen: Seen, call: CallState): Promise<void> {
     const key = keyOf(sessionId, call.callId)
     const abort = new AbortController()
-    const done = this.#make(sessionId, state, call, abort).finally(() => this.#running.delete(key))
+    const done = this.#make(sessionId, seen, call, abort).finally(() => this.#running.delete(key))
     this.#running.set(key, { abort, done })
     done.catch((error: unknown) =>
       this.#options.logger.error({ error, sessionId, callId: call.callId }, 'A call could not be reported'),
@@ -109,14 +115,14 @@ export class CallRunner {
     return done
   }
 
-  async #make(sessionId: string, state: SessionState, call: CallState, abort: AbortController): Promise<void> {
+  async #make(sessionId: string, { state, version }: Seen, call: CallState, abort: AbortController): Promise<void> {
     const { clock } = this.#options
     const startedAt = clock.now()
     const watching = new AbortController()
     const why = whyStop(state, call)
     if (why !== undefined) abort.abort(new Stopped(why))
     // Never rejects, and is not waited for: its last look at the session may take a round trip.
-    void this.#abortWhenLost(sessionId, call, abort, watching.signal)
+    void this.#abortWhenLost({ sessionId, version, call }, abort, watching.signal)
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
     watching.abort(MADE)
     reach('call.executed')
@@ -140,14 +146,18 @@ export class CallRunner {
     }
   }
 
-  /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
-  async #abortWhenLost(sessionId: string, call: CallState, abort: AbortController, signal: AbortSignal): Promise<void> {
+  /** Lost claim or ended session: the executor is stopped at once, it works for nobody. `version`: up to there it was seen. */
+  async #abortWhenLost(
+    { sessionId, version: begun, call }: { sessionId: string; version: number; call: CallState },
+    abort: AbortController,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { logger } = this.#options
     const { callId } = call
     const onRetry = (error: unknown) =>
       logger.warn({ error, sessionId, callId }, 'Lost sight of the session for a while')
     try {
-      for (let known = 0; !signal.aborted; ) {
+      for (let known = begun; !signal.aborted; ) {
         const { state, version } = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
         const why = whyStop(state, call)
         if (signal.aborted) return
@@ -162,7 +172,7 @@ export class CallRunner {
   /** The session as it is once it has gone on from `version`. */
   async #after(sessionId: string, version: number, signal: AbortSignal) {
     const { sessions } = this.#options
-    if (version > 0) await sessions.store.waitForVersion(sessionId, version + 1, { signal })
+    await sessions.store.waitForVersion(sessionId, version + 1, { signal })
     return sessions.load(sessionId)
   }
 

@@ -76,7 +76,7 @@ export class SessionRunner {
       if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
       const own = openCalls(state, (call) => isClaimed(call) && call.owner === runner.owner)
       if (signal.aborted || isEnded(state) || own.length === 0) return state
-      for (const call of own) void runner.begin(sessionId, state, call)
+      for (const call of own) void runner.begin(sessionId, { state, version }, call)
       await this.#nextChange(sessionId, version + 1, state, signal)
     }
   }
@@ -89,14 +89,15 @@ export class SessionRunner {
     if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) return undefined
     if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
     if ((await reaper.reap(sessionId, state)) > 0) return undefined
-    if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, state)
+    if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, { state, version })
     await this.#nextChange(sessionId, version + 1, state, signal)
     return undefined
   }
 
-  async #startReserved(sessionId: string, state: SessionState): Promise<void> {
+  async #startReserved(sessionId: string, seen: { state: SessionState; version: number }): Promise<void> {
     const { runner } = this.#options
-    for (const call of openCalls(state, isClaimed)) void runner.begin(sessionId, state, call)
+    const { state } = seen
+    for (const call of openCalls(state, isClaimed)) void runner.begin(sessionId, seen, call)
     const reserved = openCalls(state, (call) => isReserved(call) && runner.serves(call.role))
     await Promise.all(reserved.map(({ callId }) => runner.start(sessionId, callId)))
   }
