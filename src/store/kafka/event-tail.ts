@@ -23,6 +23,10 @@ export class EventTail {
   readonly #options: TailOptions
   readonly #followers = new Map<number, number>()
   readonly #kept = new Set<number>()
+  /** Left by their last follower: one poll more, since who waited for a version soon waits for the next. */
+  readonly #left = new Set<number>()
+  /** What the poll under way asks for. */
+  #asked: ReadonlySet<number> = new Set()
   readonly #changed = new WakeUps()
   readonly #stop = new AbortController()
   #running: Promise<void> | undefined
@@ -38,8 +42,13 @@ export class EventTail {
     } finally {
       const left = (this.#followers.get(partition) ?? 1) - 1
       if (left > 0) this.#followers.set(partition, left)
-      else this.#followers.delete(partition)
+      else this.#leave(partition)
     }
+  }
+
+  /** A poll under way shows what comes to the partition: who follows from now on misses nothing. */
+  shows(partition: number): boolean {
+    return this.#asked.has(partition)
   }
 
   /** From now on, until the tail is closed. */
@@ -54,7 +63,13 @@ export class EventTail {
     await this.#running
   }
 
+  #leave(partition: number): void {
+    this.#followers.delete(partition)
+    this.#left.add(partition)
+  }
+
   #follow(partition: number): void {
+    this.#left.delete(partition)
     this.#followers.set(partition, (this.#followers.get(partition) ?? 0) + 1)
     this.#running ??= this.#run()
     this.#changed.wakeAll()
@@ -66,13 +81,20 @@ export class EventTail {
     const { signal } = this.#stop
     while (!signal.aborted) {
       const seen = this.#changed.generation
-      const together = [...this.#followers.keys()]
+      const together = [...this.#followers.keys(), ...this.#left]
         .map((partition) => this.#polled(partition))
         .filter((each) => poll.has(each))
       if (together.length === 0) await this.#changed.after(seen, { signal })
-      else await poll.fetch(together, POLL_MS)
+      else await this.#poll(poll, together)
     }
     await poll.close()
+  }
+
+  async #poll(poll: SharedPoll, together: readonly Polled[]): Promise<void> {
+    this.#asked = new Set(together.map(({ place }) => place.partition))
+    this.#left.clear()
+    await poll.fetch(together, POLL_MS)
+    this.#asked = new Set()
   }
 
   #polled(partition: number): Polled {
