@@ -55,7 +55,9 @@ export class PlanChart {
 function drawn(call, nowMs) {
   if (call.startMs === undefined) return []
   const running = call.status === 'claimed'
-  return [{ ...call, running, fromMs: call.startMs, toMs: call.endMs ?? (running ? nowMs : call.startMs), level: 0 }]
+  const toMs = call.endMs ?? (running ? nowMs : call.startMs)
+  // Clocks of several writers need not agree.
+  return [{ ...call, running, fromMs: call.startMs, toMs: Math.max(call.startMs, toMs), level: 0 }]
 }
 
 /** Calls at one time lie one below the other. @param {DrawnCall[]} calls */

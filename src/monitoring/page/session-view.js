@@ -156,7 +156,7 @@ function drawHead(main, picture, nowMs) {
     },
     { name: 'calls', text: plural(callCount, 'call') },
     { name: 'cost', text: money },
-    { name: 'time', text: duration(endMs - picture.startedMs) },
+    ...(version === 0 ? [] : [{ name: 'time', text: duration(endMs - picture.startedMs) }]),
     { name: 'events', text: plural(version, 'event') },
   ]
   keyed(part(main, '.facts'), facts, {
