@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it, vi } from 'vitest'
 import { campaign, dieAtEach } from './campaigns.ts'
 import { fileLog } from './file-log.ts'
-import { everyPoint, listenForAllPoints } from './points.ts'
+import { everyPoint, everyStep, listenForAllPoints, withoutSteps } from './points.ts'
 import { type PointsOf, scenarioOf } from './scenario.ts'
 
 /*
@@ -23,7 +23,12 @@ describe('a session on a file, killed with SIGKILL', () => {
     for (const area of ['call.', 'executor.', 'file.open.', 'file.commit.']) {
       expect(names.filter((name) => name.startsWith(area)).length).toBeGreaterThan(1)
     }
-    await dieAtEach(fileLog, 'points', everyPoint({ ...points, manager: {}, worker: {}, coordinator: {} }))
+    const local = withoutSteps(points.local)
+    await dieAtEach(fileLog, 'points', everyPoint({ local, manager: {}, worker: {}, coordinator: {} }))
+  })
+
+  it('P7: before and after the append of every step: reservation, claim, outcome, gate, review, revision, approval, end', async () => {
+    await dieAtEach(fileLog, 'steps', everyStep(points))
   })
 
   it('at the points only services reach', async () => {

@@ -153,6 +153,8 @@ const onceFacts: Readonly<Record<string, readonly string[]>> = {
   TaskReviewed: ['workItemId', 'attempt'],
   RevisionRequested: ['workItemId', 'attempt'],
   QualityGateResult: ['workItemId', 'attempt', 'gateId'],
+  ApprovalRequested: ['approvalId'],
+  ApprovalGiven: ['approvalId'],
 }
 
 function checkOnceFacts(events: readonly RawEvent[]): Violation[] {

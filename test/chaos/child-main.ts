@@ -18,7 +18,7 @@ import { onReach } from '../../src/core/reach.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
 import type { AcknowledgedAppend } from './evidence.ts'
-import type { Role } from './scenario.ts'
+import { type Role, STEPS } from './scenario.ts'
 
 export interface Job {
   readonly role: Role
@@ -58,20 +58,25 @@ function arm(next: Armed | undefined): void {
   left = next?.nth ?? 0
 }
 
-onReach((point) => {
+function pass(point: string): void {
   reached[point] = (reached[point] ?? 0) + 1
   if (armed === undefined || (armed.point !== undefined && armed.point !== point)) return
   left -= 1
   if (left > 0) return
   tell({ tell: 'dying', point })
   process.kill(process.pid, 'SIGKILL')
-})
+}
 
-/** Notes what was acknowledged at the moment it was, outside the store. */
+onReach(pass)
+
+/** Notes what was acknowledged at the moment it was, outside the store. Steps of a session are points before and after it. */
 function witnessed(store: EventStore, file: string): EventStore {
   const appendToStream: EventStore['appendToStream'] = async (stream, events, options) => {
-    const appended = await store.appendToStream(stream, events, options)
     const types = events.map(({ type }) => type)
+    const steps = STEPS.filter((type) => types.includes(type))
+    for (const type of steps) pass(`step.before.${type}`)
+    const appended = await store.appendToStream(stream, events, options)
+    for (const type of steps) pass(`step.after.${type}`)
     const note: AcknowledgedAppend = { stream, firstVersion: appended.firstStreamPosition, types, pid: process.pid }
     appendFileSync(file, `${JSON.stringify(note)}\n`)
     return appended
@@ -104,11 +109,21 @@ async function runOrResume(coordinator: KafkaAgentCoordinator, job: Job) {
   }
 }
 
+/** As a person would: what is asked for is approved, and the session goes on. */
+async function runAndApprove(coordinator: KafkaAgentCoordinator, job: Job) {
+  for (;;) {
+    const view = await runOrResume(coordinator, job)
+    const pending = view.approvals.find(({ status }) => status === 'requested')
+    if (view.status !== 'waiting' || pending === undefined) return view
+    await coordinator.answerApproval(job.sessionId, pending.approvalId, { approved: true })
+  }
+}
+
 /** As a person would: told that the session is running elsewhere (the dead process's lease), asks again. */
 async function runWhenFree(coordinator: KafkaAgentCoordinator, job: Job) {
   for (;;) {
     try {
-      return await runOrResume(coordinator, job)
+      return await runAndApprove(coordinator, job)
     } catch (error) {
       if (!isDuologError(error, 'SESSION_RUNNING_ELSEWHERE')) throw error
       await sleep(50)

@@ -3,13 +3,18 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { ChaosLog } from './campaign.ts'
 import { type Child, Pool } from './children.ts'
-import type { PointsOf, Role, Scenario } from './scenario.ts'
+import { type PointsOf, type Role, type Scenario, STEPS } from './scenario.ts'
 
 /* Which named points a process reaches when nobody disturbs it: found by listening, not by a list somebody keeps. */
 
-/** One of everything: a plan refused, a failing try, a revision, a gate, things side by side. */
+/** One of everything: a plan refused, a failing try, a revision, a gate, an approval, things side by side. */
 export const oneOfEverything: Pick<Scenario, 'script' | 'settings'> = {
-  settings: { maxConcurrentTasks: 2, maxCallAttempts: 3, gates: [{ gateId: 'passes', command: ['true'] }] },
+  settings: {
+    maxConcurrentTasks: 2,
+    maxCallAttempts: 3,
+    gates: [{ gateId: 'passes', command: ['true'] }],
+    approvals: { workItems: ['c'] },
+  },
   script: {
     plans: [
       'no plan at all',
@@ -37,6 +42,21 @@ export function everyPoint(points: PointsOf): Scenario[] {
     ),
   )
   return deaths.map((death, index) => dyingAt(death, index + 1))
+}
+
+/** Before and after the append that records each step of a session: in the middle of those of its kind. */
+export function everyStep({ local }: PointsOf, steps: readonly string[] = STEPS): Scenario[] {
+  const names = steps.flatMap((type) => [`step.before.${type}`, `step.after.${type}`])
+  return names.map((point, index) => {
+    const times = local[point]
+    if (times === undefined) throw new Error(`Undisturbed, nobody came to ${point}`)
+    return dyingAt({ kind: 'point', role: 'local', point, nth: Math.ceil(times / 2) }, index + 1)
+  })
+}
+
+/** What processes reach inside of our code; of these the others are the appends of a session's steps. */
+export function withoutSteps(points: Readonly<Record<string, number>>): Readonly<Record<string, number>> {
+  return Object.fromEntries(Object.entries(points).filter(([name]) => !name.startsWith('step.')))
 }
 
 function dyingAt(death: Scenario['deaths'][number], run: number): Scenario {

@@ -17,6 +17,20 @@ export interface Scenario {
   readonly deaths: readonly Death[]
 }
 
+/** What a session goes through, by the events that record it. */
+export const STEPS = [
+  'AgentCallReserved',
+  'AgentCallClaimed',
+  'AgentCallCompleted',
+  'QualityGateResult',
+  'TaskReviewed',
+  'RevisionRequested',
+  'ApprovalRequested',
+  'ApprovalGiven',
+  'WorkItemAccepted',
+  'SessionCompleted',
+] as const
+
 export type Role = 'local' | 'coordinator' | 'manager' | 'worker'
 
 /** When a process dies: after a while, at the n-th time it reaches a named point, or at its n-th point of any name. */

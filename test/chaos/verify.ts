@@ -16,7 +16,12 @@ export async function runUndisturbed(scenario: Scenario, workDir: string): Promi
   const store = openMemoryStore()
   const coordinator = new KafkaAgentCoordinator({ store, executor: scriptedExecutor(hasty) })
   const settings = { ...scenario.settings, dispatch: 'local' as const }
-  const { status, workItems } = await coordinator.run('chaos', { settings, workDir })
+  let view = await coordinator.run('chaos', { settings, workDir })
+  for (const { approvalId, status } of view.approvals) {
+    if (status === 'requested') await coordinator.answerApproval(view.sessionId, approvalId, { approved: true })
+  }
+  if (view.status === 'waiting') view = await coordinator.resume(view.sessionId)
+  const { status, workItems } = view
   await coordinator.close()
   await store.close()
   if (status !== 'completed') throw new Error(`Undisturbed, run ${scenario.run} ends as ${status}`)
