@@ -81,7 +81,9 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     const known = cache.get(stream)
     const { state, currentStreamVersion } = await store.aggregateStream<State, E>(stream, {
       ...whole,
-      ...(known && { from: { state: known.state, version: known.currentStreamVersion } }),
+      // Whoever begins at the beginning may begin at a snapshot.
+      ...(known &&
+        known.currentStreamVersion > 0 && { from: { state: known.state, version: known.currentStreamVersion } }),
     })
     return remember(stream, { state, currentStreamVersion })
   }
@@ -89,7 +91,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   function remember(stream: string, loaded: LoadedStream<State>): LoadedStream<State> {
     const known = cache.get(stream)
     if (known !== undefined && known.currentStreamVersion > loaded.currentStreamVersion) return known
-    if (loaded.currentStreamVersion > 0) cache.set(stream, loaded)
+    cache.set(stream, loaded)
     return loaded
   }
 

@@ -49,6 +49,18 @@ describe('the command handler', () => {
     expect(calls).toEqual({ append: 5, aggregate: 1 })
   })
 
+  it('reads a new stream once, though it is loaded before it is begun; others may have begun it meanwhile', async () => {
+    const { store, calls } = counting(openMemoryStore())
+    const [one, two] = [handlerOn(store), handlerOn(store)]
+    expect((await one.load('hall')).currentStreamVersion).toBe(0)
+    await one.handle('hall', take(1))
+    expect(calls).toEqual({ append: 1, aggregate: 1 })
+    await two.load('gallery')
+    await one.handle('gallery', take(1))
+    await expect(two.handle('gallery', take(1, 'bob'))).rejects.toThrow("seat 1 is ann's")
+    expect((await two.handle('gallery', take(2, 'bob'))).currentStreamVersion).toBe(2)
+  })
+
   it('decides again on what others appended meanwhile', async () => {
     const store = openMemoryStore()
     const [one, two] = [handlerOn(store), handlerOn(store)]
