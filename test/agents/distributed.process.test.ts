@@ -1,46 +1,22 @@
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { describe, expect, it, onTestFinished, vi } from 'vitest'
+import { describe, expect, it, vi } from 'vitest'
 import type { JournalEntry } from '../../src/agents/executors/journal.ts'
-import { runDistributed, WORK_ITEMS } from './distributed.ts'
 import { overlaps } from './distributed-check.ts'
+import { LONG, sharedSessions } from './distributed-run.ts'
 import { servicesSuite } from './distributed-suite.ts'
 
 /* P7, P8 over many processes. The long form is `npm run distributed`. */
 
-/** 200 sessions with DUOLOG_LONG=1 (npm run test:distributed). */
-const LONG = process.env.DUOLOG_LONG === '1'
-const SESSIONS = LONG ? 200 : 40
-const ROUNDS = LONG ? 3 : 1
 if (LONG) vi.setConfig({ testTimeout: 900_000 })
 
-describe('three workers, a manager and a coordinator, killed, added and removed', () => {
-  it(`complete ${SESSIONS} sessions on a file; no call runs twice at one time, what was done again is shown`, async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'duolog-distributed-'))
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true, maxRetries: 5 }))
-    const seed = process.env.DISTRIBUTED_SEED ?? 'short'
-    const logUrl = `file:${join(dir, 'log.db')}`
-    const report = await runDistributed({
-      logUrl,
-      sessions: SESSIONS,
-      seed,
-      rounds: ROUNDS,
-      dir,
-      patienceMs: LONG ? 600_000 : 60_000,
-    })
-    expect(report).toMatchObject({
-      violations: [],
-      completed: SESSIONS,
-      items: SESSIONS * WORK_ITEMS.length,
-      kills: { worker: 2 * ROUNDS, manager: ROUNDS, coordinator: ROUNDS },
-      workersAdded: ROUNDS,
-      workersRemoved: ROUNDS,
-      doubtsOfLiving: 0,
-    })
-    expect(report.workerCalls).toBe(report.items + report.workerInDoubt + report.workerGivenBack)
-    expect(report.workersThatWorked).toBeGreaterThan(3)
-  })
+sharedSessions('file', {
+  sessions: LONG ? 200 : 40,
+  openLog: (dir) => `file:${join(dir, 'log.db')}`,
+  patienceMs: LONG ? 600_000 : 60_000,
+  expectMore: ({ doubtsOfLiving, workersThatWorked }) => {
+    expect(doubtsOfLiving).toBe(0)
+    expect(workersThatWorked).toBeGreaterThan(3)
+  },
 })
 
 describe('the judge', () => {
