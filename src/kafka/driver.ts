@@ -8,6 +8,9 @@ import type { Logger } from '../core/logger.ts'
  * D2 `stableOffset` and `nextOffset` count what takes offsets without being a record (transaction markers): a reader
  *    is caught up when `nextOffset >= stableOffset`, whatever the last record's offset was.
  * D3 `transact` never guesses: committed and aborted are certain, everything else is "unknown", with a witness.
+ * D6 Who is no member of a group any more, or of an earlier generation, moves its offsets neither by a commit nor by a
+ *    transaction; and who asks where they are is answered only when no transaction that moves them is undecided. So what
+ *    a member learns when it takes a partition stays true until that member itself changes it (KIP-447).
  */
 
 export interface KafkaDriver {
@@ -155,6 +158,8 @@ export interface WriterOptions {
 
 export interface OffsetsToCommit {
   readonly group: string
+  /** What `GroupMember.identity` was when the places were given. Nothing: anybody's, and nobody is stopped. */
+  readonly identity?: string | undefined
   readonly offsets: readonly FetchPosition[]
 }
 
@@ -173,8 +178,8 @@ export interface PlacedBatch extends TopicPartition {
 
 export type TransactionOutcome =
   | { readonly kind: 'committed'; readonly placed: readonly PlacedBatch[] }
-  /** Certainly not in the log, now and later. */
-  | { readonly kind: 'aborted'; readonly error: unknown }
+  /** Certainly not in the log, now and later. `fenced`: the offsets whose member is no longer who it was (D6). */
+  | { readonly kind: 'aborted'; readonly error: unknown; readonly fenced?: OffsetsToCommit | undefined }
   /** The commit was sent and not answered. Once a later `init` of the same id has succeeded the log tells. */
   | { readonly kind: 'unknown'; readonly error: unknown; readonly placed: readonly PlacedBatch[] }
 
@@ -214,6 +219,7 @@ export interface GroupMember {
   readonly joined: Promise<void>
   /** The membership's name and generation: changes with every assignment. */
   readonly identity: string
+  /** @throws KafkaError UNAVAILABLE of type UNSTABLE_OFFSET_COMMIT while a transaction that moves one is undecided (D6). */
   committed(places: readonly TopicPartition[]): Promise<readonly (FetchPosition | undefined)[]>
   /** @throws KafkaError with code FENCED when the partitions belong to another generation by now. */
   commit(offsets: readonly FetchPosition[]): Promise<void>

@@ -554,6 +554,54 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
         handlers.resolve()
       })
 
+      it('D6 that has lost its partitions moves nothing by a transaction either: aborted, and told whose offsets', async () => {
+        const topic = await newTopic(1)
+        const group = unique('group')
+        const first = member(group, [topic])
+        await first.joined
+        const { identity } = first
+        const out = writer()
+        await out.init()
+        const moveTo = (offset: number, of: string) => ({
+          records: [record(topic, of)],
+          offsets: [{ group, identity: of, offsets: [{ topic, partition: 0, offset }] }],
+        })
+        expect((await out.transact(moveTo(5, identity))).kind).toBe('committed')
+        const second = member(group, [topic])
+        await second.joined
+        await until(async () => first.identity !== identity)
+        const late = await out.transact(moveTo(7, identity))
+        expect(late).toMatchObject({ kind: 'aborted', error: { code: 'FENCED' }, fenced: { group, identity } })
+        await out.init()
+        const stranger = await out.transact(moveTo(8, `nobody/${identity.split('/').at(-1)}`))
+        expect(stranger).toMatchObject({ kind: 'aborted', error: { code: 'FENCED' }, fenced: { group } })
+        await out.init()
+        expect(await committedOf(group, topic)).toBe('5')
+        expect((await out.transact(moveTo(6, first.identity))).kind).toBe('committed')
+        expect(await committedOf(group, topic)).toBe('6')
+      })
+
+      it('D6 hears of no place while a transaction that moves it is undecided', async () => {
+        const topic = await newTopic(1)
+        const group = unique('group')
+        const alone = member(group, [topic])
+        await alone.joined
+        const producer = plain.producer({ transactionalId: unique('open'), maxInFlightRequests: 1, idempotent: true })
+        await producer.connect()
+        closing.push(() => producer.disconnect())
+        const open = await producer.transaction()
+        const offsets = [{ topic, partitions: [{ partition: 0, offset: '4' }] }]
+        await open.sendOffsets({ consumerGroupId: group, topics: offsets })
+        const asked = alone.committed([{ topic, partition: 0 }])
+        await expect(asked).rejects.toMatchObject({ code: 'UNAVAILABLE', type: 'UNSTABLE_OFFSET_COMMIT' })
+        await open.commit()
+        const moved = async () => {
+          const [found] = await alone.committed([{ topic, partition: 0 }]).catch(() => [])
+          return found?.offset === 4
+        }
+        await until(moved)
+      })
+
       it('gets new partitions among members of other topics only of those it reads', async () => {
         const [one, two] = [await newTopic(2), await newTopic(3)]
         const group = unique('group')

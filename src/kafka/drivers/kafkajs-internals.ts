@@ -103,7 +103,9 @@ export interface LowBroker {
   initProducerId(request: { transactionalId: string; transactionTimeout: number }): Promise<Producer>
   addPartitionsToTxn(request: Transactional & { topics: { topic: string; partitions: number[] }[] }): Promise<unknown>
   addOffsetsToTxn(request: Transactional & { groupId: string }): Promise<unknown>
-  txnOffsetCommit(request: Transactional & { groupId: string; topics: LowOffsets[] }): Promise<unknown>
+  txnOffsetCommit(
+    request: Transactional & { groupId: string; generationId: number; memberId: string; topics: LowOffsets[] },
+  ): Promise<unknown>
   endTxn(request: Transactional & { transactionResult: boolean }): Promise<unknown>
   joinGroup(request: {
     groupId: string

@@ -4,6 +4,7 @@ import type { FetchPosition, GroupMember, MemberOptions, TopicPartition } from '
 import { groupBy } from '../group-by.ts'
 import { nameDenied } from './access-denied.ts'
 import { assignRoundRobin } from './group-assignment.ts'
+import { identityOf } from './group-identity.ts'
 import { type LowOffsets, type RequestBroker, type RequestCluster, toKafkaError } from './kafkajs-internals.ts'
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription } from './member-protocol.ts'
 
@@ -54,7 +55,7 @@ export class KafkajsMember implements GroupMember {
   }
 
   get identity(): string {
-    return `${this.#memberId}/${this.#membership?.generationId ?? 'none'}`
+    return this.#membership === undefined ? `${this.#memberId}/none` : identityOf(this.#membership)
   }
 
   async committed(places: readonly TopicPartition[]): Promise<readonly (FetchPosition | undefined)[]> {

@@ -14,6 +14,7 @@ import { KafkaError } from '../driver.ts'
 import { bytesOf } from '../encode-batch.ts'
 import { groupBy } from '../group-by.ts'
 import { type Asked, nameDenied } from './access-denied.ts'
+import { membershipOf } from './group-identity.ts'
 import {
   type LowTopicData,
   leaderOf,
@@ -51,6 +52,8 @@ export class KafkajsWriter implements TransactionalWriter {
   #producer: Transactional | undefined
   #coordinator: RequestBroker | undefined
   #sequences = new Map<string, number>()
+  /** D6 Of the transaction at hand. */
+  #fencedOffsets: OffsetsToCommit | undefined
 
   constructor(cluster: RequestCluster, options: WriterOptions) {
     this.#cluster = cluster
@@ -91,6 +94,7 @@ export class KafkajsWriter implements TransactionalWriter {
   }
 
   async transact(transaction: Transaction): Promise<TransactionOutcome> {
+    this.#fencedOffsets = undefined
     let placed: readonly PlacedBatch[] | undefined
     try {
       const producer = this.#producer
@@ -105,7 +109,8 @@ export class KafkajsWriter implements TransactionalWriter {
       const known = nameDenied(toKafkaError(error), this.#askedBy(transaction))
       if (isFenced(known)) this.#producer = undefined
       else await this.#comeApart(placed === undefined)
-      return placed === undefined ? { kind: 'aborted', error: known } : { kind: 'unknown', error: known, placed }
+      if (placed !== undefined) return { kind: 'unknown', error: known, placed }
+      return { kind: 'aborted', error: known, fenced: this.#fencedOffsets }
     }
   }
 
@@ -198,19 +203,27 @@ export class KafkajsWriter implements TransactionalWriter {
     }))
   }
 
-  async #sendOffsets(producer: Transactional, { group, offsets }: OffsetsToCommit): Promise<void> {
+  async #sendOffsets(producer: Transactional, toCommit: OffsetsToCommit): Promise<void> {
+    const { group: groupId } = toCommit
     const timeoutMs = this.#options.transactionTimeoutMs
     await this.#persist(timeoutMs, async () =>
-      (await this.#findCoordinator()).addOffsetsToTxn({ ...producer, groupId: group }),
+      (await this.#findCoordinator()).addOffsetsToTxn({ ...producer, groupId }),
     )
+    try {
+      await this.#persist(timeoutMs, () => this.#commitOffsets(producer, toCommit))
+    } catch (error) {
+      if (isOfMember(toKafkaError(error))) this.#fencedOffsets = toCommit
+      throw error
+    }
+  }
+
+  async #commitOffsets(producer: Transactional, { group: groupId, identity, offsets }: OffsetsToCommit) {
     const topics = [...groupBy(offsets, ({ topic }) => topic)].map(([topic, places]) => ({
       topic,
       partitions: places.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
     }))
-    await this.#persist(timeoutMs, async () => {
-      const coordinator = await this.#cluster.findGroupCoordinator({ groupId: group, coordinatorType: GROUP })
-      return coordinator.txnOffsetCommit({ ...producer, groupId: group, topics })
-    })
+    const coordinator = await this.#cluster.findGroupCoordinator({ groupId, coordinatorType: GROUP })
+    return coordinator.txnOffsetCommit({ ...producer, ...membershipOf(identity), groupId, topics })
   }
 
   /** Asking twice to commit with one epoch is asking once, so a lost answer is asked for again. */
@@ -276,6 +289,11 @@ export class KafkajsWriter implements TransactionalWriter {
  */
 function isFenced({ type }: KafkaError): boolean {
   return type === 'INVALID_PRODUCER_EPOCH' || type === 'PRODUCER_FENCED'
+}
+
+/** Of a member that is none any more, or of an earlier generation. */
+function isOfMember({ type }: KafkaError): boolean {
+  return type === 'ILLEGAL_GENERATION' || type === 'UNKNOWN_MEMBER_ID'
 }
 
 /** All must have answered before anything is decided: a late one must not land in the next transaction. */

@@ -50,7 +50,8 @@ const ALL_REPLICAS = -1
 const READ_COMMITTED = 1
 const NO_REPLICA = -1
 const NO_EPOCH = -1
-const NO_GENERATION = -1
+/** Of offsets: while a transaction moves one, none is told. */
+const STABLE = true
 const CONSUMER = 'consumer'
 const TOPIC = 2 as const
 /** On top of how long the coordinator itself may let a joining member wait. */
@@ -199,7 +200,7 @@ export class PlatformaticBroker implements RequestBroker {
 
   txnOffsetCommit({ groupId, topics, ...request }: Request<'txnOffsetCommit'>) {
     const { producerId, producerEpoch } = toProducer(request)
-    const { transactionalId } = request
+    const { transactionalId, generationId, memberId } = request
     const offsets = toOffsets(topics)
     return this.#send((to) =>
       this.#library.txnOffsetCommitV3.api.async(
@@ -208,8 +209,8 @@ export class PlatformaticBroker implements RequestBroker {
         groupId,
         producerId,
         producerEpoch,
-        NO_GENERATION,
-        '',
+        generationId,
+        memberId,
         null,
         offsets,
       ),
@@ -265,7 +266,7 @@ export class PlatformaticBroker implements RequestBroker {
       partitionIndexes: partitions.map(({ partition }) => partition),
     }))
     const group = { groupId, memberId: null, memberEpoch: NO_EPOCH, topics: wanted }
-    const answer = await this.#send((to) => this.#library.offsetFetchV5.api.async(to, [group], false))
+    const answer = await this.#send((to) => this.#library.offsetFetchV7.api.async(to, [group], STABLE))
     const responses = answer.topics.map(({ name, partitions }) => ({
       topic: name,
       partitions: partitions.map(({ partitionIndex, committedOffset }) => ({

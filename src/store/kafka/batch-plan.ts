@@ -85,14 +85,20 @@ function checkpointsOf(
 
 /** Several checkpoints of one partition in one batch: the furthest holds. */
 function offsetsOf(checkpoints: readonly Checkpoint[], names: Names): OffsetsToCommit[] {
-  return [...groupBy(checkpoints, ({ group }) => group)].map(([group, ofGroup]) => {
-    const places = groupBy(ofGroup, ({ topic, partition }) => `${topic}/${partition}`)
+  return [...groupBy(checkpoints, ({ group, owner = '' }) => `${owner} ${group}`)].map(([, ofMember]) => {
+    const { group, owner: identity } = ofMember[0] as Checkpoint
+    const places = groupBy(ofMember, ({ topic, partition }) => `${topic}/${partition}`)
     const offsets = [...places.values()].map((same) => {
       const { topic, partition } = same[0] as Checkpoint
       return { topic: names.physical(topic), partition, offset: Math.max(...same.map(({ offset }) => offset)) }
     })
-    return { group: names.physical(group), offsets }
+    return { group: names.physical(group), identity, offsets }
   })
+}
+
+/** Whether the checkpoint would be moved by these offsets' member. */
+export function isOf(checkpoint: Checkpoint | undefined, { group, identity }: OffsetsToCommit, names: Names): boolean {
+  return checkpoint !== undefined && names.physical(checkpoint.group) === group && checkpoint.owner === identity
 }
 
 /** The log's facts, and over them what the batch will have added. */

@@ -3,9 +3,8 @@ import type { Checkpoint } from '../event-store.ts'
 import { placeKey } from './names.ts'
 
 /*
- * What this store knows of the checkpoints its consumers hand out. Kafka lets a transaction carry offsets without
- * asking who owns the partition, so this is where a former owner is stopped, as far as one process can tell; across
- * processes idempotency keys keep an effect single (P5).
+ * What this store knows of the checkpoints its consumers hand out. A former owner in another process is stopped by the
+ * broker, which is told whose the checkpoint is (W7); here it is stopped without asking, also where it is the same member.
  *
  * P6 A checkpoint of an ended assignment is refused, and none moves its group back.
  */

@@ -1,5 +1,5 @@
 import type { Logger } from '../../core/logger.ts'
-import type { KafkaDriver, PartitionReader } from '../../kafka/driver.ts'
+import type { KafkaDriver, PartitionReader, TransactionalWriter } from '../../kafka/driver.ts'
 import type { QueueLimits } from './append-queue.ts'
 import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { MemoryReplica } from './memory-replica.ts'
@@ -29,6 +29,7 @@ export class EventPartitions {
   readonly #reader: PartitionReader
   readonly #logs = new Map<number, PartitionLog>()
   readonly #writers = new Map<number, PartitionWriter>()
+  #ending: Promise<void> | undefined
 
   constructor(options: EventPartitionsOptions) {
     this.#options = options
@@ -51,10 +52,35 @@ export class EventPartitions {
     return writer
   }
 
+  /** What dead writers left undecided is aborted, in every partition. A living one loses no more than its place (W4). */
+  endOpenTransactions(): Promise<void> {
+    this.#ending ??= this.#endAll().finally(() => {
+      this.#ending = undefined
+    })
+    return this.#ending
+  }
+
   async close(): Promise<void> {
     await Promise.all([...this.#writers.values()].map((writer) => writer.close()))
     for (const log of this.#logs.values()) log.close()
     await this.#reader.close()
+  }
+
+  async #endAll(): Promise<void> {
+    const { topics, logger } = this.#options
+    logger.debug({}, 'Ending what transactions are open, by taking their writers over')
+    await Promise.all(
+      topics.eventPartitions.map(async (partition) => {
+        const writer = this.#transactional(partition)
+        await writer.init().finally(() => writer.close())
+      }),
+    )
+  }
+
+  #transactional(partition: number): TransactionalWriter {
+    const { driver, topics } = this.#options
+    const transactionalId = topics.names.transactionalId(partition)
+    return driver.openWriter({ transactionalId, transactionTimeoutMs: TRANSACTION_TIMEOUT_MS })
   }
 
   #openLog(partition: number): PartitionLog {
@@ -82,10 +108,7 @@ export class EventPartitions {
       partition,
       log,
       reader: driver.openReader(),
-      writer: driver.openWriter({
-        transactionalId: names.transactionalId(partition),
-        transactionTimeoutMs: TRANSACTION_TIMEOUT_MS,
-      }),
+      writer: this.#transactional(partition),
       logger,
       facts: (stream) => log.facts(stream),
       partitionOf: (topic, key) => topics.partitionOf(topic, key),

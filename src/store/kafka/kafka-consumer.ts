@@ -22,11 +22,15 @@ const LEAST_SESSION_TIMEOUT_MS = 6_000
 const REBALANCE_TIMEOUT_MS = 60_000
 const RESTART_PAUSE_MS = 100
 const LAST_ATTEMPTS = 3
+/** A transaction that moves a checkpoint takes some milliseconds; after so long its writer is dead or frozen. */
+const UNDECIDED_PATIENCE_MS = 1000
 
 export interface ConsumerTools extends Omit<FedPartitionTools, 'who'> {
   /** How long an owner may be silent; a dead member's partitions are free after twice that. */
   readonly leaseMs: number
   readonly guard: CheckpointGuard
+  /** Aborts the transactions that dead writers left undecided. */
+  readonly endOpenTransactions: () => Promise<void>
   /** Topics exist when this resolves. */
   readonly prepared: Promise<void>
 }
@@ -219,10 +223,15 @@ export class KafkaConsumer implements Consumer {
 
   /** Nothing: the assignment is over, or the consumer ends. */
   async #startOf(place: TopicPartition, signal: AbortSignal): Promise<number | undefined> {
+    let undecidedFromMs = performance.now()
     while (!signal.aborted) {
       try {
         return await this.#lookUpStart(place)
       } catch (error) {
+        if (isUndecided(error) && performance.now() - undecidedFromMs > UNDECIDED_PATIENCE_MS) {
+          await this.#tools.endOpenTransactions().catch(() => {}) // asked again, and tried again
+          undecidedFromMs = performance.now()
+        }
         this.#tools.logger.debug({ ...place, error: String(error) }, 'Looking up the checkpoint of a partition again')
         // A connection that fails is tried again without a word; what checkpoints outside the log refuse, somebody must hear.
         if (isDuologError(error)) this.#options.onError?.(error, undefined, 1)
@@ -252,6 +261,11 @@ interface Owned {
   readonly identity: string
   readonly signal: AbortSignal
   readonly commits: CommitBatcher
+}
+
+/** Where the group stands depends on a transaction that is neither committed nor aborted (D6). */
+function isUndecided(error: unknown): boolean {
+  return error instanceof KafkaError && error.type === 'UNSTABLE_OFFSET_COMMIT'
 }
 
 function recordUnreadable({ topic, partition, offset }: RecordedMessage, reason: string): DuologError {

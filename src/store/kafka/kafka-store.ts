@@ -311,6 +311,7 @@ class KafkaStore implements EventStore {
       logger: this.#logger,
       leaseMs: this.#leaseMs,
       guard: this.#guard,
+      endOpenTransactions: () => this.#partitions.endOpenTransactions(),
       eventLog: (partition) => this.#partitions.log(partition),
       prepared: this.#topics.ensure(options.topics),
     })

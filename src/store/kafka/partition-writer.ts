@@ -2,19 +2,20 @@ import type { Logger } from '../../core/logger.ts'
 import { reach } from '../../core/reach.ts'
 import {
   KafkaError,
+  type OffsetsToCommit,
   type PartitionReader,
   type PlacedBatch,
   type TransactionalWriter,
   type TransactionOutcome,
 } from '../../kafka/driver.ts'
-import type { Appended } from '../event-store.ts'
+import type { Appended, Checkpoint } from '../event-store.ts'
 import { appendTimedOut } from '../given-up.ts'
 import { judgeAppend } from '../judge-append.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
 import { pause } from '../wake-ups.ts'
 import { AppendQueue, type QueueLimits, type Waiting } from './append-queue.ts'
-import { type BatchPlan, type PlanTools, planBatch, writesNothing } from './batch-plan.ts'
-import type { CheckpointGuard } from './checkpoint-guard.ts'
+import { type BatchPlan, isOf, type PlanTools, planBatch, writesNothing } from './batch-plan.ts'
+import { type CheckpointGuard, fenced } from './checkpoint-guard.ts'
 import { Contention } from './contention.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { endOf, type Placement, placementOf } from './placement.ts'
@@ -36,6 +37,8 @@ import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
  *    asked: else a former attempt of it, by a process that died, could still be on its way, and come true after the no.
  * W6 Nothing is committed that does not lie in the log right behind what it was judged by (placement.ts): where it does not, the
  *    picture was not exact after all, or the log is another one, a topic made anew. Then it is aborted and judged again.
+ * W7 An append moves its consumer's checkpoint as the member and generation that it was given to. Where the group has gone
+ *    on without them the broker refuses that, and with it the append: nothing of it is written (D6).
  */
 
 const FIRST_PAUSE_MS = 50
@@ -197,7 +200,8 @@ export class PartitionWriter {
 
   async #write(batch: readonly Waiting[], plan: BatchPlan): Promise<void> {
     const outcome = await this.#transact(plan)
-    if (outcome.kind === 'aborted') return await this.#aborted(batch, outcome.error)
+    if (outcome.kind === 'aborted')
+      return await this.#aborted(this.#withoutFenced(batch, outcome.fenced), outcome.error)
     this.#topicMissingSinceMs = undefined
     if (outcome.kind === 'unknown') {
       this.#doubt = { batch, plan, placed: outcome.placed }
@@ -258,6 +262,16 @@ export class PartitionWriter {
     this.#answering = answering
     void answering.then(() => {
       if (this.#answering === answering) this.#answering = undefined
+    })
+  }
+
+  /** W7 */
+  #withoutFenced(batch: readonly Waiting[], offsets: OffsetsToCommit | undefined): readonly Waiting[] {
+    if (offsets === undefined) return batch
+    return batch.filter(({ append: { checkpoint }, reject }) => {
+      const isFenced = isOf(checkpoint, offsets, this.#options.names)
+      if (isFenced) reject(fenced(checkpoint as Checkpoint))
+      return !isFenced
     })
   }
 
