@@ -72,7 +72,11 @@ export class EventPartitions {
     await Promise.all(
       topics.eventPartitions.map(async (partition) => {
         const writer = this.#transactional(partition)
-        await writer.init().finally(() => writer.close())
+        try {
+          await writer.init()
+        } finally {
+          await writer.close()
+        }
       }),
     )
   }
