@@ -8,15 +8,20 @@ import { chosen, runPeers } from './agents/peers/run.ts'
 import { type Log, resultsOf } from './agents/rows.ts'
 import { build, fileSite, kafkaSite, repository } from './agents/sites.ts'
 import { openFloor } from './embedded/floor.ts'
-import { median, progress, type Result, round, timed } from './report.ts'
+import { median, oneOf, progress, type Result, round, timed } from './report.ts'
 
 /*
- * npm run bench -- agents [--log file|kafka] [--only recorded-steps|whole-sessions] [--quick] [--peers [langgraph,dbos,restate]]
- *
- * What recording costs an agent's step. Ours in two forms: `recorded-steps`, which does what the peers do and no more, and
- * `whole-sessions` of the coordinator, each call reserved, claimed and reported. Every figure is of a process begun for
- * it, on data of its own, with the built package; medians of three rounds.
+ * What recording costs an agent's step. Every figure is of a process begun for it, on data of its own, with the built
+ * package; medians of three rounds.
  */
+
+export const usage = `npm run bench -- agents [--log file|kafka] [--only recorded-steps|whole-sessions] [--quick]
+  [--peers [langgraph,dbos,restate]]
+
+Ours in two forms; progress on stderr, one JSON object at the end.
+  recorded-steps  what the peers do and no more
+  whole-sessions  the coordinator's: each call reserved, claimed and reported
+--peers: beside them in the same run, installed from npm for it. --quick: says whether it runs, not how fast.`
 
 export const notShown = [
   'one machine for the agents, the log and its server; a fast local disk; settings as they come for development',
@@ -26,8 +31,8 @@ export const notShown = [
 
 const forms = ['recorded-steps', 'whole-sessions'] as const
 
-export async function run(): Promise<readonly Result[]> {
-  const { log, only, peers, plan } = asked(process.argv.slice(3))
+export async function run(args: readonly string[]): Promise<readonly Result[]> {
+  const { log, only, peers, plan } = asked(args)
   const root = mkdtempSync(join(tmpdir(), 'duolog-bench-agents-'))
   try {
     build()
@@ -52,9 +57,9 @@ function asked(args: readonly string[]) {
       quick: { type: 'boolean', default: false },
     },
   })
-  const log: Log = values.log === 'kafka' ? 'kafka' : 'file'
+  const log: Log = oneOf('--log', values.log, ['file', 'kafka']) ?? 'file'
   const peers = values.peers === undefined ? [] : chosen(values.peers)
-  return { log, only: values.only, peers, plan: values.quick ? quick : whole }
+  return { log, only: oneOf('--only', values.only, forms), peers, plan: values.quick ? quick : whole }
 }
 
 interface Ours {

@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { parseArgs } from 'node:util'
 import { onReach } from '../src/core/reach.ts'
 import { commandsPerSecond } from './embedded/commands.ts'
 import { openFloor } from './embedded/floor.ts'
@@ -14,6 +15,8 @@ import { median, percentile, progress, type Result, round, settle, timed } from 
  * The file: store against the floor (raw node:sqlite, same durability) and a peer from npm, all in one run: rounds
  * take turns, the median of each counts, so that a busy machine is busy for everybody.
  */
+
+export const usage = 'npm run bench -- embedded: no options; progress on stderr, one JSON object at the end.'
 
 const ROUNDS = 5
 const ALONE_APPENDS = 800
@@ -33,7 +36,8 @@ interface Field {
 /** What was measured, per name one value a round. */
 type Measured = Map<string, number[]>
 
-export async function run(): Promise<readonly Result[]> {
+export async function run(args: readonly string[]): Promise<readonly Result[]> {
+  parseArgs({ args: [...args], options: {} })
   const folder = mkdtempSync(join(tmpdir(), 'duolog-bench-'))
   try {
     return await measureIn(folder)

@@ -25,6 +25,14 @@ export interface Report {
 /** What was asked for makes no sense. */
 export class UsageError extends Error {}
 
+/** @throws UsageError */
+export function oneOf<T extends string>(option: string, value: string | undefined, all: readonly T[]): T | undefined {
+  if (value === undefined) return undefined
+  const known = all.find((one) => one === value)
+  if (known === undefined) throw new UsageError(`${option} has "${value}"; there are ${all.join(', ')}`)
+  return known
+}
+
 export function progress(line: string): void {
   process.stderr.write(`${line}\n`)
 }

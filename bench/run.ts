@@ -9,7 +9,7 @@ interface Bench {
   /** `args`: what stands behind its name. @throws UsageError */
   run(args: readonly string[]): Promise<readonly Result[]>
   /** For `--help`. */
-  readonly usage?: string
+  readonly usage: string
   /** What its figures say nothing about. */
   readonly notShown?: readonly string[]
 }
@@ -27,7 +27,7 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
     throw new UsageError(`Usage: npm run bench -- NAME, where NAME is one of: ${Object.keys(benches).join(', ')}`)
   }
   const { run, notShown, usage } = await load()
-  if (usage !== undefined && args.includes('--help')) {
+  if (args.includes('--help')) {
     process.stdout.write(`${usage}\n`)
     return
   }
@@ -36,8 +36,12 @@ async function main([name, ...args]: readonly string[]): Promise<void> {
   process.stdout.write(`${JSON.stringify(report)}\n`)
 }
 
+function isUsageError(error: unknown): error is Error {
+  return error instanceof UsageError || String((error as NodeJS.ErrnoException).code).startsWith('ERR_PARSE_ARGS')
+}
+
 await main(process.argv.slice(2)).catch((error: unknown) => {
-  if (!(error instanceof UsageError)) throw error
+  if (!isUsageError(error)) throw error
   progress(error.message)
   process.exitCode = 2
 })
