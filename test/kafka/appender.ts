@@ -18,10 +18,8 @@ export interface AppenderTask {
   readonly concurrency: number
   /** An owner to announce; the process then stays until it is killed. */
   readonly announce?: string
-  /** After its first append it says so and waits for a word on stdin. */
+  /** After its first append it says so and waits for a word on stdin; when that ends it begins no more appends. */
   readonly waits?: boolean
-  /** After so long it begins no more appends, whatever keys are left. */
-  readonly forMs?: number
   readonly killAt?: { readonly point: string; readonly time: number }
 }
 
@@ -48,6 +46,7 @@ async function main(task: AppenderTask): Promise<void> {
   )
   if (task.announce !== undefined) await store.presence.announce(task.announce)
   let next = 0
+  let stopped = false
   const append = async (i: number) => {
     const [key, stream] = [task.keys[i] ?? '', task.streams[i % task.streams.length] ?? '']
     const outgoing = [{ topic: OUTGOING_TOPIC, key: stream, type: 'Task', data: { key } }]
@@ -62,11 +61,10 @@ async function main(task: AppenderTask): Promise<void> {
     await append(next++)
     process.stdout.write(`${READY}\n`)
     await once(process.stdin, 'data')
-    process.stdin.destroy()
+    process.stdin.once('end', () => (stopped = true))
   }
-  const end = performance.now() + (task.forMs ?? Number.POSITIVE_INFINITY)
   const work = async () => {
-    while (next < task.keys.length && performance.now() < end) await append(next++)
+    while (next < task.keys.length && !stopped) await append(next++)
   }
   await Promise.all(Array.from({ length: task.concurrency }, work))
   if (task.announce === undefined) await store.close()
