@@ -1,4 +1,5 @@
 import { KafkaError } from '../driver.ts'
+import type { FetchedBatches } from './fetch-answer.ts'
 import {
   codeOf,
   type LowMetadata,
@@ -8,7 +9,8 @@ import {
   type RequestBroker,
   type Transactional,
 } from './kafkajs-internals.ts'
-import type { Connection, PlatformaticLibrary, RecordsBatch } from './platformatic-library.ts'
+import { type FetchRequest, fetchBatches } from './platformatic-fetch.ts'
+import type { Connection, PlatformaticLibrary } from './platformatic-library.ts'
 
 /*
  * One broker, request by request, through @platformatic/kafka's encoders. The versions are those every broker from
@@ -30,24 +32,7 @@ export interface DescribedTopic {
   readonly partitions: LowMetadata['topicMetadata'][number]['partitionMetadata']
 }
 
-export interface FetchedBatches {
-  readonly topic: string
-  readonly partition: number
-  readonly highWatermark: bigint
-  readonly lastStableOffset: bigint
-  readonly abortedTransactions: readonly { readonly producerId: bigint; readonly firstOffset: bigint }[]
-  readonly batches: readonly RecordsBatch[]
-}
-
-export interface FetchRequest {
-  readonly maxWaitMs: number
-  readonly maxBytes: number
-  readonly maxPartitionBytes: number
-  readonly topics: readonly { topic: string; partitions: readonly { partition: number; offset: number }[] }[]
-}
-
 const ALL_REPLICAS = -1
-const READ_COMMITTED = 1
 const NO_REPLICA = -1
 const NO_EPOCH = -1
 /** Of offsets: while a transaction moves one, none is told. */
@@ -107,29 +92,8 @@ export class PlatformaticBroker implements RequestBroker {
     return { host, port }
   }
 
-  async fetch({ maxWaitMs, maxBytes, maxPartitionBytes, topics }: FetchRequest): Promise<readonly FetchedBatches[]> {
-    const wanted = topics.map(({ topic, partitions }) => ({
-      topicId: topic,
-      partitions: partitions.map(({ partition, offset }) => ({
-        partition,
-        fetchOffset: BigInt(offset),
-        partitionMaxBytes: maxPartitionBytes,
-        currentLeaderEpoch: NO_EPOCH,
-        lastFetchedEpoch: NO_EPOCH,
-      })),
-    }))
-    const { responses } = await this.#send((to) =>
-      this.#library.fetchV11.api.async(to, maxWaitMs, 1, maxBytes, READ_COMMITTED, 0, NO_EPOCH, wanted, [], ''),
-    )
-    return responses.flatMap(({ topicId, partitions }) =>
-      partitions.map(({ partitionIndex, abortedTransactions, records, ...rest }) => ({
-        ...rest,
-        topic: topicId,
-        partition: partitionIndex,
-        abortedTransactions: abortedTransactions ?? [],
-        batches: records ?? [],
-      })),
-    )
+  fetch(request: FetchRequest): Promise<readonly FetchedBatches[]> {
+    return this.#send((to) => fetchBatches(this.#library, to, request))
   }
 
   async listOffsets({ isolationLevel, topics }: Request<'listOffsets'>) {

@@ -5,7 +5,7 @@ import { DuologError } from '../../core/errors.ts'
  * The only file that loads @platformatic/kafka: an optional peer, ESM only, loaded when a store asks for this driver.
  */
 
-export type { Connection, ConnectionOptions, ConnectionPool, RecordsBatch } from '@platformatic/kafka'
+export type { Connection, ConnectionOptions, ConnectionPool } from '@platformatic/kafka'
 export type PlatformaticLibrary = typeof Library
 
 /** Not a literal: the CommonJS build must keep `import()`, `require()` cannot load the package on every Node. */
@@ -27,10 +27,14 @@ export async function loadPlatformatic(
       `needs the package ${PACKAGE}, which cannot be loaded (${said}). Install it beside duolog: ${INSTALL}`,
     )
   })) as Partial<PlatformaticLibrary>
-  if (typeof library.ConnectionPool === 'function' && library.produceV8 !== undefined) {
-    return library as PlatformaticLibrary
-  }
+  if (hasWhatIsUsed(library)) return library as PlatformaticLibrary
   throw missing(`needs another version of ${PACKAGE}. Install the one it was tried with: ${INSTALL}`)
+}
+
+/** Also what fetching takes apart, to decode the answers itself. */
+function hasWhatIsUsed({ ConnectionPool, Connection, produceV8, fetchV11 }: Partial<PlatformaticLibrary>): boolean {
+  const fetches = typeof fetchV11?.createRequest === 'function' && typeof Connection?.prototype.send === 'function'
+  return typeof ConnectionPool === 'function' && produceV8 !== undefined && fetches
 }
 
 function runsOn(nodeVersion: string): boolean {

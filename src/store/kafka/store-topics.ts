@@ -28,7 +28,6 @@ export class StoreTopics {
   /** Partition counts by logical name. */
   readonly #counts = new Map<string, number>()
   readonly #asked = new Map<string, Promise<void>>()
-  readonly #keyBytes = new TextEncoder()
 
   static async open(options: StoreTopicsOptions): Promise<StoreTopics> {
     const topics = new StoreTopics(options)
@@ -54,7 +53,7 @@ export class StoreTopics {
   }
 
   partitionOf(topic: string, key: string): number {
-    return partitionOf(this.#keyBytes.encode(key), this.#counts.get(topic) ?? 1)
+    return partitionOf(Buffer.from(key), this.#counts.get(topic) ?? 1)
   }
 
   /** Those topics of the messages that this process has not seen yet. */
