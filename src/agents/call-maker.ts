@@ -1,6 +1,7 @@
 import type { Clock } from '../core/clock.ts'
 import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { pauseBy } from '../store/wake-ups.ts'
@@ -195,8 +196,4 @@ function failureOf(error: unknown, clock: Clock): Extract<Outcome, { kind: 'repo
     ...(because === 'budget' && { because }),
     ...(because === 'rate-limit' && afterMs > 0 && { because }),
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

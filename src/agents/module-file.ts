@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { DuologError, type DuologErrorCode } from '../core/errors.ts'
+import { messageOf } from '../core/message-of.ts'
 
 /** What a user's module is loaded for, in the words of its errors. */
 export interface ModuleKind {
@@ -83,10 +84,6 @@ async function within<T>(loading: Promise<T>, timeoutMs: number, invalid: Invali
   } finally {
     clearTimeout(timer)
   }
-}
-
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }
 
 export function describe(value: unknown): string {

@@ -1,4 +1,5 @@
 import { isDuologError } from '../core/errors.ts'
+import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import { callWithin } from '../processing/handler-call.ts'
 import type { Outcome, Processor, ProcessorContext } from '../processing/processor-options.ts'
@@ -102,7 +103,7 @@ class WorkflowWorker {
     } catch (error) {
       // This instance stops, or the log itself does not get on: that is no answer, the command comes again.
       if (signal.aborted || (isDuologError(error) && error.retry !== 'never')) throw error
-      const reason = error instanceof Error ? error.message : String(error)
+      const reason = messageOf(error)
       return { type: REFUSALS[command.kind], data: { workflowId, reason } }
     }
   }

@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import { CommanderError } from 'commander'
 import { createRedactor } from '../agents/redact.ts'
 import { type DuologErrorCode, isDuologError } from '../core/errors.ts'
+import { messageOf } from '../core/message-of.ts'
 import { EXIT, type ExitCode } from './exit-codes.ts'
 import { printJson } from './output.ts'
 
@@ -28,7 +29,7 @@ const MENTIONS_NO_SECRET: ReadonlySet<string> = new Set<DuologErrorCode>(['INVAL
  */
 export async function reportFailure(error: unknown, { json }: { json: boolean }): Promise<ExitCode> {
   if (error instanceof CommanderError) return reportUsage(error, json)
-  const message = MENTIONS_NO_SECRET.has(codeOf(error)) ? messageOf(error) : createRedactor()(messageOf(error))
+  const message = MENTIONS_NO_SECRET.has(codeOf(error)) ? textFor(error) : createRedactor()(textFor(error))
   process.stderr.write(`duolog: ${message}\n`)
   if (process.env.DUOLOG_DEBUG === '1') process.stderr.write(`${createRedactor()(inspect(error))}\n`)
   if (json) await printJson({ error: { code: codeOf(error), message } })
@@ -53,8 +54,7 @@ function codeOf(error: unknown): string {
   return isDuologError(error) ? error.code : 'UNEXPECTED'
 }
 
-function messageOf(error: unknown): string {
+function textFor(error: unknown): string {
   if (isDuologError(error)) return error.message
-  const text = error instanceof Error ? error.message : String(error)
-  return `unexpected: ${text} (DUOLOG_DEBUG=1 shows where)`
+  return `unexpected: ${messageOf(error)} (DUOLOG_DEBUG=1 shows where)`
 }

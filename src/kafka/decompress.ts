@@ -1,4 +1,5 @@
 import zlib from 'node:zlib'
+import { messageOf } from '../core/message-of.ts'
 import { KafkaError } from './driver.ts'
 import { lz4Frame } from './lz4.ts'
 import { snappy } from './snappy.ts'
@@ -25,7 +26,7 @@ export function decompress(codec: number, bytes: Buffer): Buffer {
   try {
     return of(bytes)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     const message = `Records compressed with ${name} cannot be read: ${reason}`
     throw new KafkaError('REFUSED', message, { type: 'UNSUPPORTED_COMPRESSION_TYPE', cause: error })
   }

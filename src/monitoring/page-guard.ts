@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDuologError } from '../core/errors.ts'
+import { messageOf } from '../core/message-of.ts'
 import { describe, invalidArgument } from '../store/check-arguments.ts'
 
 /*
@@ -87,7 +88,7 @@ export function say(response: ServerResponse, status: number, text: string): voi
 /** What went wrong, for whoever asked. */
 export function sayError(response: ServerResponse, error: unknown): void {
   if (response.headersSent) response.destroy()
-  else say(response, statusOf(error), error instanceof Error ? error.message : String(error))
+  else say(response, statusOf(error), messageOf(error))
 }
 
 function statusOf(error: unknown): number {

@@ -4,6 +4,7 @@ import type { SessionEvent } from '../agents/session/schemas.ts'
 import { isSession, sessionEvents } from '../agents/session/session-events.ts'
 import { DuologError } from '../core/errors.ts'
 import type { RecordedEvent } from '../core/event.ts'
+import { messageOf } from '../core/message-of.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { type Subscription, subscribe } from '../store/subscribe.ts'
 import { WakeUps } from '../store/wake-ups.ts'
@@ -95,7 +96,7 @@ export class SessionFeed {
       if (event.streamPosition === 1) this.#fold.beginWith(await sessionStateBefore(this.#store, known))
       this.#fold.see(known)
     } catch (error) {
-      this.#unreadable = `The picture stops here: ${error instanceof Error ? error.message : String(error)}`
+      this.#unreadable = `The picture stops here: ${messageOf(error)}`
     }
   }
 }

@@ -1,3 +1,4 @@
+import { messageOf } from '../core/message-of.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { pause } from '../store/wake-ups.ts'
 import { type EventRow, eventRow } from './event-row.ts'
@@ -86,6 +87,6 @@ async function next(feed: SessionFeed, out: EventStream, generation: number): Pr
 /** The browser comes again by itself, and is then told what is wrong if it still is. */
 async function endWith({ error }: SessionFeed, out: EventStream): Promise<void> {
   if (error === undefined) return
-  const text = error instanceof Error ? error.message : String(error)
+  const text = messageOf(error)
   await out.send({ event: 'problem', data: JSON.stringify(text) })
 }

@@ -6,6 +6,7 @@ import {
   handleWhen,
   isBrokenCircuitError,
 } from 'cockatiel'
+import { messageOf } from '../core/message-of.ts'
 import { checkInteger } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
@@ -142,8 +143,4 @@ const STATES: Readonly<Record<number, BreakerStatus['state']>> = {
 
 function mayPass(error: unknown): boolean {
   return !(error instanceof Error && 'retry' in error && error.retry === 'never')
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,5 +1,6 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
+import { messageOf } from '../core/message-of.ts'
 import { describe } from '../store/check-arguments.ts'
 import type { ProcessAction, ProcessManager, ProcessMessage, ProcessStep } from './process-manager.ts'
 
@@ -81,7 +82,7 @@ function called<T>(manager: string, what: string, call: () => T): T {
     return call()
   } catch (error) {
     if (isDuologError(error, 'PROCESS_INVALID')) throw error
-    const said = error instanceof Error ? error.message : String(error)
+    const said = messageOf(error)
     throw new DuologError('PROCESS_INVALID', `${what} of process manager "${manager}" threw: ${said}`, { cause: error })
   }
 }

@@ -1,5 +1,6 @@
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import { messageOf } from '../core/message-of.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { findJsonFlaw } from '../store/json-flaw.ts'
@@ -136,7 +137,7 @@ export class ProjectionFailedError extends DuologError {
     super(
       'PROJECTION_FAILED',
       `Projection "${projection}" failed at ${type} of "${key}" (offset ${offset} of partition ${partition} of "${topic}"): ` +
-        `${cause instanceof Error ? cause.message : String(cause)}. Mend the projection and start it again, or say ` +
+        `${messageOf(cause)}. Mend the projection and start it again, or say ` +
         "what becomes of such messages: poison: 'skip' | 'deadLetter' | 'stop'.",
       { cause },
     )

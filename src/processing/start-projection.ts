@@ -1,6 +1,7 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
+import { messageOf } from '../core/message-of.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
@@ -300,7 +301,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   #giveUp(error: unknown): void {
     if (this.#stopping.signal.aborted) return
     this.#report(error)
-    void this.#stop(error instanceof Error ? error.message : String(error))
+    void this.#stop(messageOf(error))
   }
 
   async #checkNotAhead(build: ViewBuild): Promise<void> {

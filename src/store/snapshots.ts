@@ -1,4 +1,5 @@
 import type { Logger } from '../core/logger.ts'
+import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import type { SnapshotStore, StoredSnapshot } from './event-store.ts'
 import { toSnapshot, toText } from './snapshot-text.ts'
@@ -81,8 +82,4 @@ export class Snapshots implements SnapshotStore {
     }
     this.#writing.delete(key)
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -3,6 +3,7 @@
  */
 import type * as ClaudeSdk from '@anthropic-ai/claude-agent-sdk'
 import { DuologError } from '../../core/errors.ts'
+import { messageOf } from '../../core/message-of.ts'
 
 export type { Options as ClaudeOptions, SDKMessage, SpawnedProcess, SpawnOptions } from '@anthropic-ai/claude-agent-sdk'
 export type ClaudeQuery = typeof ClaudeSdk.query
@@ -20,7 +21,7 @@ export async function loadClaudeQuery(name: string = PACKAGE): Promise<ClaudeQue
 }
 
 function missing(name: string, cause: unknown): DuologError {
-  const said = cause instanceof Error ? cause.message : String(cause)
+  const said = messageOf(cause)
   return new DuologError(
     'DEPENDENCY_MISSING',
     `The Claude executor needs the package ${name}, which cannot be loaded (${said}). Install it beside duolog: npm install ${PACKAGE}`,

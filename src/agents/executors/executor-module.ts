@@ -1,5 +1,6 @@
+import { messageOf } from '../../core/message-of.ts'
 import type { AgentExecutor } from '../executor.ts'
-import { describe, type Invalid, loadModuleFile, messageOf } from '../module-file.ts'
+import { describe, type Invalid, loadModuleFile } from '../module-file.ts'
 
 /** Options of {@link loadExecutorModule}. */
 export interface LoadExecutorOptions {

@@ -5,6 +5,7 @@
 import { inspect } from 'node:util'
 import * as z from 'zod'
 import { DuologError, isDuologError } from '../../core/errors.ts'
+import { messageOf } from '../../core/message-of.ts'
 import { recordedToolCalls, toolCallSchema, usageSchema } from '../call-facts.ts'
 import {
   type AgentContext,
@@ -265,7 +266,7 @@ function wrongShape(errors: string[]): DuologError {
 
 function asDuologError(error: unknown): DuologError {
   if (isDuologError(error)) return error
-  const said = error instanceof Error ? error.message : String(error)
+  const said = messageOf(error)
   return new ExecutorFailedError(`The executor failed: ${headAndTail(said, MAX_PROGRESS_CHARS)}`, {
     retry: { afterMs: RETRY_AFTER_MS },
     cause: error,

@@ -3,6 +3,7 @@
  */
 import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
+import { messageOf } from '../../core/message-of.ts'
 import { headAndTail } from '../executors/captured-text.ts'
 import { check } from '../explain-issues.ts'
 import { createRedactor } from '../redact.ts'
@@ -78,7 +79,7 @@ async function ask({ gateId }: QualityGate, judge: GateFunction, context: GateCo
   try {
     return (await judge(context)) ?? null
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
+    const said = messageOf(cause)
     throw new DuologError('EXECUTOR_FAILED', `Quality gate "${gateId}" threw: ${createRedactor()(said)}`, {
       cause,
       retry: { afterMs: 1_000 },

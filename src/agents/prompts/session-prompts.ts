@@ -1,4 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
+import { messageOf } from '../../core/message-of.ts'
 import { GATE_PROMPT_VERSION, type GatePromptInput, gatePrompt } from './gate-prompt.ts'
 import { PLAN_PROMPT_VERSION, type PlanPromptInput, planPrompt } from './plan-prompt.ts'
 import { REVIEW_PROMPT_VERSION, type ReviewPromptInput, reviewPrompt } from './review-prompt.ts'
@@ -57,7 +58,7 @@ function rendered(purpose: string, prompt: Prompt<never>, input: never): string 
   try {
     text = prompt.render(input)
   } catch (cause) {
-    const said = cause instanceof Error ? cause.message : String(cause)
+    const said = messageOf(cause)
     throw invalid(`prompts.${purpose}.render fails: ${said}`, cause)
   }
   if (typeof text === 'string' && text !== '') return text

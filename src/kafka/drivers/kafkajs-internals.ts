@@ -1,3 +1,4 @@
+import { messageOf } from '../../core/message-of.ts'
 import { KafkaError, type KafkaErrorCode } from '../driver.ts'
 
 /*
@@ -265,7 +266,7 @@ const FENCING = new Set([
 export function toKafkaError(error: unknown): KafkaError {
   if (error instanceof KafkaError) return error
   const type = typeOf(error)
-  const message = error instanceof Error ? error.message : String(error)
+  const message = messageOf(error)
   return new KafkaError(codeOf(type), type === undefined ? message : `${type}: ${message}`, { type, cause: error })
 }
 

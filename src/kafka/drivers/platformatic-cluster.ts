@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { messageOf } from '../../core/message-of.ts'
 import { KafkaError } from '../driver.ts'
 import { codeOf, type RequestCluster } from './kafkajs-internals.ts'
 import { PlatformaticBroker, type Send } from './platformatic-broker.ts'
@@ -195,5 +196,5 @@ export function findProtocolError(error: unknown, depth = 0): ProtocolFlaw | und
 function deepestMessage(error: unknown): string {
   let current = error
   while (current instanceof Error && current.cause instanceof Error) current = current.cause
-  return current instanceof Error ? current.message : String(current)
+  return messageOf(current)
 }

@@ -1,5 +1,6 @@
 import type * as Library from '@platformatic/kafka'
 import { DuologError } from '../../core/errors.ts'
+import { messageOf } from '../../core/message-of.ts'
 
 /*
  * The only file that loads @platformatic/kafka: an optional peer, ESM only, loaded when a store asks for this driver.
@@ -22,7 +23,7 @@ export async function loadPlatformatic(
     throw missing(`needs ${NODE} (this is ${nodeVersion}). Take another Node, or the driver kafkajs`)
   }
   const library = (await import(name).catch((cause: unknown) => {
-    const said = cause instanceof Error ? cause.message : String(cause)
+    const said = messageOf(cause)
     throw missing(
       `needs the package ${PACKAGE}, which cannot be loaded (${said}). Install it beside duolog: ${INSTALL}`,
     )

@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logger.ts'
+import { messageOf } from '../../core/message-of.ts'
 import { reach } from '../../core/reach.ts'
 import {
   KafkaError,
@@ -361,8 +362,4 @@ async function answerInTurns(batch: readonly Waiting[], { planned }: BatchPlan):
     await turn()
     answerAll(batch.slice(start, end), { planned: planned.slice(start, end) })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

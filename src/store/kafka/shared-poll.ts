@@ -1,4 +1,5 @@
 import type { Logger } from '../../core/logger.ts'
+import { messageOf } from '../../core/message-of.ts'
 import {
   type FetchedPartition,
   type KafkaDriver,
@@ -114,7 +115,7 @@ export class SharedPoll {
   #say({ polled, sinceMs, said }: Apart, error: unknown): void {
     const passing = error instanceof KafkaError && error.code === 'UNAVAILABLE'
     if (passing && performance.now() - sinceMs < PATIENCE_MS) return
-    const reason = error instanceof Error ? error.message : String(error)
+    const reason = messageOf(error)
     const key = (error instanceof KafkaError && error.type) || reason
     if (said.has(key)) return
     said.add(key)
