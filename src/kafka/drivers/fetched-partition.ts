@@ -1,4 +1,4 @@
-import type { FetchedPartition, FetchedRecord } from '../driver.ts'
+import type { FetchedPartition, FetchedRecord, FetchPosition } from '../driver.ts'
 import type { RecordBatch } from '../record-batches.ts'
 import type { FetchedBatches } from './fetch-answer.ts'
 
@@ -13,6 +13,15 @@ import type { FetchedBatches } from './fetch-answer.ts'
 export const MAX_BYTES = 16 * 1024 * 1024
 /** What is asked for at a time is in memory several times over while it is decoded. */
 export const MAX_PARTITION_BYTES = 1024 * 1024
+
+/** `positions`: what was asked for. */
+export function toFetchedPartitions(
+  fetched: readonly FetchedBatches[],
+  positions: readonly FetchPosition[],
+): readonly FetchedPartition[] {
+  const asked = new Map(positions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
+  return fetched.map((each) => toFetched(each, asked.get(`${each.topic}/${each.partition}`) ?? 0))
+}
 
 export function toFetched(fetched: FetchedBatches, fromOffset: number): FetchedPartition {
   const { topic, partition, batches } = fetched

@@ -1,5 +1,6 @@
 import { messageOf } from '../../core/message-of.ts'
 import { KafkaError, type KafkaErrorCode } from '../driver.ts'
+import type { FetchAnswer } from './fetch-answer.ts'
 
 /*
  * The shapes of kafkajs 2.2.4 below its public surface: its cluster and broker classes speak the protocol request by
@@ -87,7 +88,8 @@ export interface LowBroker {
     minBytes: number
     maxBytes: number
     topics: { topic: string; partitions: { partition: number; fetchOffset: string; maxBytes: number }[] }[]
-  }): Promise<{ responses: readonly { topicName: string; partitions: readonly LowFetchedPartition[] }[] }>
+    // As kafkajs-fetch.ts decodes it.
+  }): Promise<FetchAnswer>
   listOffsets(request: {
     isolationLevel: 0 | 1
     topics: { topic: string; partitions: { partition: number; timestamp: number }[] }[]
@@ -174,29 +176,6 @@ export interface LowMessage {
 export interface LowTopicData {
   topic: string
   partitions: { partition: number; firstSequence?: number; messages: LowMessage[] }[]
-}
-
-export interface LowFetchedPartition {
-  readonly partition: number
-  readonly highWatermark: string
-  readonly lastStableOffset: string
-  readonly abortedTransactions: readonly { producerId: string; firstOffset: string }[] | null
-  readonly messages: readonly LowFetchedMessage[]
-}
-
-export interface LowFetchedMessage {
-  readonly offset: string
-  readonly timestamp: string
-  readonly key: Buffer | null
-  readonly value: Buffer | null
-  readonly headers: Readonly<Record<string, Buffer | readonly Buffer[] | null>>
-  readonly isControlRecord: boolean
-  readonly batchContext: {
-    readonly producerId: string
-    readonly inTransaction: boolean
-    readonly firstOffset: string
-    readonly lastOffsetDelta: number
-  }
 }
 
 /** Kafka's own name of what went wrong, wherever kafkajs wrapped it. */

@@ -1,8 +1,8 @@
 import type { LowBroker, LowCluster } from './kafkajs-internals.ts'
 
 /*
- * kafkajs's requests with bodies, or of versions, of our own. Everything around them stays kafkajs's: connection, queue,
- * what an error is called.
+ * kafkajs's requests with bodies, of versions, or with decoders of our own. Everything around them stays kafkajs's:
+ * connection, queue, what an error is called.
  */
 
 /** What kafkajs takes for one of its encoders. */

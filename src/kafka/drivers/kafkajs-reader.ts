@@ -1,7 +1,7 @@
 import type { FetchedPartition, FetchOptions, FetchPosition, PartitionReader, WatchedPartition } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
-import { MAX_BYTES, MAX_PARTITION_BYTES, toFetched } from './fetched-partition.ts'
-import { fetchBatches } from './kafkajs-fetch.ts'
+import { toFetchedBatches } from './fetch-answer.ts'
+import { MAX_BYTES, MAX_PARTITION_BYTES, toFetched, toFetchedPartitions } from './fetched-partition.ts'
 import { type LowBroker, type LowCluster, leaderOf, toKafkaError } from './kafkajs-internals.ts'
 
 /*
@@ -37,7 +37,8 @@ export class KafkajsReader implements PartitionReader {
       const broker = await this.#cluster.findBroker({
         nodeId: leaderOf(this.#cluster, position.topic, position.partition),
       })
-      const [seen] = await fetchBatches(broker, { ...toRequest([position], options), isolationLevel: UNCOMMITTED })
+      const answer = await broker.fetch({ ...toRequest([position], options), isolationLevel: UNCOMMITTED })
+      const [seen] = toFetchedBatches(answer)
       if (seen === undefined) return { records: 0, nextOffset: position.offset, stableOffset: -1 }
       const { nextOffset, stableOffset } = toFetched(seen, position.offset)
       const records = seen.batches.reduce((sum, batch) => sum + batch.records.length, 0)
@@ -65,9 +66,7 @@ export class KafkajsReader implements PartitionReader {
 
   async #fetchFrom(nodeId: string, positions: readonly FetchPosition[], options: FetchOptions) {
     const broker = await this.#cluster.findBroker({ nodeId })
-    const fetched = await fetchBatches(broker, toRequest(positions, options))
-    const asked = new Map(positions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    return fetched.map((each) => toFetched(each, asked.get(`${each.topic}/${each.partition}`) ?? 0))
+    return toFetchedPartitions(toFetchedBatches(await broker.fetch(toRequest(positions, options))), positions)
   }
 }
 

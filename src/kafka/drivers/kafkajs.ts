@@ -5,6 +5,7 @@ import type { DriverOptions, KafkaDriver } from '../driver.ts'
 import { connectWithin } from './connect-within.ts'
 import { driverOn } from './driver-on.ts'
 import { curedConnections } from './kafkajs-connections.ts'
+import { ownDecoder } from './kafkajs-fetch.ts'
 import { commitOfMember, stableOffsets } from './kafkajs-group-offsets.ts'
 import { type LowCluster, type RequestBroker, typeOf } from './kafkajs-internals.ts'
 import { forgivingMetadata } from './kafkajs-metadata.ts'
@@ -21,7 +22,12 @@ type Kafkajs = typeof import('kafkajs')
 
 /** Short and few: whoever calls the driver repeats by its own rules. */
 const RETRY = { initialRetryTime: 10, factor: 0, multiplier: 2, maxRetryTime: 100, retries: 3 }
-const OWN_REQUESTS = { produce: fastProduce, txnOffsetCommit: commitOfMember, offsetFetch: stableOffsets }
+const OWN_REQUESTS = {
+  produce: fastProduce,
+  fetch: ownDecoder,
+  txnOffsetCommit: commitOfMember,
+  offsetFetch: stableOffsets,
+}
 const CONNECTION_TIMEOUT_MS = 3000
 const REQUEST_TIMEOUT_MS = 15_000
 /** A fetch waits for records for a moment only, so a reader need not wait long for a broker that is dead. */

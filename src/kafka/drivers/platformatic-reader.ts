@@ -1,7 +1,7 @@
 import type { FetchedPartition, FetchOptions, FetchPosition, PartitionReader } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import { nameDenied } from './access-denied.ts'
-import { MAX_BYTES, MAX_PARTITION_BYTES, toFetched } from './fetched-partition.ts'
+import { MAX_BYTES, MAX_PARTITION_BYTES, toFetchedPartitions } from './fetched-partition.ts'
 import { leaderOf, toKafkaError } from './kafkajs-internals.ts'
 import type { PlatformaticCluster } from './platformatic-cluster.ts'
 
@@ -45,8 +45,6 @@ export class PlatformaticReader implements PartitionReader {
     const broker = await this.#cluster.findBroker({ nodeId })
     const topics = [...groupBy(positions, ({ topic }) => topic)].map(([topic, partitions]) => ({ topic, partitions }))
     const limits = { maxWaitMs, maxBytes: MAX_BYTES, maxPartitionBytes: MAX_PARTITION_BYTES }
-    const fetched = await broker.fetch({ ...limits, topics })
-    const asked = new Map(positions.map(({ topic, partition, offset }) => [`${topic}/${partition}`, offset]))
-    return fetched.map((each) => toFetched(each, asked.get(`${each.topic}/${each.partition}`) ?? 0))
+    return toFetchedPartitions(await broker.fetch({ ...limits, topics }), positions)
   }
 }
