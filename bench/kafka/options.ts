@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util'
 import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
-import { UsageError } from '../report.ts'
+import { oneOf, UsageError } from '../report.ts'
 
 /** What `npm run bench -- kafka` is asked on the command line. */
 
@@ -56,9 +56,7 @@ export function kafkaBenchOptions(args: readonly string[]): KafkaBenchOptions {
 
 /** In the order of `all`, whatever order they were named in. */
 function chosen<T extends string>(option: string, text: string, all: readonly T[]): readonly T[] {
-  const names = text.split(',')
-  const strange = names.find((name) => !all.some((one) => one === name))
-  if (strange !== undefined) throw new UsageError(`${option} has "${strange}"; there are ${all.join(', ')}`)
+  const names = text.split(',').map((name) => oneOf(option, name, all))
   return all.filter((one) => names.includes(one))
 }
 

@@ -8,6 +8,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 import * as z from 'zod'
 import { DuologError, isDuologError } from '../core/errors.ts'
+import { LOOPBACK_HOSTS } from '../core/loopback.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { check } from './explain-issues.ts'
 import { sessionStore } from './session/session-events.ts'
@@ -23,7 +24,6 @@ export interface ApprovalCallbackOptions {
   readonly allowedHosts?: readonly string[]
 }
 
-const LOOPBACK = ['localhost', '127.0.0.1', '[::1]']
 const MAX_BODY_BYTES = 64 * 1024
 const MIN_TOKEN_CHARS = 16
 
@@ -46,7 +46,7 @@ type Answer = z.infer<typeof answerSchema>
  * @throws INVALID_ARGUMENT when the token is too short
  */
 export function approvalCallback(options: ApprovalCallbackOptions): (request: Request) => Promise<Response> {
-  const { store, token, allowedHosts = LOOPBACK } = options
+  const { store, token, allowedHosts = LOOPBACK_HOSTS } = options
   if (token.length < MIN_TOKEN_CHARS) {
     throw new DuologError('INVALID_ARGUMENT', `token: give at least ${MIN_TOKEN_CHARS} characters nobody can guess`)
   }

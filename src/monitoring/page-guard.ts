@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { isDuologError } from '../core/errors.ts'
+import { LOOPBACK_HOSTS } from '../core/loopback.ts'
 import { messageOf } from '../core/message-of.ts'
 import { describe, invalidArgument } from '../store/check-arguments.ts'
 
@@ -77,8 +78,7 @@ export function refuses(request: IncomingMessage, response: ServerResponse, port
 }
 
 function isOurs(host: string, port: number): boolean {
-  const names = ['127.0.0.1', 'localhost', '[::1]']
-  return names.some((name) => host === `${name}:${port}` || (port === 80 && host === name))
+  return LOOPBACK_HOSTS.some((name) => host === `${name}:${port}` || (port === 80 && host === name))
 }
 
 export function say(response: ServerResponse, status: number, text: string): void {

@@ -156,6 +156,8 @@ async function runSession(store: EventStore, workDir: string, title: string): Pr
 
 const contrastSource = readFileSync(resolve(import.meta.dirname, 'fixtures/contrast.js'), 'utf8')
 
-function contrast(page: Page, selector: string): Promise<number> {
+/** The events are drawn a moment after the plan. */
+async function contrast(page: Page, selector: string): Promise<number> {
+  await page.waitForSelector(selector)
   return page.evaluate(`${contrastSource}; contrast(${JSON.stringify(selector)})`)
 }
