@@ -15,7 +15,7 @@ import { endNotShown } from './store-errors.ts'
  */
 
 export interface DoubtTools {
-  readonly log: Pick<PartitionLog, 'eventAt'>
+  readonly log: Pick<PartitionLog, 'eventAt' | 'position'>
   readonly reader: PartitionReader
   readonly names: Pick<Names, 'eventTopic'>
 }
@@ -29,7 +29,9 @@ export async function wasCommitted(
   { log, reader, names }: DoubtTools,
 ): Promise<boolean> {
   const own = placed.filter(({ topic }) => topic === names.eventTopic)
-  for (const planned of plan.planned) {
+  // A leader that leads no more tells of an end before it: what was not read there is no answer.
+  const isRead = own.every(({ lastOffset }) => lastOffset < log.position)
+  for (const planned of isRead ? plan.planned : []) {
     const fact = isFact(planned, own, log)
     if (fact !== undefined) return fact
   }
