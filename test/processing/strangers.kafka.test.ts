@@ -30,7 +30,7 @@ describeKafka('records by strangers in a processed topic', () => {
 
   /** With the library alone, not by our code. */
   async function readAll(topic: string, count: number): Promise<Bytes[]> {
-    const consumer = client.consumer({ groupId: `${topic}.independent` })
+    const consumer = client.consumer({ groupId: uniquePrefix(topic) })
     const seen: Bytes[] = []
     await consumer.connect()
     await consumer.subscribe({ topic, fromBeginning: true })
@@ -95,6 +95,44 @@ describeKafka('records by strangers in a processed topic', () => {
     expect((await listDeadLetters(store, TOPIC)).map(({ redrives }) => redrives)).toEqual([1, 1, 1, 1])
   })
 
+  it.each(['kafkajs', 'platformatic'])(
+    'put aside and sent again a record has its key, its value and each of its headers as they were (%s)',
+    async (driver) => {
+      const prefix = uniquePrefix('bytes')
+      const store = await bench.open(`kafka://${kafkaBrokers}/?prefix=${prefix}&driver=${driver}`)
+      const ours = {
+        ...{ type: 'Größe', data: { 2: 'zwei', 1: 'Übergröße \u{1f433} \u2028', n: 1e21 }, key: 'schlüssel' },
+        ...{ eventId: 'ours', correlationId: 'zusammenhang-ä', causationId: 'ursache-ö' },
+        headers: { plain: 'text', umlaut: 'grüße, \u{1f433}', empty: '', tracestate: 'a=1' },
+      }
+      const notUtf8 = Buffer.from([0xff, 0xfe, 0x00, 0x80])
+      await store.appendToStream('sender', [], { outgoing: [{ ...ours, topic: TOPIC }] })
+      await send(`${prefix}${TOPIC}`, [
+        { key: 'his', value: '{ "n": 1.0 }', headers: { ce_id: 'his', ce_type: 'Job', bytes: notUtf8, text: 'grüße' } },
+      ])
+      const originals = await readAll(`${prefix}${TOPIC}`, 2)
+      const handler = async () => ({ kind: 'deadLetter', reason: 'nobody can do it' }) as const
+      bench.running(startProcessor({ store, group: 'workers', topics: [TOPIC], handler }))
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 2)
+      const copies = await readAll(`${prefix}${TOPIC}.dlq`, 2)
+      const { settled } = await redriveDeadLetters(store, TOPIC, { by: 'test' })
+      expect(settled).toHaveLength(2)
+      const again = (await readAll(`${prefix}${TOPIC}`, 4)).filter(({ headers }) => 'redrive-of' in headers)
+      expect(originals.map(idOf).toSorted()).toEqual(['his', 'ours'])
+      for (const original of originals) {
+        expect(withHeadersOf(original, copies)).toEqual({ ...original, partition: expect.any(Number) })
+        // A trace of its own begins: what belongs to the old one stays behind.
+        const { tracestate: _, ...headers } = original.headers
+        expect(withHeadersOf({ ...original, headers }, again)).toEqual({ ...original, headers })
+      }
+      expect(originals.find((one) => idOf(one) === 'ours')?.headers).toMatchObject({
+        umlaut: Buffer.from('grüße, \u{1f433}'),
+        empty: Buffer.alloc(0),
+      })
+      expect(originals.find((one) => idOf(one) === 'his')?.headers).toMatchObject({ bytes: notUtf8 })
+    },
+  )
+
   it('what is no fact of the event topic goes there too, whatever its flaw; facts are handled, and their streams are whole', async () => {
     const prefix = uniquePrefix('no-facts')
     const store = await bench.open(`kafka://${kafkaBrokers}/?prefix=${prefix}`)
@@ -128,6 +166,17 @@ describeKafka('records by strangers in a processed topic', () => {
     }
   })
 })
+
+function idOf({ headers }: Bytes): string {
+  return String(headers.ce_id)
+}
+
+/** The copy of a record, of its headers those that the record has too. */
+function withHeadersOf(original: Bytes, copies: readonly Bytes[]): Bytes | undefined {
+  const copy = copies.find((each) => idOf(each) === idOf(original))
+  const isHis = ([name]: readonly [string, unknown]) => name in original.headers
+  return copy && { ...copy, headers: Object.fromEntries(Object.entries(copy.headers).filter(isHis)) }
+}
 
 async function appendedAt(store: EventStore, stream: string, event: NewEvent): Promise<RecordedEvent> {
   const { currentStreamVersion: version } = await store.appendToStream(stream, [event])
