@@ -47,7 +47,11 @@ await first.stop()
 // The new program: its view is built beside the old one, which readers see until it is complete.
 const second = startProjection({ store, projection: turnover, views })
 await second.ready
-while ((await second.status()).live.version !== 2) await new Promise((resolve) => setTimeout(resolve, 5))
+const seen = new Set<number | undefined>()
+do seen.add((await second.get('ada'))?.balance)
+while ((await second.status()).live.version !== 2)
+console.log('while it is built, ada has', [...seen].join(', '))
+console.log('rebuilt', JSON.stringify(await second.get('ada')))
 const last = await store.appendToStream('ada', [{ type: 'Deposited', data: { amount: 5 } }], {
   idempotencyKey: 'ada-3',
 })

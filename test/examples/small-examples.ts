@@ -7,7 +7,12 @@ const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     'order-1 completed: OrderPlaced → StockReserved → PaymentTaken → OrderShipped',
     'order-2 compensated: OrderPlaced → StockReserved → PaymentRefunded → StockReleased',
   ],
-  '02-live-view': ['version 1 {"balance":70}', 'version 2 {"balance":75,"turnover":135}'],
+  '02-live-view': [
+    'version 1 {"balance":70}',
+    'while it is built, ada has 70',
+    'rebuilt {"balance":70,"turnover":130}',
+    'version 2 {"balance":75,"turnover":135}',
+  ],
   '03-dead-letters': [
     'mailed: ada@example.org, bob@example.org',
     'put aside after 3 attempts: "nobody" is no address',
