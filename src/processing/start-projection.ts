@@ -9,6 +9,7 @@ import { BuildFeed, keyOf } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
 import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { type Projected, type Projection, topicsOf } from './projection.ts'
+import { readLive } from './read-live.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
 /*
@@ -107,6 +108,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly #logger: Logger
   readonly #stopping = new AbortController()
   readonly #swapped = new WakeUps()
+  readonly #read = <T>(read: (build: ViewBuild) => Promise<T>) => readLive(() => this.#liveBuild(), read)
   #live: BuildFeed<Row, E> | undefined
   #building: BuildFeed<Row, E> | undefined
   #rebuilding: Promise<void> | undefined
@@ -135,11 +137,11 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   async get(key: string, options: WaitForOptions & { readonly after?: WaitTarget } = {}): Promise<Row | undefined> {
     if (options.after !== undefined) await this.waitFor(options.after, options)
-    return (await this.#views.get(await this.#liveBuild(), key)) as Row | undefined
+    return (await this.#read((build) => this.#views.get(build, key))) as Row | undefined
   }
 
   async list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]> {
-    return (await this.#views.list(await this.#liveBuild(), options)) as readonly ViewRow<Row>[]
+    return (await this.#read((build) => this.#views.list(build, options))) as readonly ViewRow<Row>[]
   }
 
   async waitFor(target: WaitTarget, options: WaitForOptions = {}): Promise<void> {
@@ -183,8 +185,10 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async status(): Promise<ProjectionStatus> {
-    const live = await this.#liveBuild()
-    const applied = await this.#views.checkpoints(live)
+    const { live, applied } = await this.#read(async (build) => ({
+      live: build,
+      applied: await this.#views.checkpoints(build),
+    }))
     const ends = await this.#ends()
     checkWithin(live.name, applied, ends)
     const seconds = this.#live?.waitingSeconds() ?? new Map<string, number>()

@@ -29,6 +29,25 @@ export const counts = (version = 1) =>
 
 const added = (n: number): Counted => ({ type: 'Added', data: { n } })
 
+/** The views, but the first read comes late: `swap` was quicker. */
+function overtaken(views: ViewStore, swap: () => Promise<void>): ViewStore {
+  let swapped: Promise<void> | undefined
+  const late =
+    <Args extends unknown[], T>(read: (...args: Args) => Promise<T>) =>
+    async (...args: Args) => {
+      swapped ??= swap()
+      await swapped
+      return read(...args)
+    }
+  const own: Partial<ViewStore> = { get: late(views.get.bind(views)), list: late(views.list.bind(views)) }
+  return new Proxy(views, {
+    get(target, name) {
+      const value: unknown = Reflect.get(own, name) ?? Reflect.get(target, name, target)
+      return typeof value === 'function' ? value.bind(target) : value
+    },
+  })
+}
+
 export function projectionSuite(log: LogKind): void {
   const bench = workbench()
   const viewKinds: [string, () => Promise<ViewStore>][] = [
@@ -97,6 +116,15 @@ export function projectionSuite(log: LogKind): void {
       expect([...seen].sort()).toEqual([streams.map(() => 1).join(), streams.map(() => 2).join()])
       expect(await views.unfinished('counts', 2)).toBeUndefined()
       await expect(start(1).ready).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
+    })
+
+    it('V3 who reads just while another build takes its place finds what that one has, never nothing', async () => {
+      const { store, start, views } = await setUp()
+      const builder = start()
+      await builder.waitFor(await store.appendToStream('a', [added(1)]))
+      const readers = [1, 2].map(() => start(1, { views: overtaken(views, () => builder.rebuild()) }))
+      expect(await readers[0]?.get('a')).toEqual({ count: 1, sum: 1 })
+      expect(await readers[1]?.list()).toEqual([{ key: 'a', row: { count: 1, sum: 1 } }])
     })
 
     it('says how far the build beside the live one is; one that gets stuck leaves the live one as it is', async () => {
