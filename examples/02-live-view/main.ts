@@ -48,8 +48,10 @@ await first.stop()
 const second = startProjection({ store, projection: turnover, views })
 await second.ready
 const seen = new Set<number | undefined>()
-do seen.add((await second.get('ada'))?.balance)
-while ((await second.status()).live.version !== 2)
+do {
+  seen.add((await second.get('ada'))?.balance)
+  await new Promise((resolve) => setTimeout(resolve, 5))
+} while ((await second.status()).live.version !== 2)
 console.log('while it is built, ada has', [...seen].join(', '))
 console.log('rebuilt', JSON.stringify(await second.get('ada')))
 const last = await store.appendToStream('ada', [{ type: 'Deposited', data: { amount: 5 } }], {
