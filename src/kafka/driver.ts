@@ -13,6 +13,12 @@ import type { Logger } from '../core/logger.ts'
  *    a member learns when it takes a partition stays true until that member itself changes it (KIP-447).
  */
 
+/**
+ * `latest` is the last stable offset, `written` the high watermark: behind all that is committed, or may yet be. Both are asked
+ * of a leader that knows them (KIP-207), which a fetch is answered without.
+ */
+export type PartitionEnd = 'earliest' | 'latest' | 'written'
+
 export interface KafkaDriver {
   /** Those of the topics that exist. */
   describeTopics(topics: readonly string[]): Promise<readonly TopicDescription[]>
@@ -22,8 +28,7 @@ export interface KafkaDriver {
   alterTopicConfig(topic: string, config: Readonly<Record<string, string>>): Promise<void>
   /** Raises the number of partitions to `count`. Keys move: never on a topic whose order matters. */
   addPartitions(topic: string, count: number): Promise<void>
-  /** `latest` is the last stable offset. */
-  offsetOf(place: TopicPartition, end: 'earliest' | 'latest'): Promise<number>
+  offsetOf(place: TopicPartition, end: PartitionEnd): Promise<number>
   /** Plain, at least once; resolves when all in-sync replicas have the records. */
   produce(records: readonly DriverRecord[]): Promise<void>
   /** A reader with connections of its own, so that its waiting holds up nobody else. */

@@ -28,7 +28,7 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
 
   /**
    * The events of one stream in order. A stream that does not exist is empty. Linearizable unless the options say
-   * otherwise: sees every append acknowledged before the call, to anyone.
+   * otherwise: sees every append acknowledged before the call, to anyone, and those whose messages this store has handed out.
    */
   readStream<T extends E = E>(stream: string, options?: ReadStreamOptions): AsyncIterable<RecordedEvent<T>>
 

@@ -145,13 +145,14 @@ export function driverSuite({ driver: name, brokers, replicationFactor }: Driver
         expect(described?.config.get('segment.ms')).toEqual({ value: '60000', own: true })
       })
 
-      it('knows the first offset and the last stable one', async () => {
+      it('knows the first offset, the last stable one and the high watermark', async () => {
         const topic = await newTopic()
         const place = { topic, partition: 0 }
         await driver.produce([record(topic, 'a'), record(topic, 'b')])
         const open = await openTransaction(unique('open'), topic, 'open')
         expect(await driver.offsetOf(place, 'earliest')).toBe(0)
         expect(await driver.offsetOf(place, 'latest')).toBe(2)
+        await until(async () => (await driver.offsetOf(place, 'written')) === 3)
         await open.abort()
         await until(async () => (await driver.offsetOf(place, 'latest')) === 4) // the record and its marker
       })

@@ -1,6 +1,6 @@
 import { silentLogger } from '../../src/core/logger.ts'
 import { connectDriver, type KafkaDriverName } from '../../src/kafka/connect-driver.ts'
-import type { KafkaDriver, PartitionReader, TransactionalWriter } from '../../src/kafka/driver.ts'
+import type { FetchedPartition, KafkaDriver, PartitionReader, TransactionalWriter } from '../../src/kafka/driver.ts'
 import { kafkaBrokers } from '../support/kafka.ts'
 
 /** What stands between the store and a real driver. */
@@ -9,6 +9,8 @@ export interface Between {
   beforeTransaction?(): Promise<void> | void
   /** What it throws, the reader hears. */
   beforeFetch?(): void
+  /** What the reader gets of a partition instead. */
+  afterFetch?(fetched: FetchedPartition): FetchedPartition
 }
 
 /** A real driver with something in between; change `between` while it runs. */
@@ -42,7 +44,8 @@ function interposedReader(reader: PartitionReader, between: Between): PartitionR
   return {
     async fetch(positions, options) {
       between.beforeFetch?.()
-      return reader.fetch(positions, options)
+      const fetched = await reader.fetch(positions, options)
+      return fetched.map((each) => between.afterFetch?.(each) ?? each)
     },
     close: () => reader.close(),
   }

@@ -5,6 +5,7 @@ import type { Appended } from '../../src/store/event-store.ts'
 import { CheckpointGuard } from '../../src/store/kafka/checkpoint-guard.ts'
 import { MemoryReplica } from '../../src/store/kafka/memory-replica.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
+import { OwedVersions } from '../../src/store/kafka/owed-versions.ts'
 import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { PartitionWriter } from '../../src/store/kafka/partition-writer.ts'
 import { type PreparedAppend, prepareAppend } from '../../src/store/prepare-append.ts'
@@ -150,6 +151,8 @@ class World {
       reader: reader(),
       replica,
       logger: silentLogger,
+      owed: new OwedVersions(),
+      askEnd: async () => 0,
       onEvents: () => {},
     })
     const writer = new PartitionWriter({

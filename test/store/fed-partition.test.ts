@@ -4,6 +4,7 @@ import type { FetchedPartition, FetchedRecord, KafkaDriver, PartitionReader } fr
 import { type FedPartitionTools, fedPartition } from '../../src/store/kafka/fed-partition.ts'
 import { MemoryReplica } from '../../src/store/kafka/memory-replica.ts'
 import { namesOf } from '../../src/store/kafka/names.ts'
+import { OwedVersions } from '../../src/store/kafka/owed-versions.ts'
 import { FeedPartition } from '../../src/store/kafka/partition-feed.ts'
 import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { encodeRecord } from '../../src/store/kafka/record-codec.ts'
@@ -36,10 +37,10 @@ function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['
   const replica = new MemoryReplica()
   const log = new PartitionLog({
     ...{ topic: names.eventTopic, logicalTopic: 'events', partition: 0, partitionCount: 1 },
-    ...{ reader, replica, logger, onEvents() {} },
+    ...{ reader, replica, logger, owed: new OwedVersions(), askEnd: async () => end, onEvents() {} },
   })
   const driver = { offsetOf: async () => end } as Partial<KafkaDriver> as KafkaDriver
-  const tools = { driver, names, logger, eventLog: () => log, onStranger, who: 'A test' }
+  const tools = { driver, names, logger, eventLog: () => log, owe() {}, onStranger, who: 'A test' }
   const partition = new FeedPartition(place, 0, tools)
   partition.deliver(fetched)
   return { said, source: fedPartition(partition, tools) }

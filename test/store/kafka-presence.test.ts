@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
-import type { FetchedRecord, KafkaDriver } from '../../src/kafka/driver.ts'
+import type { FetchedRecord, KafkaDriver, PartitionEnd } from '../../src/kafka/driver.ts'
 import { KafkaPresence } from '../../src/store/kafka/kafka-presence.ts'
 
 /* What others hear of a process that closes, on a topic that the test holds in its hand. */
@@ -20,7 +20,7 @@ function topicOfHeartbeats() {
       const { key, value } = record
       records.push({ offset: records.length, timestampMs: performance.now(), key, value, headers: {} })
     },
-    offsetOf: async (_place: unknown, end: 'earliest' | 'latest') => {
+    offsetOf: async (_place: unknown, end: PartitionEnd) => {
       await after(slow.offsetMs)
       return end === 'latest' ? records.length : 0
     },

@@ -37,7 +37,7 @@ function feedOf(fetch: (position: FetchPosition) => FetchedPartition, ends = { e
     },
     close: async () => {},
   })
-  const offsetOf: KafkaDriver['offsetOf'] = async (_place, end) => ends[end]
+  const offsetOf: KafkaDriver['offsetOf'] = async (_place, end) => ends[end === 'written' ? 'latest' : end]
   const driver = { openReader, offsetOf } as Partial<KafkaDriver> as KafkaDriver
   const feed = new PartitionFeed({ driver, logger })
   return { feed, polls, said, follow: (partition: number, from = 0) => feed.follow({ topic: 't', partition }, from) }

@@ -117,3 +117,14 @@ it('close resolves after the last answer, also where many are answered beside th
   await writer.close()
   expect(answered).toBe(CALLERS)
 })
+
+it('an append that comes as the writer is about to rest is written, at whatever moment that is', async () => {
+  for (let hops = 0; hops < 30; hops++) {
+    const writer = instantWriter()
+    await writer.append(appendOf(1))
+    for (let hop = 0; hop < hops; hop++) await undefined
+    const answer = writer.append(appendOf(2)).then(() => 'written')
+    const tooLate = new Promise((resolve) => void setTimeout(resolve, 1000, `never begun, ${hops} turns later`))
+    expect(await Promise.race([answer, tooLate])).toBe('written')
+  }
+})

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { FetchedPartition, FetchPosition, PartitionReader } from '../../src/kafka/driver.ts'
 import { MemoryReplica } from '../../src/store/kafka/memory-replica.ts'
+import { OwedVersions } from '../../src/store/kafka/owed-versions.ts'
 import { PartitionLog } from '../../src/store/kafka/partition-log.ts'
 import { readBack } from '../../src/store/kafka/read-back.ts'
 import { wasCommitted } from '../../src/store/kafka/resolve-doubt.ts'
@@ -41,6 +42,8 @@ function heldBack() {
     reader,
     replica: new MemoryReplica(),
     logger: silentLogger,
+    owed: new OwedVersions(),
+    askEnd: async () => 0,
     onEvents: () => {},
   })
   return { seen, reader, log }

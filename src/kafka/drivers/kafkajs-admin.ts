@@ -1,4 +1,11 @@
-import type { DriverRecord, NewTopic, TopicConfigEntry, TopicDescription, TopicPartition } from '../driver.ts'
+import type {
+  DriverRecord,
+  NewTopic,
+  PartitionEnd,
+  TopicConfigEntry,
+  TopicDescription,
+  TopicPartition,
+} from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import { type Asked, nameDenied } from './access-denied.ts'
 import { leaderOf, type RequestCluster, toKafkaError, typeOf } from './kafkajs-internals.ts'
@@ -84,12 +91,13 @@ export class KafkajsAdmin {
     )
   }
 
-  async offsetOf({ topic, partition }: TopicPartition, end: 'earliest' | 'latest'): Promise<number> {
+  async offsetOf({ topic, partition }: TopicPartition, end: PartitionEnd): Promise<number> {
     return this.#persist({ topics: [topic] }, async () => {
       await this.#know([topic])
       const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
       const partitions = [{ partition, timestamp: end === 'earliest' ? -2 : -1 }]
-      const { responses } = await broker.listOffsets({ isolationLevel: 1, topics: [{ topic, partitions }] })
+      const isolationLevel = end === 'written' ? 0 : 1
+      const { responses } = await broker.listOffsets({ isolationLevel, topics: [{ topic, partitions }] })
       return Number(responses[0]?.partitions[0]?.offset ?? 0)
     })
   }

@@ -57,7 +57,9 @@ export function writesNothing(plan: BatchPlan): boolean {
 
 function recordsOf(append: PreparedAppend, appended: Appended, tools: PlanTools): DriverRecord[] {
   const { names, partition, partitionOf } = tools
-  const { idempotencyKey } = append
+  const { stream, idempotencyKey } = append
+  const version = appended.currentStreamVersion
+  const origin = version === 0 ? undefined : { stream, version }
   const events = append.events.map((event, index) =>
     encodeRecord(event, {
       topic: names.eventTopic,
@@ -70,6 +72,7 @@ function recordsOf(append: PreparedAppend, appended: Appended, tools: PlanTools)
     encodeRecord(message, {
       topic: names.physical(message.topic),
       partition: partitionOf(message.topic, message.key),
+      origin,
     }),
   )
   return [...events, ...outgoing]

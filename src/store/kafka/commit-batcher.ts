@@ -12,7 +12,8 @@ import { placeKey } from './names.ts'
 export class CommitBatcher {
   readonly #commit: (offsets: readonly FetchPosition[]) => Promise<void>
   #waiting = new Map<string, FetchPosition>()
-  #running: Promise<void> | undefined
+  #running: Promise<void> = Promise.resolve()
+  #isRunning = false
   #failure: { readonly error: unknown } | undefined
 
   /** `commit` rejects when no later commit can succeed either. */
@@ -24,9 +25,7 @@ export class CommitBatcher {
   add(position: FetchPosition): void {
     if (this.#failure !== undefined) throw this.#failure.error
     this.#waiting.set(placeKey(position), position)
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-    })
+    if (!this.#isRunning) this.#running = this.#run()
   }
 
   /** Resolves when all that was added is committed, or cannot be any more. */
@@ -34,7 +33,9 @@ export class CommitBatcher {
     await this.#running
   }
 
+  /** It rests from the moment it has found nothing: what comes a turn later begins it again. */
   async #run(): Promise<void> {
+    this.#isRunning = true
     while (this.#waiting.size > 0 && this.#failure === undefined) {
       const offsets = [...this.#waiting.values()]
       this.#waiting = new Map()
@@ -44,5 +45,6 @@ export class CommitBatcher {
         this.#failure = { error }
       }
     }
+    this.#isRunning = false
   }
 }

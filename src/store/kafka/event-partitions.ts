@@ -3,9 +3,11 @@ import type { KafkaDriver, PartitionReader, TransactionalWriter } from '../../ka
 import type { QueueLimits } from './append-queue.ts'
 import type { CheckpointGuard } from './checkpoint-guard.ts'
 import { MemoryReplica } from './memory-replica.ts'
+import { OwedVersions } from './owed-versions.ts'
 import { PartitionLog } from './partition-log.ts'
 import type { PartitionReplica } from './partition-replica.ts'
 import { PartitionWriter } from './partition-writer.ts'
+import type { Origin } from './record-codec.ts'
 import type { StoreTopics } from './store-topics.ts'
 
 /** The logs and writers of the event topic's partitions, each made when first used. */
@@ -28,6 +30,7 @@ export class EventPartitions {
   readonly #options: EventPartitionsOptions
   readonly #reader: PartitionReader
   readonly #logs = new Map<number, PartitionLog>()
+  readonly #owed = new Map<number, OwedVersions>()
   readonly #writers = new Map<number, PartitionWriter>()
   #ending: Promise<void> | undefined
 
@@ -42,6 +45,12 @@ export class EventPartitions {
     const log = this.#openLog(partition)
     this.#logs.set(partition, log)
     return log
+  }
+
+  /** The next read of the stream shows that version (L8). */
+  owe({ stream, version }: Origin): void {
+    const { topics } = this.#options
+    this.#owedIn(topics.partitionOf(topics.eventTopic, stream)).add(stream, version)
   }
 
   writer(partition: number): PartitionWriter {
@@ -88,7 +97,7 @@ export class EventPartitions {
   }
 
   #openLog(partition: number): PartitionLog {
-    const { topics, logger, onEvents, openReplica = () => new MemoryReplica() } = this.#options
+    const { driver, topics, logger, onEvents, openReplica = () => new MemoryReplica() } = this.#options
     return new PartitionLog({
       topic: topics.names.eventTopic,
       logicalTopic: topics.eventTopic,
@@ -96,11 +105,20 @@ export class EventPartitions {
       partitionCount: topics.eventPartitions.length,
       reader: this.#reader,
       replica: openReplica(partition),
+      owed: this.#owedIn(partition),
+      askEnd: () => driver.offsetOf({ topic: topics.names.eventTopic, partition }, 'written'),
       logger,
       onEvents: (streams) => {
         for (const [stream, version] of streams) onEvents(stream, version)
       },
     })
+  }
+
+  /** Kept apart from the log: who only passes messages on opens none. */
+  #owedIn(partition: number): OwedVersions {
+    const owed = this.#owed.get(partition) ?? new OwedVersions()
+    this.#owed.set(partition, owed)
+    return owed
   }
 
   #openWriter(partition: number): PartitionWriter {

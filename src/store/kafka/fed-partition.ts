@@ -6,7 +6,7 @@ import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
 import type { FeedPartition } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { claimOf, decodeRecord, strangerMessage } from './record-codec.ts'
+import { claimOf, decodeRecord, type Origin, strangerMessage } from './record-codec.ts'
 import { toStoreError } from './store-errors.ts'
 
 /*
@@ -21,6 +21,8 @@ export interface FedPartitionTools {
   readonly logger: Logger
   /** The replica's view of a partition of the event topic. */
   readonly eventLog: (partition: number) => PartitionLog
+  /** Told of the version that a stream had with each message that says so, before the message is handed out. */
+  readonly owe: (origin: Origin) => void
   /** Who reads, as errors name it. */
   readonly who: string
   /** Wants to hear of a record that is no message, and gets what can be made of it, in its place. Default: it is reported. */
@@ -96,9 +98,13 @@ function noFact({ record, place, log }: NoFact, tools: FedPartitionTools): Messa
 }
 
 function read(record: FetchedRecord, place: TopicPartition, tools: FedPartitionTools): Message | undefined {
-  const { names, logger, onStranger } = tools
+  const { names, logger, onStranger, owe } = tools
   const decoded = decodeRecord(record, { topic: names.logical(place.topic), partition: place.partition })
-  if ('record' in decoded) return decoded.record.message
+  if ('record' in decoded) {
+    const { message, origin } = decoded.record
+    if (origin !== undefined) owe(origin)
+    return message
+  }
   const { stranger: reason } = decoded
   if (onStranger !== undefined) return asStranger(record, place, { ...tools, reason })
   logger.warn({ ...place, offset: record.offset, reason }, `Skipped a record that is no message: ${reason}`)

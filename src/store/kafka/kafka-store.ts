@@ -53,6 +53,7 @@ import { PartitionFeed } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
 import type { PartitionReplica } from './partition-replica.ts'
 import { readRaw } from './read-raw.ts'
+import type { Origin } from './record-codec.ts'
 import { checkedReplica } from './replica-file.ts'
 import { sqliteReplicas } from './sqlite-replicas.ts'
 import { storeClosed, toStoreError } from './store-errors.ts'
@@ -313,6 +314,7 @@ class KafkaStore implements EventStore {
       guard: this.#guard,
       endOpenTransactions: () => this.#partitions.endOpenTransactions(),
       eventLog: (partition) => this.#partitions.log(partition),
+      owe: (origin) => this.#partitions.owe(origin),
       prepared: this.#topics.ensure(options.topics),
     })
     this.#consumers.add(consumer)
@@ -341,7 +343,8 @@ class KafkaStore implements EventStore {
 
   #fed(feed: PartitionFeed, { offset, ...place }: PartitionPosition): FollowSource {
     const eventLog = (partition: number) => this.#partitions.log(partition)
-    const tools = { driver: this.#driver, names: this.#names, logger: this.#logger, eventLog, who: READER }
+    const owe = (origin: Origin) => this.#partitions.owe(origin)
+    const tools = { driver: this.#driver, names: this.#names, logger: this.#logger, eventLog, owe, who: READER }
     const source = fedPartition(feed.follow(place, offset), tools)
     return { ...source, nextBatch: () => this.#whileOpen(() => source.nextBatch()) }
   }

@@ -6,6 +6,7 @@ import type { StreamInfo } from '../event-store.ts'
 import type { StreamFacts } from '../judge-append.ts'
 import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
+import type { OwedVersions } from './owed-versions.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
 import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
 import { ShownEnd } from './shown-end.ts'
@@ -28,6 +29,9 @@ import { storeClosed } from './store-errors.ts'
  * L6 Where nothing was read for a while the next read looks first whether the log still has the replica's last event: a topic
  *    that was made anew, and has grown beyond the position since, shows by nothing else.
  * L7 Once closed it asks nothing, takes nothing in and answers nobody: who waits is told, in the middle of a long log, too.
+ * L8 Who received a message and then reads finds what it was appended with. The markers of one transaction reach its partitions
+ *    one by one, so a message may be readable before its events: a read that does not show what messages in hand tell of goes on
+ *    to the high watermark, behind which nothing of their transactions lies.
  */
 
 const END_WAIT_MS = 20
@@ -46,6 +50,10 @@ export interface PartitionLogOptions {
   readonly reader: PartitionReader
   readonly replica: PartitionReplica
   readonly logger: Logger
+  /** What messages in hand tell of (L8). */
+  readonly owed: OwedVersions
+  /** The high watermark, from a leader that knows it. */
+  readonly askEnd: () => Promise<number>
   /** The streams that have grown, with their versions. */
   readonly onEvents: (streams: ReadonlyMap<string, number>) => void
 }
@@ -90,7 +98,7 @@ export class PartitionLog {
   catchUp(): Promise<void> {
     this.#next ??= this.#running.then(() => {
       this.#next = undefined
-      const run = this.#readUntil(stableEnd, 0)
+      const run = this.#readAll()
       this.#running = run.catch(() => {})
       return run
     })
@@ -271,6 +279,19 @@ export class PartitionLog {
 
   #isFilling(): boolean {
     return this.#mark !== undefined || this.position < this.#reached
+  }
+
+  async #readAll(): Promise<void> {
+    await this.#readUntil(stableEnd, 0)
+    const { owed, askEnd } = this.#options
+    const missing = owed.take((stream) => this.#replica.facts(stream).currentVersion())
+    if (missing === undefined) return
+    try {
+      await this.catchUpToEnd(askEnd)
+    } catch (error) {
+      owed.putBack(missing)
+      throw error
+    }
   }
 
   /** While one part is taken in, the next one is on its way. */

@@ -72,7 +72,8 @@ export class PartitionWriter {
   readonly #options: PartitionWriterOptions
   readonly #queue: AppendQueue
   readonly #contention = new Contention()
-  #running: Promise<void> | undefined
+  #running: Promise<void> = Promise.resolve()
+  #isRunning = false
   #owner = false
   #doubt: Doubt | undefined
   #troubles = 0
@@ -98,9 +99,7 @@ export class PartitionWriter {
   /** Until it is sent its time and its signal can end it; from then on the true outcome is awaited (P4). */
   append(append: PreparedAppend): Promise<Appended> {
     const answer = this.#queue.add(append)
-    this.#running ??= this.#run().finally(() => {
-      this.#running = undefined
-    })
+    if (!this.#isRunning) this.#running = this.#run()
     return answer
   }
 
@@ -112,7 +111,9 @@ export class PartitionWriter {
     await Promise.all([this.#options.writer.close(), this.#options.reader.close()])
   }
 
+  /** It rests from the moment it has found nothing to do: an append that comes a turn later begins it again. */
   async #run(): Promise<void> {
+    this.#isRunning = true
     while (this.#queue.length > 0 || this.#doubt !== undefined) {
       try {
         await this.#step()
@@ -121,6 +122,7 @@ export class PartitionWriter {
         await this.#backOff(error)
       }
     }
+    this.#isRunning = false
   }
 
   async #step(): Promise<void> {

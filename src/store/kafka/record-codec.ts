@@ -19,6 +19,14 @@ export interface EncodePlace {
   /** For an event: its stream position. */
   readonly sequence?: number
   readonly idempotencyKey?: string | undefined
+  /** For a message that is no event. */
+  readonly origin?: Origin | undefined
+}
+
+/** The stream a message was appended with, and the version it had then. */
+export interface Origin {
+  readonly stream: string
+  readonly version: number
 }
 
 /** What a record says, its data parsed and as text. */
@@ -38,6 +46,8 @@ export interface RecordFields {
   /** The stream position it claims; absent in a message that is no event. */
   readonly sequence: number | undefined
   readonly idempotencyKey: string | undefined
+  /** Of a message; absent where nothing readable is claimed. */
+  readonly origin: Origin | undefined
 }
 
 export interface DecodedRecord {
@@ -45,17 +55,19 @@ export interface DecodedRecord {
   /** The stream position it claims; absent in a message that is no event. */
   readonly sequence: number | undefined
   readonly idempotencyKey: string | undefined
+  readonly origin: Origin | undefined
 }
 
 export type Decoded<T> = { readonly record: T } | { readonly stranger: string }
 
 const JSON_TYPE = 'application/json'
 const IDEMPOTENCY_KEY = 'duolog-idempotency-key'
+const ORIGIN = 'duolog-origin'
 const SEQUENCE_DIGITS = 16
 const OWN = /^(ce_.*|duolog-.*|content-type|event-type|correlation-id|aggregate-id|sequence-number)$/i
 
 export function encodeRecord(record: PreparedRecord, place: EncodePlace): DriverRecord {
-  const { sequence, idempotencyKey } = place
+  const { sequence, idempotencyKey, origin } = place
   if (record.raw !== undefined) return encodeRaw(record.raw, record.headers, place)
   return {
     topic: place.topic,
@@ -81,6 +93,7 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Driver
         'sequence-number': String(sequence),
       }),
       ...(idempotencyKey !== undefined && { [IDEMPOTENCY_KEY]: idempotencyKey }),
+      ...(origin !== undefined && { [ORIGIN]: originText(origin, record.key) }),
       ...record.headers,
     },
   }
@@ -128,7 +141,7 @@ function nameFrom(text: string | undefined, maxCharacters = 256): string | undef
   return flawOfName(text, maxCharacters) === undefined ? text : undefined
 }
 
-/** Whether a record is just what we would write for its message. */
+/** Whether a record is just what we would write for its message. One that tells where it comes from is not: that goes with it. */
 export function isAllSaid(
   record: FetchedRecord,
   place: { readonly topic: string; readonly partition: number },
@@ -165,11 +178,11 @@ export function decodeRecord(
   const decoded = decodeFields(record)
   if ('stranger' in decoded) return decoded
   const { key, data, correlationId = key, causationId, headers = {}, ...fields } = decoded.record
-  const { eventId, type, version, timestamp, sequence, idempotencyKey } = fields
+  const { eventId, type, version, timestamp, sequence, idempotencyKey, origin } = fields
   const envelope = { type, data, eventId, version, timestamp, correlationId, headers }
   const cause = causationId === undefined ? {} : { causationId }
   const message: RecordedMessage = { ...envelope, ...cause, ...place, offset: record.offset, key }
-  return { record: { message, sequence, idempotencyKey } }
+  return { record: { message, sequence, idempotencyKey, origin } }
 }
 
 /** Which event of which stream it says it is, and no more: whether that is true, a replica knows. */
@@ -212,6 +225,7 @@ export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
     dataJson,
     sequence: sequenceOf(texts.ce_sequence),
     idempotencyKey: texts[IDEMPOTENCY_KEY],
+    origin: originOf(texts[ORIGIN], key),
   }
   return { record: fields }
 }
@@ -226,6 +240,17 @@ function versionOf(schema: string | undefined): number | undefined {
   if (schema === undefined || !schema.startsWith('duolog:')) return 1
   const version = Number(schema.slice(schema.lastIndexOf(':') + 1))
   return Number.isSafeInteger(version) && version >= 1 ? version : undefined
+}
+
+/** `7`, where the stream is what the key says, else `7 name of the stream`. */
+function originText({ stream, version }: Origin, key: string): string {
+  return stream === key ? String(version) : `${version} ${stream}`
+}
+
+function originOf(text: string | undefined, key: string): Origin | undefined {
+  const [, digits, stream = key] = /^(\d+)(?: (.*))?$/s.exec(text ?? '') ?? []
+  const version = sequenceOf(digits)
+  return version === undefined || flawOfKey(stream) !== undefined ? undefined : { stream, version }
 }
 
 function sequenceOf(digits: string | undefined): number | undefined {
@@ -257,6 +282,7 @@ function text(value: Headers[string]): string | undefined {
 const TELLING = new Set([
   ...['ce_id', 'ce_type', 'ce_dataschema', 'ce_correlationid', 'ce_time', 'ce_causationid', 'ce_sequence'],
   IDEMPOTENCY_KEY,
+  ORIGIN,
 ])
 
 function isTelling(name: string): boolean {

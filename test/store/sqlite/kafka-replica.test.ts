@@ -5,6 +5,7 @@ import sqlite, { type DatabaseSync } from 'node:sqlite'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { type FetchedPartition, type FetchedRecord, type FetchPosition, KafkaError } from '../../../src/kafka/driver.ts'
 import { MemoryReplica } from '../../../src/store/kafka/memory-replica.ts'
+import { OwedVersions } from '../../../src/store/kafka/owed-versions.ts'
 import { PartitionLog } from '../../../src/store/kafka/partition-log.ts'
 import type { IndexedEvent, PartitionReplica } from '../../../src/store/kafka/partition-replica.ts'
 import { encodeRecord } from '../../../src/store/kafka/record-codec.ts'
@@ -274,6 +275,8 @@ describe('a log and its replica', () => {
       reader,
       replica,
       logger,
+      owed: new OwedVersions(),
+      askEnd: async () => 0,
       onEvents() {},
     })
   }
