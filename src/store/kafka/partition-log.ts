@@ -1,14 +1,14 @@
 import type { RecordedEvent } from '../../core/event.ts'
 import type { Logger } from '../../core/logger.ts'
-import { partitionOf } from '../../core/murmur2.ts'
 import { type FetchedPartition, type FetchedRecord, KafkaError, type PartitionReader } from '../../kafka/driver.ts'
 import type { StreamInfo } from '../event-store.ts'
 import type { StreamFacts } from '../judge-append.ts'
 import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
+import { toIndexedEvent } from './indexed-event.ts'
 import type { OwedVersions } from './owed-versions.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
-import { decodeFields, headerText, type RecordFields } from './record-codec.ts'
+import { headerText } from './record-codec.ts'
 import { ShownEnd } from './shown-end.ts'
 import { storeClosed } from './store-errors.ts'
 
@@ -137,7 +137,7 @@ export class PartitionLog {
 
   /** Why a record that is no fact is none. */
   flawOf(record: FetchedRecord): string {
-    const event = this.#toIndexed(record)
+    const event = toIndexedEvent(record, this.#options)
     return typeof event === 'string' ? event : 'it claims a place in its stream that was not its turn'
   }
 
@@ -210,7 +210,7 @@ export class PartitionLog {
     const events: IndexedEvent[] = []
     const flaws = new Map<FetchedRecord, string>()
     for (const record of records) {
-      const event = this.#toIndexed(record)
+      const event = toIndexedEvent(record, this.#options)
       if (typeof event === 'string') flaws.set(record, event)
       else events.push(event)
     }
@@ -224,19 +224,6 @@ export class PartitionLog {
     const grown = new Map<string, number>()
     for (const { stream, row } of events) if (!refused.has(row[0])) grown.set(stream, row[9])
     if (grown.size > 0) this.#options.onEvents(grown)
-  }
-
-  #toIndexed(record: FetchedRecord): IndexedEvent | string {
-    const decoded = decodeFields(record)
-    if ('stranger' in decoded) return decoded.stranger
-    if (!this.#belongsHere(record)) return 'its key belongs to another partition'
-    const { sequence } = decoded.record
-    if (sequence === undefined) return 'it has no header ce_sequence with a stream position'
-    return indexed(decoded.record, record.offset, sequence)
-  }
-
-  #belongsHere({ key }: FetchedRecord): boolean {
-    return key !== null && partitionOf(key, this.#options.partitionCount) === this.#options.partition
   }
 
   /** In the order of the log. */
@@ -390,25 +377,4 @@ function hasEvent({ records: [record] }: FetchedPartition, { offset, eventId }: 
 
 export function isOutOfRange(error: unknown): boolean {
   return error instanceof KafkaError && error.code === 'OFFSET_OUT_OF_RANGE'
-}
-
-function indexed(fields: RecordFields, offset: number, sequence: number): IndexedEvent {
-  const { key, correlationId, causationId, headers } = fields
-  return {
-    stream: key,
-    row: [
-      offset,
-      fields.eventId,
-      fields.type,
-      fields.version,
-      fields.timestamp,
-      correlationId ?? null,
-      causationId ?? null,
-      headers === undefined ? null : JSON.stringify(headers),
-      fields.dataJson,
-      sequence,
-      offset,
-    ],
-    idempotencyKey: fields.idempotencyKey,
-  }
 }
