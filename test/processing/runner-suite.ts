@@ -7,7 +7,7 @@ import { BatchEventProcessor } from '../../src/processing/batch-event-processor.
 import { createCircuitBreaker } from '../../src/processing/circuit-breaker.ts'
 import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
 import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
-import type { ProcessorOptions } from '../../src/processing/processor-options.ts'
+import type { Processor, ProcessorOptions } from '../../src/processing/processor-options.ts'
 import type { Projected } from '../../src/processing/projection.ts'
 import {
   type BatchProcessorOptions,
@@ -26,6 +26,14 @@ const TOPIC = 'jobs'
 const topics = [TOPIC]
 const job = (n: number): Job => ({ type: 'Job', data: { n } })
 const done = (n: number): Job => ({ type: 'Done', data: { n } })
+
+/** Half of a pause is at random; it began after `sinceMs`, and not later than now. */
+function expectDue(processor: Processor, sinceMs: number, pauseMs: number): void {
+  const dueAt = processor.parked()[0]?.dueAt ?? ''
+  expect(dueAt).toBe(new Date(dueAt).toISOString())
+  expect(Date.parse(dueAt)).toBeGreaterThanOrEqual(sinceMs + pauseMs / 2)
+  expect(Date.parse(dueAt)).toBeLessThanOrEqual(Date.now() + pauseMs)
+}
 
 /** What the runner promises, on any log. */
 export function runnerSuite(log: LogKind): void {
@@ -63,6 +71,7 @@ export function runnerSuite(log: LogKind): void {
       let broken = true
       const seen: string[] = []
       await send(['a', 1], ['a', 2], ['b', 1], ['a', 3], ['b', 2])
+      const sinceMs = Date.now()
       const processor = start({
         order: 'key',
         retry: { maxAttempts: 1000, firstPauseMs: 10, longestPauseMs: 10 },
@@ -77,6 +86,7 @@ export function runnerSuite(log: LogKind): void {
       expect(processor.parked()).toMatchObject([
         { topic: TOPIC, key: 'a', type: 'Job', reason: 'a is away', waitingBehind: 2 },
       ])
+      expectDue(processor, sinceMs, 10)
       const [lag] = await processor.lag()
       expect(lag).toMatchObject({ topic: TOPIC, partition: 0 })
       expect(lag?.records).toBeGreaterThanOrEqual(5)
@@ -93,6 +103,7 @@ export function runnerSuite(log: LogKind): void {
       const { send, start, numbersIn } = await setUp()
       const seen: string[] = []
       await send(['a', 1], ['a', 2], ['b', 3], ['b', 4])
+      const sinceMs = Date.now()
       const first = start({
         order: 'key',
         retry: { maxAttempts: 1000, firstPauseMs: 60_000, longestPauseMs: 60_000 },
@@ -102,6 +113,7 @@ export function runnerSuite(log: LogKind): void {
         },
       })
       await until(async () => (await numbersIn('b')).length === 2 && first.parked().length === 1)
+      expectDue(first, sinceMs, 60_000)
       await first.stop()
       start({
         handler: async ({ key, data: { n } }, { append }) => {
