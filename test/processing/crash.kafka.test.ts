@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
 import { dieOften, dieOnceAt, LONG, points, RANDOM_KILLS } from './crash-run.ts'
+import { dieParked } from './parked-run.ts'
 
 /**
  * The same on a broker. It keeps a killed member's partitions for the six seconds of its session time-out: they are
@@ -26,6 +27,10 @@ describeKafka.concurrent('on a broker, killed and started again', () => {
       expect(await dieOnceAt(newLog, point, count)).toEqual({ killed: 1, violations: [] })
     },
   )
+
+  it('while a message is parked: the next owner begins with it, then what was behind it, and no fact is doubled', ({
+    onTestFinished,
+  }) => dieParked(newLog, onTestFinished))
 
   const seed = Number(process.env.DUOLOG_SEED ?? Math.floor(Math.random() * 2 ** 31))
   it(`at random, ${RANDOM_KILLS} times (DUOLOG_SEED=${seed})`, { timeout: RANDOM_KILLS * 60_000 }, async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { dieOften, dieOnceAt, points, RANDOM_KILLS } from './crash-run.ts'
+import { dieParked } from './parked-run.ts'
 
 /** V1, P2, P5, P6: real processes, really killed, between any two steps of handle → append → commit. */
 
@@ -16,6 +17,10 @@ describe('killed at a named point, started again', () => {
   it.each([...points, ...filePoints])('%s, time %i: nothing is lost, nothing happens twice', async (point, count) => {
     expect(await dieOnceAt(newLog, point, count)).toEqual({ killed: 1, violations: [] })
   })
+
+  it('while a message is parked: the next owner begins with it, then what was behind it, and no fact is doubled', ({
+    onTestFinished,
+  }) => dieParked(newLog, onTestFinished))
 })
 
 describe('killed at random', () => {
