@@ -25,10 +25,17 @@ interface Gathering<E extends AnyEvent> {
 export class MessageBatcher<E extends AnyEvent> {
   readonly #options: BatcherOptions<E>
   readonly #line = new KeyLanes()
+  readonly #inLine = new Set<readonly Projected<E>[]>()
   #gathering: Gathering<E> | undefined
 
   constructor(options: BatcherOptions<E>) {
     this.#options = options
+  }
+
+  /** Whatever its key: nothing of the partition passes it. */
+  waitingBehind({ offset }: Projected): number {
+    const inHand = [...this.#inLine, this.#gathering?.messages ?? []].flat()
+    return inHand.filter((message) => message.offset > offset).length
   }
 
   /** Resolves when the batch that it became part of is settled. */
@@ -41,9 +48,18 @@ export class MessageBatcher<E extends AnyEvent> {
   }
 
   /** After what was gathered before it, by itself. */
-  runAlone(task: () => Promise<void>): Promise<void> {
+  runAlone(message: Projected<E>, task: () => Promise<void>): Promise<void> {
     this.#close()
-    return this.#line.run('', task)
+    return this.#runInLine([message], task)
+  }
+
+  async #runInLine(messages: readonly Projected<E>[], task: () => Promise<void>): Promise<void> {
+    this.#inLine.add(messages)
+    try {
+      await this.#line.run('', task)
+    } finally {
+      this.#inLine.delete(messages)
+    }
   }
 
   #begin(message: Projected<E>, context: ConsumerContext): Gathering<E> {
@@ -58,6 +74,6 @@ export class MessageBatcher<E extends AnyEvent> {
     const { messages, context, settled, timer } = gathering
     clearTimeout(timer)
     const work = batchOf(messages, context)
-    this.#line.run('', () => this.#options.settle(work)).then(settled.resolve, settled.reject)
+    this.#runInLine(messages, () => this.#options.settle(work)).then(settled.resolve, settled.reject)
   }
 }

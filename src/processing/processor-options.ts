@@ -111,7 +111,10 @@ export interface ParkedMessage {
   /** ISO time of the next try. */
   readonly dueAt: string
   readonly reason: string
-  /** Messages of its key that wait behind it. */
+  /**
+   * Messages that were read and wait behind it: of its key; in batches of its partition. With `order: 'partition'` none is
+   * read meanwhile: `lag` tells.
+   */
   readonly waitingBehind: number
 }
 
@@ -135,7 +138,10 @@ export interface Processor extends Consumer {
   readonly isPaused: boolean
   /** How far this member's partitions are behind; other members tell of theirs. */
   lag(): Promise<readonly PartitionLag[]>
-  /** The messages that wait for their next try. They are not done: after a crash they come again, in order. */
+  /**
+   * The messages that wait for their next try; of a batch its first. They are not done: after a crash they come again, in
+   * order. Other members tell of theirs.
+   */
   parked(): readonly ParkedMessage[]
   /** Nothing when it has none. */
   readonly breaker: BreakerStatus | undefined

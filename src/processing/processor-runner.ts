@@ -103,7 +103,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   parked(): readonly ParkedMessage[] {
     return this.#settler.parked.list((message) => {
       const { lanes, batcher } = this.#partitions.get(placeOf(message)) ?? {}
-      return batcher === undefined ? (lanes?.waitingBehind(message.key) ?? 0) : 0
+      return batcher?.waitingBehind(message) ?? lanes?.waitingBehind(message.key) ?? 0
     })
   }
 
@@ -137,14 +137,14 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     const settle = () => this.#settler.settle(workOf(message, context), slots)
     if (batcher === undefined) return lanes.run(message.key, settle)
     // What was appended for it is not appended again with others.
-    await (effectOf(message) === undefined ? batcher.add(message, context) : batcher.runAlone(settle))
+    await (effectOf(message) === undefined ? batcher.add(message, context) : batcher.runAlone(message, settle))
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
     if (isOwnFact(message)) return
     const { lanes, batcher } = this.#partitionOf(message)
     const task = () => this.#settler.unreadable(error, workOf(message, context))
-    await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(task))
+    await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(message, task))
   }
 
   #partitionOf(message: Projected): Partition<E> {

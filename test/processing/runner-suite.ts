@@ -452,6 +452,29 @@ export function runnerSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ data: { n: 13 }, reason: 'no 13' }])
     })
 
+    it('a batch that waits for its next try is seen by its first message, with all that waits behind that one', async () => {
+      const { send, startBatches } = await setUp()
+      let broken = true
+      const seen: number[] = []
+      await send(...[1, 2, 3, 4, 5, 6, 7, 8].map((n): [string, number] => [`k${n % 2}`, n]))
+      const processor = startBatches({
+        maxBatchMessages: 3,
+        maxBatchWaitMs: 1,
+        retry: { maxAttempts: 1000, firstPauseMs: 20, longestPauseMs: 20 },
+        handleBatch: async (messages) => {
+          const ns = messages.map(({ data: { n } }) => n)
+          if (broken) throw new Error('away')
+          seen.push(...ns)
+        },
+      })
+      // Six are in hand at most: one batch at work, one gathers.
+      await until(() => processor.parked()[0]?.waitingBehind === 5)
+      expect(processor.parked()).toMatchObject([{ key: 'k1', type: 'Job', reason: 'away' }])
+      broken = false
+      await until(() => seen.length === 8)
+      expect([seen, processor.parked()]).toEqual([[1, 2, 3, 4, 5, 6, 7, 8], []])
+    })
+
     it('P5 what a batch appended is not appended again one by one, nor when its letters are redriven', async () => {
       const { store, send, startBatches, numbersIn } = await setUp()
       let broken = true
