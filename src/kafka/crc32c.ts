@@ -1,38 +1,31 @@
 /*
- * CRC-32C (Castagnoli), which guards every record batch, eight bytes a step: the usual byte by byte costs as much as all
+ * CRC-32C (Castagnoli), which guards every record batch, sixteen bytes a step: the usual byte by byte costs as much as all
  * the rest of the encoding.
  */
 
 const POLYNOMIAL = 0x82f63b78
-const SLICES = 8
+const SLICES = 16
 
 const tables = slices()
 
 export function crc32c(bytes: Uint8Array, start = 0, end = bytes.length): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   let crc = -1
   let at = start
-  for (const last = end - SLICES; at <= last; at += SLICES) crc = step(crc, bytes, at)
-  for (; at < end; at++) crc = (crc >>> 8) ^ look(0, crc ^ byte(bytes, at))
+  for (const last = end - SLICES; at <= last; at += SLICES) {
+    crc =
+      word(12, crc ^ view.getInt32(at, true)) ^
+      word(8, view.getInt32(at + 4, true)) ^
+      word(4, view.getInt32(at + 8, true)) ^
+      word(0, view.getInt32(at + 12, true))
+  }
+  for (; at < end; at++) crc = (crc >>> 8) ^ look(0, crc ^ view.getUint8(at))
   return ~crc >>> 0
 }
 
-function step(crc: number, bytes: Uint8Array, at: number): number {
-  const low =
-    crc ^ (byte(bytes, at) | (byte(bytes, at + 1) << 8) | (byte(bytes, at + 2) << 16) | (byte(bytes, at + 3) << 24))
-  return (
-    look(7, low) ^
-    look(6, low >>> 8) ^
-    look(5, low >>> 16) ^
-    look(4, low >>> 24) ^
-    look(3, byte(bytes, at + 4)) ^
-    look(2, byte(bytes, at + 5)) ^
-    look(1, byte(bytes, at + 6)) ^
-    look(0, byte(bytes, at + 7))
-  )
-}
-
-function byte(bytes: Uint8Array, at: number): number {
-  return bytes[at] as number
+/** Of four bytes, the first of them the lowest, before `slice` others. */
+function word(slice: number, low: number): number {
+  return look(slice + 3, low) ^ look(slice + 2, low >>> 8) ^ look(slice + 1, low >>> 16) ^ look(slice, low >>> 24)
 }
 
 function look(slice: number, index: number): number {
