@@ -64,7 +64,7 @@ export function bytesOf({ key, value, headers }: BatchRecord): number {
   let bytes = 6 * MAX_VARINT_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
   for (const name of Object.keys(headers)) {
     const text = headers[name] as string | Buffer
-    bytes += 2 * MAX_VARINT_BYTES + Buffer.byteLength(name)
+    bytes += 2 * MAX_VARINT_BYTES + bytesOfName(name).length
     bytes += typeof text === 'string' ? Buffer.byteLength(text) : text.length
   }
   return bytes
