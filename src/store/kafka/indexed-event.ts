@@ -1,14 +1,14 @@
 import { partitionOf } from '../../core/murmur2.ts'
 import type { FetchedRecord } from '../../kafka/driver.ts'
 import type { IndexedEvent } from './partition-replica.ts'
-import { decodeFields, type RecordFields } from './record-codec.ts'
+import { type RecordFields, readFields } from './record-codec.ts'
 
 /** A record of the event topic as a replica keeps it, or why it is no event (C3). */
 export function toIndexedEvent(
   record: FetchedRecord,
   place: { readonly partition: number; readonly partitionCount: number },
 ): IndexedEvent | string {
-  const decoded = decodeFields(record)
+  const decoded = readFields(record)
   if ('stranger' in decoded) return decoded.stranger
   const { key } = record
   const belongsHere = key !== null && partitionOf(key, place.partitionCount) === place.partition

@@ -1,5 +1,6 @@
-import type { DriverRecord, PartitionReader, PlacedBatch, WatchedPartition } from '../../kafka/driver.ts'
+import type { PartitionReader, PlacedBatch, WatchedPartition } from '../../kafka/driver.ts'
 import type { PartitionLog } from './partition-log.ts'
+import type { EncodedRecord } from './record-codec.ts'
 import { ShownEnd } from './shown-end.ts'
 
 /*
@@ -7,7 +8,7 @@ import { ShownEnd } from './shown-end.ts'
  *
  * W3 Kafka acknowledges a commit before its markers are in the partitions. Once committed records lie below the last
  *    stable offset they are what any reader would fetch, so they are taken from memory: same bytes, same offsets, same
- *    checks. Where they do not follow the replica's position without a gap, the log is read.
+ *    fields (C3), same checks. Where they do not follow the replica's position without a gap, the log is read.
  */
 
 const WATCH_MS = 20
@@ -20,7 +21,7 @@ export interface ReadBackTools {
 }
 
 export interface CommittedRecords {
-  readonly records: readonly DriverRecord[]
+  readonly records: readonly EncodedRecord[]
   readonly placed: readonly PlacedBatch[]
 }
 
@@ -53,7 +54,7 @@ async function untilStable(lastOffset: number, tools: ReadBackTools) {
   }
 }
 
-function takeOwn(records: readonly DriverRecord[], batches: readonly PlacedBatch[], tools: ReadBackTools): void {
+function takeOwn(records: readonly EncodedRecord[], batches: readonly PlacedBatch[], tools: ReadBackTools): void {
   const own = records.filter(({ topic }) => topic === tools.topic)
   const timestampMs = Date.now()
   for (const { baseOffset, lastOffset } of batches) {
@@ -61,7 +62,9 @@ function takeOwn(records: readonly DriverRecord[], batches: readonly PlacedBatch
     const taken = own.splice(0, lastOffset - baseOffset + 1)
     tools.log.take({
       ...place,
-      records: taken.map((record, index) => ({ ...record, offset: baseOffset + index, timestampMs })),
+      records: taken.map(({ key, value, headers, fields }, index) => {
+        return { key, value, headers, own: fields, offset: baseOffset + index, timestampMs }
+      }),
       stableOffset: lastOffset + 1,
       highWatermark: lastOffset + 1,
     })

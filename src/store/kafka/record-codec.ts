@@ -10,7 +10,8 @@ import type { PreparedRecord } from '../prepare-append.ts'
  *
  * C1 The value is never null: to Kafka that would be a deletion.
  * C2 Decoding never throws: a record that says too little or the wrong thing is a stranger, with a reason.
- * C3 A record counts or does not count by its bytes alone, so all readers agree.
+ * C3 A record counts or does not count by its bytes alone, so all readers agree. What we wrote we know without decoding it: it is
+ *    what decoding its bytes says.
  */
 
 export interface EncodePlace {
@@ -29,7 +30,7 @@ export interface Origin {
   readonly version: number
 }
 
-/** What a record says, its data parsed and as text. */
+/** What a record says, its data as text. */
 export interface RecordFields {
   readonly key: string
   readonly eventId: string
@@ -41,13 +42,21 @@ export interface RecordFields {
   readonly causationId: string | undefined
   /** Those that are not ours; absent when there is none. */
   readonly headers: Readonly<Record<string, string>> | undefined
-  readonly data: unknown
   readonly dataJson: string
   /** The stream position it claims; absent in a message that is no event. */
   readonly sequence: number | undefined
   readonly idempotencyKey: string | undefined
   /** Of a message; absent where nothing readable is claimed. */
   readonly origin: Origin | undefined
+}
+
+interface ParsedFields extends RecordFields {
+  readonly data: unknown
+}
+
+export interface EncodedRecord extends DriverRecord {
+  /** Of an event: what it says (C3). */
+  readonly fields?: RecordFields | undefined
 }
 
 export interface DecodedRecord {
@@ -66,10 +75,11 @@ const ORIGIN = 'duolog-origin'
 const SEQUENCE_DIGITS = 16
 const OWN = /^(ce_.*|duolog-.*|content-type|event-type|correlation-id|aggregate-id|sequence-number)$/i
 
-export function encodeRecord(record: PreparedRecord, place: EncodePlace): DriverRecord {
+export function encodeRecord(record: PreparedRecord, place: EncodePlace): EncodedRecord {
   const { sequence, idempotencyKey, origin } = place
   if (record.raw !== undefined) return encodeRaw(record.raw, record.headers, place)
   return {
+    fields: sequence === undefined ? undefined : fieldsOf(record, place),
     topic: place.topic,
     partition: place.partition,
     key: Buffer.from(record.key),
@@ -96,6 +106,25 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Driver
       ...(origin !== undefined && { [ORIGIN]: originText(origin, record.key) }),
       ...record.headers,
     },
+  }
+}
+
+/** C3 */
+function fieldsOf(record: PreparedRecord, { sequence, idempotencyKey, origin }: EncodePlace): RecordFields {
+  const { key, eventId, type, version, timestamp, correlationId, causationId, headers, dataJson } = record
+  return {
+    key,
+    eventId,
+    type,
+    version,
+    timestamp,
+    correlationId: correlationId === key ? undefined : correlationId,
+    causationId,
+    headers: Object.keys(headers).length === 0 ? undefined : headers,
+    dataJson,
+    sequence,
+    idempotencyKey,
+    origin,
   }
 }
 
@@ -196,7 +225,12 @@ export function claimOf(record: FetchedRecord): { readonly stream: string; reado
 
 const isSequence = (name: string) => name === 'ce_sequence'
 
-export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
+/** What the replica keeps of a record. */
+export function readFields(record: FetchedRecord & { readonly own?: RecordFields | undefined }): Decoded<RecordFields> {
+  return record.own === undefined ? decodeFields(record) : { record: record.own }
+}
+
+function decodeFields(record: FetchedRecord): Decoded<ParsedFields> {
   const { key: keyBytes, value } = record
   if (keyBytes === null) return { stranger: 'it has no key' }
   if (keyBytes.length === 0) return { stranger: 'its key is empty' }
@@ -212,7 +246,7 @@ export function decodeFields(record: FetchedRecord): Decoded<RecordFields> {
   const dataJson = value.toString()
   const parsed = parse(dataJson)
   if (parsed === undefined) return { stranger: 'its value is not JSON' }
-  const fields: RecordFields = {
+  const fields: ParsedFields = {
     key,
     eventId,
     type,
