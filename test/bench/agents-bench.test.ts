@@ -3,6 +3,7 @@ import { jsonLines, syncsIn } from '../../bench/agents/child.ts'
 import { figuresOf, medians } from '../../bench/agents/measured.ts'
 import { chosen } from '../../bench/agents/peers/run.ts'
 import { resultsOf } from '../../bench/agents/rows.ts'
+import { UsageError } from '../../bench/report.ts'
 
 /* What the bench makes of what its processes print. */
 
@@ -58,6 +59,8 @@ describe('the bench of agents', () => {
 
   it('knows a peer by its name or by the name of one of its forms', () => {
     expect(chosen('restate,langgraph-full').map(({ form }) => form)).toEqual(['langgraph-full', 'restate'])
-    expect(() => chosen('temporal')).toThrow(/no peer named temporal; there are langgraph, dbos, restate/)
+    const unknown = () => chosen('restate,temporal')
+    expect(unknown).toThrow(UsageError)
+    expect(unknown).toThrow(/^--peers has "temporal"; there are langgraph, langgraph-tasks, .*, dbos, restate$/)
   })
 })

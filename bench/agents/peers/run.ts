@@ -1,4 +1,4 @@
-import { progress, type Result } from '../../report.ts'
+import { oneOf, progress, type Result } from '../../report.ts'
 import { contend, type Plan } from '../contend.ts'
 import { resultsOf, skipped } from '../rows.ts'
 import { fileSite, serverSite } from '../sites.ts'
@@ -16,14 +16,12 @@ interface Asked {
   readonly form: string
 }
 
-/** Peers and forms asked for: each form with its peer; all when none is named. */
+/** Peers and forms asked for: each form with its peer; all when none is named. @throws UsageError */
 export function chosen(named: string): readonly Asked[] {
   const all = (Object.keys(forms) as PeerName[]).flatMap((peer) => forms[peer].map((form) => ({ peer, form })))
   if (named === '') return all
-  const names = named.split(',')
-  const unknown = names.find((name) => !all.some(({ peer, form }) => name === peer || name === form))
-  if (unknown !== undefined)
-    throw new Error(`--peers: no peer named ${unknown}; there are ${Object.keys(forms).join(', ')}`)
+  const known = [...new Set(all.flatMap(({ peer, form }) => [peer, form]))]
+  const names = named.split(',').map((name) => oneOf('--peers', name, known))
   return all.filter(({ peer, form }) => names.includes(peer) || names.includes(form))
 }
 
