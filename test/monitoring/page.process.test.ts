@@ -113,6 +113,20 @@ describe.skipIf(skipped)('the live page in a browser', () => {
     expect(complaints).toEqual([])
   })
 
+  it('says of a fork what it goes on from, and leads there', async () => {
+    await beginSession(store, 'origin', 'What was before')
+    const coordinator = new KafkaAgentCoordinator({ store })
+    const { sessionId } = await coordinator.fork('origin', { at: 1 })
+    await coordinator.close()
+    await open(`sessions/${sessionId}`)
+    await page.waitForSelector('.forked a')
+    expect(await page.textContent('.forked')).toBe('Forked from origin at version 1')
+    await page.click('.forked a')
+    await page.waitForSelector('.crumbs:has-text("origin") ~ h1:has-text("What was before")')
+    expect(await page.isVisible('.forked')).toBe(false)
+    expect(complaints).toEqual([])
+  })
+
   it.each([
     [380, 'light'],
     [1200, 'dark'],

@@ -33,6 +33,7 @@ function frame(sessionId) {
     { class: 'session-head' },
     element('p', { class: 'crumbs' }, element('a', { href: '/' }, 'Sessions'), ' / ', element('code', {}, sessionId)),
     element('h1', {}, '…'),
+    element('p', { class: 'forked' }),
     element('p', { class: 'facts' }),
     element('p', { class: 'reason', hidden: '' }),
     element('p', { class: 'problem', role: 'alert', hidden: '' }),
@@ -142,7 +143,7 @@ class SessionView {
 
 /** @param {HTMLElement} main @param {SessionPicture} picture @param {number} nowMs */
 function drawHead(main, picture, nowMs) {
-  const { status, task, totals, callCount, version, reason, waitsFor } = picture
+  const { status, task, totals, callCount, version, reason, waitsFor, forkedFrom } = picture
   setText(part(main, 'h1'), task)
   const title = `${sign(status)} ${task.slice(0, 60)} · duolog`
   if (document.title !== title) document.title = title
@@ -167,6 +168,11 @@ function drawHead(main, picture, nowMs) {
       if (name === 'status') setAttribute(fact, 'data-status', status)
     },
   })
+  keyed(part(main, '.forked'), forkedFrom === undefined ? [] : [forkedFrom], {
+    key: ({ sessionId }) => sessionId,
+    make: ({ sessionId, version: at }) => element('span', {}, 'Forked from ', linkTo(sessionId), ` at version ${at}`),
+    update: () => {},
+  })
   const why = part(main, '.reason')
   why.hidden = reason === undefined
   setText(why, reason ?? '')
@@ -179,6 +185,11 @@ function drawHead(main, picture, nowMs) {
       setText(part(wait, 'code'), command)
     },
   })
+}
+
+/** @param {string} sessionId */
+function linkTo(sessionId) {
+  return element('a', { href: `/sessions/${encodeURIComponent(sessionId)}` }, element('code', {}, sessionId))
 }
 
 /** @param {HTMLElement} body @param {readonly PictureCall[]} calls @param {number} nowMs */
