@@ -502,6 +502,38 @@ export function runnerSuite(log: LogKind): void {
       await until(async () => (await numbersIn('elsewhere')).length > 0)
       expect([await numbersIn('out'), await numbersIn('elsewhere')]).toEqual([[1, 2, 3, 4], [5]])
     })
+
+    it('P5 what its producer sends twice under one id is one fact, but for batches that are cut otherwise', async () => {
+      const { store, startOther, startBatches, numbersIn } = await setUp()
+      const send = (...ns: number[]) =>
+        store.appendToStream('sender', [], {
+          outgoing: ns.map((n) => ({ ...job(n), topic: TOPIC, key: 'k', eventId: `job-${n}` })),
+        })
+      await send(1, 2)
+      let calls = 0
+      startOther({
+        handler: async ({ data: { n } }, { append }) => {
+          await append('alone', [done(n)])
+          calls++
+        },
+      })
+      startBatches({
+        maxBatchMessages: 2,
+        maxBatchWaitMs: 300,
+        handleBatch: async (messages, { append }) =>
+          void (await append(
+            'batches',
+            messages.map(({ data: { n } }) => done(n)),
+          )),
+      })
+      await until(async () => (await numbersIn('batches')).length === 2)
+      await send(1)
+      await until(async () => calls === 3 && (await numbersIn('batches')).length === 3)
+      expect([await numbersIn('alone'), await numbersIn('batches')]).toEqual([
+        [1, 2],
+        [1, 2, 1],
+      ])
+    })
   })
 
   describe(`batches by type: ${log.name}`, () => {
