@@ -88,6 +88,7 @@ const SOURCE = 'redrive-topic'
 const POSITION = 'redrive-stream-position'
 /** The trace in which the message failed; its new trace points there. */
 const TRACE_LINK = 'redrive-trace-link'
+const TRACE_STATE = 'tracestate'
 const EFFECT = 'redrive-effect'
 const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK, EFFECT])
 
@@ -162,7 +163,7 @@ export function toCopy(letter: DeadLetter): OutgoingMessage {
  */
 export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMessage {
   const { raw: _raw, ...plain } = letter
-  const { tracestate: _, traceparent: failedIn, ...headers } = letter.headers
+  const { [TRACE_STATE]: _, traceparent: failedIn, ...headers } = letter.headers
   const added = {
     ...{ [REDRIVES]: String(letter.redrives + 1), [LETTER]: clean(letter.id), [SOURCE]: letter.topic, traceparent },
     ...(failedIn !== undefined && { [TRACE_LINK]: failedIn }),
@@ -174,7 +175,12 @@ export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMes
     return { ...envelopeOf({ ...plain, headers }, pointer), topic }
   }
   const message = { ...envelopeOf({ ...letter, headers }, added), topic }
-  return message.raw === undefined ? message : { ...message, raw: { ...message.raw, partition: letter.partition } }
+  return message.raw === undefined ? message : { ...message, raw: asRedriven(message.raw, letter) }
+}
+
+/** As it was, but for what belongs to the trace it failed in. */
+function asRedriven(raw: RawRecord, { partition }: DeadLetter): RawRecord & { readonly partition: number } {
+  return { ...raw, headers: raw.headers.filter(([name]) => name !== TRACE_STATE), partition }
 }
 
 /** Where a letter's message goes when it is sent again. */
