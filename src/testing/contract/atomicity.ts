@@ -32,6 +32,28 @@ export const atomicityTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'P2 who received a message and reads its stream finds what it was appended with',
+    async run(t) {
+      const prefix = t.name('tells')
+      const missed: string[] = []
+      const told = await t.collect({
+        topics: [TASK_TOPIC],
+        keys: prefix,
+        handle: async ({ key, data }) => {
+          const { length } = await t.read(key)
+          if (length < (data as { n: number }).n) missed.push(`${key} at ${length}`)
+        },
+      })
+      const streams = upTo(20).map((n) => `${prefix}-${n}`)
+      for (const n of upTo(3)) {
+        const outgoing = (key: string) => [{ topic: TASK_TOPIC, key, type: 'Task', data: { n } }]
+        await Promise.all(streams.map((key) => t.store.appendToStream(key, [event(n)], { outgoing: outgoing(key) })))
+      }
+      await told.handled(3 * streams.length)
+      assert.deepEqual(missed, [])
+    },
+  },
+  {
     name: 'P2 messages can leave without an event, under the version check all the same',
     async run(t) {
       const stream = t.name('sends')
