@@ -92,6 +92,19 @@ const TRACE_STATE = 'tracestate'
 const EFFECT = 'redrive-effect'
 const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK, EFFECT])
 
+/** Of a header that anybody may have written. */
+const effectIn = z
+  .string()
+  .transform((text, context) => {
+    try {
+      return JSON.parse(text) as unknown
+    } catch {
+      context.addIssue('not JSON')
+      return z.NEVER
+    }
+  })
+  .pipe(letterSchema.shape.effect)
+
 export interface Failure {
   readonly group: string
   readonly reason: string
@@ -193,19 +206,25 @@ export function factOf({
   key,
   headers,
 }: Projected): { readonly stream: string; readonly position: number } | undefined {
-  const position = Number(headers[POSITION] ?? 0)
+  const position = countIn(headers[POSITION])
   return position > 0 ? { stream: key, position } : undefined
 }
 
 /** How often a message was redriven. */
 export function redrivesOf({ headers }: Projected): number {
-  return Number(headers[REDRIVES] ?? 0)
+  return countIn(headers[REDRIVES])
+}
+
+/** 0 where a header says anything else: anybody may have written it, and nobody is to wait for it. */
+function countIn(header: string | undefined): number {
+  const count = /^\d+$/.test(header ?? '') ? Number(header) : 0
+  return Number.isSafeInteger(count) ? count : 0
 }
 
 /** What the handler of a redriven message had appended before it was put aside. */
 export function effectOf({ headers }: Projected): Effect | undefined {
   const text = headers[EFFECT]
-  return text === undefined ? undefined : letterSchema.shape.effect.parse(JSON.parse(text))
+  return text === undefined ? undefined : effectIn.safeParse(text).data
 }
 
 /** How often and from where a redriven message comes: what a second failure must know of the first. */

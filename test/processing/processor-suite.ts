@@ -251,6 +251,36 @@ export function processorSuite(log: LogKind): void {
       expect(letter?.settled).toMatchObject({ by: 'eve', to: TOPIC, traceparent: seen[1]?.headers.traceparent })
     })
 
+    it("a header of ours that says nonsense is a stranger's: its message is handled as any other, and holds up nobody", async () => {
+      const { store, start } = await setUp()
+      const nonsense: readonly [string, string][] = [
+        ['redrive-effect', 'nonsense'],
+        ['redrive-effect', '{"stream":7}'],
+        ['redrive-count', 'often'],
+        ['redrive-count', '-1'],
+        ['redrive-stream-position', '1.5'],
+      ]
+      const outgoing = nonsense.map(([name, value], n) => ({
+        ...job(n),
+        topic: TOPIC,
+        key: 'k',
+        headers: { [name]: value },
+      }))
+      await store.appendToStream('sender', [], { outgoing })
+      const seen: (readonly [number, number])[] = []
+      start({
+        topics: [TOPIC],
+        handler: async ({ data: { n } }, { redrives, append }) => {
+          seen.push([n, redrives])
+          if (n === 2) return { kind: 'deadLetter', reason: 'not this one' }
+          await append('out', [job(n)])
+        },
+      })
+      await until(() => seen.length === nonsense.length)
+      expect(seen).toEqual(nonsense.map((_, n) => [n, 0]))
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ data: { n: 2 }, redrives: 0 }])
+    })
+
     it('filters by group, type, error, key and age; bulk goes in order, in several appends', async () => {
       const { store, start, send } = await setUp()
       let broken = true
