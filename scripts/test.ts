@@ -1,11 +1,11 @@
 /*
- * Runs all tests in two lanes side by side, since one broker and one program at a time leave half of a machine idle:
- * what needs a broker, and all else. Ends with one line, `N passed, N failed, N skipped`. Arguments go to one plain vitest.
+ * Runs all tests in parts, two at a time, since one broker and one program at a time leave half of a machine idle. Ends with
+ * one line, `N passed, N failed, N skipped`. Arguments go to one plain vitest.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
 
-interface Lane {
+interface Part {
   readonly name: string
   readonly args: readonly string[]
 }
@@ -16,28 +16,42 @@ interface Verdict {
   readonly skipped: number
 }
 
-const LANES: readonly Lane[] = [
-  { name: 'kafka', args: ['--project', 'kafka'] },
-  { name: 'local', args: ['--project', 'processes', '--project', 'unit'] },
-]
+const kafka = partsOf('kafka', 4, ['kafka'])
+const local = partsOf('local', 2, ['processes', 'unit'])
+/** The longest parts in the middle: then both ends of the queue come to an end at about the same time. */
+const PARTS = [...kafka.slice(0, 2), ...local, ...kafka.slice(2)]
+const AT_ONCE = 2
 const VERDICT = /^(\d+) passed, (\d+) failed, (\d+) skipped$/
 
 const given = process.argv.slice(2)
-await (given.length > 0 ? runOnce(given) : runLanes())
+await (given.length > 0 ? runOnce(given) : runAll())
+
+function partsOf(name: string, count: number, projects: readonly string[]): readonly Part[] {
+  const wanted = projects.flatMap((project) => ['--project', project])
+  return Array.from({ length: count }, (_, n) => {
+    const part = `${n + 1}/${count}`
+    return { name: `${name} ${part}`, args: [...wanted, '--shard', part] }
+  })
+}
 
 async function runOnce(args: readonly string[]): Promise<void> {
   process.exitCode = await ended(vitest(args, 'inherit'))
 }
 
-async function runLanes(): Promise<void> {
-  const verdicts = await Promise.all(LANES.map(runLane))
+async function runAll(): Promise<void> {
+  const left = [...PARTS]
+  const verdicts: Verdict[] = []
+  const worker = async () => {
+    for (let part = left.shift(); part !== undefined; part = left.shift()) verdicts.push(await runPart(part))
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
   const { passed, failed, skipped } = verdicts.reduce(sum)
   if (failed > 0) process.exitCode = 1
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 }
 
-/** A lane that broke off before it could say how it went is one failure. */
-async function runLane({ name, args }: Lane): Promise<Verdict> {
+/** A part that broke off before it could say how it went is one failure. */
+async function runPart({ name, args }: Part): Promise<Verdict> {
   const child = vitest(args, 'pipe')
   let verdict: Verdict | undefined
   for (const stream of [child.stdout, child.stderr]) {
