@@ -8,6 +8,8 @@ import type { LowCluster, LowConnection, RequestQueue } from './kafkajs-internal
  * C2 Every request is answered or fails in its time, and a connection that owes an answer is dropped. kafkajs goes on
  *    using it: where no end of it ever arrives (a firewall forgot it), each further request waits in vain.
  * C3 A connection that is closing takes no requests. kafkajs takes them, and then nothing watches over them.
+ * C4 A socket that is gone is left alone. kafkajs closes all its connections to a broker whenever one of them fails, and each
+ *    time every dead socket gets one more listener, for as long as the broker is away.
  */
 
 /** More than what kafkajs's own watch of its requests may be late. */
@@ -34,6 +36,7 @@ function cure(connection: LowConnection): void {
   connectOnce(prototype)
   takeNothingWhenClosing(prototype)
   dropWhatOwesAnAnswer(prototype)
+  leaveDeadSocketsAlone(prototype)
 }
 
 /**
@@ -88,6 +91,17 @@ function dropWhatOwesAnAnswer(prototype: LowConnection): void {
   }
   prototype.authenticate = function (this: LowConnection) {
     return inTime(this, this.requestTimeout, authenticate.call(this))
+  }
+}
+
+/** C4 */
+function leaveDeadSocketsAlone(prototype: LowConnection): void {
+  const disconnect = prototype.disconnect
+  prototype.disconnect = function (this: LowConnection) {
+    const { socket } = this
+    // It stays: what is still queued would be written to it.
+    if (socket?.destroyed) socket.unref = () => socket
+    return disconnect.call(this)
   }
 }
 

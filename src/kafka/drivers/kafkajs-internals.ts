@@ -41,7 +41,7 @@ export interface LowConnection {
   readonly connectionTimeout: number
   readonly requestTimeout: number
   readonly connectionStatus: 'connected' | 'disconnecting' | 'disconnected'
-  readonly socket?: { destroy(): unknown }
+  readonly socket?: { readonly destroyed: boolean; unref: () => unknown; destroy(): unknown }
   readonly authHandlers: { onError(): void } | null
   /** What has arrived of an answer. */
   chunks: readonly Buffer[]
