@@ -1,4 +1,4 @@
-import { Kafka, logLevel } from 'kafkajs'
+import { plainKafka } from '../support/plain-kafka.ts'
 import { type JavaReading, type JavaRecord, readWithJava } from './java-reader.ts'
 
 /*
@@ -24,7 +24,7 @@ function reaches(records: readonly JavaRecord[], ends: ReadonlyMap<number, numbe
 }
 
 async function endsOf(address: string, topic: string): Promise<ReadonlyMap<number, number>> {
-  const kafka = new Kafka({ brokers: address.split(','), logLevel: logLevel.NOTHING })
+  const kafka = plainKafka(address)
   const admin = kafka.admin()
   await admin.connect()
   try {

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type IHeaders, Kafka, type KafkaMessage, logLevel } from 'kafkajs'
+import type { IHeaders, Kafka, KafkaMessage } from 'kafkajs'
+import { plainKafka } from '../support/plain-kafka.ts'
 import type { RawEvent, RawLog, RawTask } from './evidence.ts'
 
 /*
@@ -20,7 +21,7 @@ interface Taken {
 }
 
 export async function readRawKafka(brokers: readonly string[], prefix: string): Promise<RawLog> {
-  const kafka = new Kafka({ brokers: [...brokers], clientId: 'chaos-reader', logLevel: logLevel.NOTHING })
+  const kafka = plainKafka(brokers.join(), { clientId: 'chaos-reader' })
   const taken = await readTopics(
     kafka,
     [eventTopic, ...taskTopics].map((topic) => prefix + topic),

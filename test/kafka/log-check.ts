@@ -3,7 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { Kafka, logLevel, Partitioners } from 'kafkajs'
+import { type Kafka, Partitioners } from 'kafkajs'
+import { plainKafka } from '../support/plain-kafka.ts'
 import { type Acknowledged, type AppenderTask, OUTGOING_TOPIC, READY } from './appender.ts'
 
 /*
@@ -40,7 +41,7 @@ export interface PlainRecord {
 }
 
 export function plainClient(brokers: string): Kafka {
-  return new Kafka({ brokers: brokers.split(','), clientId: 'independent', logLevel: logLevel.NOTHING })
+  return plainKafka(brokers)
 }
 
 /** All committed records of a topic, each partition in order. A last record of our own marks the end. */

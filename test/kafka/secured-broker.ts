@@ -1,5 +1,5 @@
-import { Kafka, logLevel } from 'kafkajs'
 import type { NativeBroker } from '../support/broker-native.ts'
+import { plainKafka } from '../support/plain-kafka.ts'
 
 /** server.properties for SASL/PLAIN and ACLs: `admin` may do everything, whoever has no ACL nothing. */
 export function securedProperties(passwords: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
@@ -33,7 +33,7 @@ export async function securedTool(
   grants: readonly Grant[],
 ): Promise<void> {
   const sasl = { mechanism: 'plain', username: 'admin', password: passwords.admin ?? '' } as const
-  const admin = new Kafka({ brokers: [broker.address], sasl, logLevel: logLevel.NOTHING }).admin()
+  const admin = plainKafka(broker.address, { sasl }).admin()
   await admin.connect()
   try {
     await admin.createAcls({

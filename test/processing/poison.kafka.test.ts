@@ -1,9 +1,9 @@
-import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { listDeadLetters } from '../../src/processing/dead-letters.ts'
 import { defineProjection } from '../../src/processing/projection.ts'
 import { startProjection } from '../../src/processing/start-projection.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { plainKafka } from '../support/plain-kafka.ts'
 import { workbench } from './logs.ts'
 import { poisonSuite } from './poison-suite.ts'
 
@@ -18,7 +18,7 @@ describeKafka('on a broker', () => {
     const prefix = uniquePrefix('poison')
     const store = await bench.open(`kafka://${kafkaBrokers}/?prefix=${prefix}`)
     await store.appendToStream('a', [{ type: 'Added', data: 1 }])
-    const client = new Kafka({ clientId: 'stranger', brokers: kafkaBrokers.split(','), logLevel: logLevel.NOTHING })
+    const client = plainKafka(kafkaBrokers, { clientId: 'stranger' })
     const producer = client.producer()
     await producer.connect()
     await producer.send({ topic: `${prefix}session.events`, messages: [{ key: 'a', value: '{"half":' }] })

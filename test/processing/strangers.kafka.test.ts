@@ -1,4 +1,3 @@
-import { Kafka, logLevel } from 'kafkajs'
 import { expect, it } from 'vitest'
 import type { NewEvent, RecordedEvent } from '../../src/core/event.ts'
 import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
@@ -6,6 +5,7 @@ import type { Projected } from '../../src/processing/projection.ts'
 import { startProcessor } from '../../src/processing/start-processor.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { describeKafka, kafkaBrokers, uniquePrefix } from '../support/kafka.ts'
+import { plainKafka } from '../support/plain-kafka.ts'
 import { until, workbench } from './logs.ts'
 
 const TOPIC = 'jobs'
@@ -19,7 +19,7 @@ interface Bytes {
 
 describeKafka('records by strangers in a processed topic', () => {
   const bench = workbench()
-  const client = new Kafka({ clientId: 'stranger', brokers: kafkaBrokers.split(','), logLevel: logLevel.NOTHING })
+  const client = plainKafka(kafkaBrokers, { clientId: 'stranger' })
 
   async function send(topic: string, messages: Parameters<ReturnType<typeof client.producer>['send']>[0]['messages']) {
     const producer = client.producer()

@@ -1,13 +1,14 @@
-import { Kafka, logLevel, type Producer } from 'kafkajs'
+import type { Producer } from 'kafkajs'
 import { expect, it } from 'vitest'
 import { aliveBrokers, type NativeCluster, startNativeCluster } from './broker-cluster.ts'
 import { describeNative } from './kafka.ts'
+import { plainKafka } from './plain-kafka.ts'
 
 const TOPIC = 'kept-by-three'
 
 function connected(cluster: NativeCluster) {
   const retry = { initialRetryTime: 50, factor: 0, multiplier: 1, retries: 200 }
-  const kafka = new Kafka({ brokers: cluster.address.split(','), logLevel: logLevel.NOTHING, retry })
+  const kafka = plainKafka(cluster.address, { retry })
   return { admin: kafka.admin(), producer: kafka.producer() }
 }
 

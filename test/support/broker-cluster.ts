@@ -2,9 +2,9 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Kafka, logLevel } from 'kafkajs'
 import { brokerLibraries } from './broker-libraries.ts'
 import { freePort, type NativeBroker, newClusterId, startNativeBroker } from './broker-native.ts'
+import { plainKafka } from './plain-kafka.ts'
 
 /*
  * A cluster of real brokers on loopback, each a combined broker and controller, each to be killed, restarted, frozen
@@ -199,7 +199,7 @@ class Node implements ClusterNode {
 /** The brokers that the cluster itself counts as alive. */
 export async function aliveBrokers(address: string): Promise<readonly number[]> {
   const patience = { connectionTimeout: 1000, requestTimeout: 1000, retry: { retries: 0 } }
-  const kafka = new Kafka({ brokers: address.split(','), logLevel: logLevel.NOTHING, ...patience })
+  const kafka = plainKafka(address, patience)
   const admin = kafka.admin()
   try {
     await admin.connect()
