@@ -191,9 +191,9 @@ export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMes
   return message.raw === undefined ? message : { ...message, raw: asRedriven(message.raw, letter) }
 }
 
-/** As it was, but for what belongs to the trace it failed in. */
+/** As it was, but for what belongs to the trace it failed in, and to a redrive before this one. */
 function asRedriven(raw: RawRecord, { partition }: DeadLetter): RawRecord & { readonly partition: number } {
-  return { ...raw, headers: raw.headers.filter(([name]) => name !== TRACE_STATE), partition }
+  return { ...raw, headers: raw.headers.filter(([name]) => name !== TRACE_STATE && !OURS.has(name)), partition }
 }
 
 /** Where a letter's message goes when it is sent again. */
@@ -221,10 +221,15 @@ function countIn(header: string | undefined): number {
   return Number.isSafeInteger(count) ? count : 0
 }
 
-/** What the handler of a redriven message had appended before it was put aside. */
-export function effectOf({ headers }: Projected): Effect | undefined {
-  const text = headers[EFFECT]
-  return text === undefined ? undefined : effectIn.safeParse(text).data
+/**
+ * What the handler of a redriven message had appended before it was put aside. Only where this group had put this message
+ * aside: other groups get it, too, and headers are passed on.
+ */
+export function effectOf({ topic, headers }: Projected, group: string): Effect | undefined {
+  const { [EFFECT]: text, [SOURCE]: source, [LETTER]: id = '' } = headers
+  const isItself = topic === source || topic === redriveTopic(group)
+  if (text === undefined || !isItself || !id.startsWith(clean(`${group}/${source}/`))) return undefined
+  return effectIn.safeParse(text).data
 }
 
 /** How often and from where a redriven message comes: what a second failure must know of the first. */

@@ -134,16 +134,18 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
     if (isOwnFact(message)) return
     const { lanes, slots, batcher } = this.#partitionOf(message)
-    const settle = () => this.#settler.settle(workOf(message, context), slots)
+    const settle = () => this.#settler.settle(workOf(message, context, this.#options.group), slots)
     if (batcher === undefined) return lanes.run(message.key, settle)
     // What was appended for it is not appended again with others.
-    await (effectOf(message) === undefined ? batcher.add(message, context) : batcher.runAlone(message, settle))
+    await (effectOf(message, this.#options.group) === undefined
+      ? batcher.add(message, context)
+      : batcher.runAlone(message, settle))
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
     if (isOwnFact(message)) return
     const { lanes, batcher } = this.#partitionOf(message)
-    const task = () => this.#settler.unreadable(error, workOf(message, context))
+    const task = () => this.#settler.unreadable(error, workOf(message, context, this.#options.group))
     await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(message, task))
   }
 

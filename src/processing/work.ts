@@ -22,11 +22,11 @@ export interface EffectSlot {
   known: Promise<Effect | undefined> | undefined
 }
 
-export function workOf<E extends AnyEvent>(message: Projected<E>, context: ConsumerContext): Work<E> {
+export function workOf<E extends AnyEvent>(message: Projected<E>, context: ConsumerContext, group: string): Work<E> {
   const own = () => (context.checkpoint.offset > message.offset ? context.checkpoint : undefined)
   const { signal } = context
   const redrives = redrivesOf(message)
-  const known = effectOf(message)
+  const known = effectOf(message, group)
   const effect: EffectSlot = { known: known && Promise.resolve(known) }
   return { messages: [message], redrives, signal, checkpoint: () => context.checkpoint, ownCheckpoint: own, effect }
 }

@@ -251,6 +251,35 @@ export function processorSuite(log: LogKind): void {
       expect(letter?.settled).toMatchObject({ by: 'eve', to: TOPIC, traceparent: seen[1]?.headers.traceparent })
     })
 
+    it('P5 what one group had appended for a redriven message answers for that group alone, and for that message', async () => {
+      const { store, start } = await setUp()
+      const appended = async (stream: string) =>
+        (await store.aggregateStream(stream, { initialState: () => 0, evolve: (count) => count + 1 })).state
+      let broken = true
+      start({
+        topics: [TOPIC, 'next'],
+        handler: async ({ topic, headers, data }, { append }) => {
+          const outgoing =
+            topic === TOPIC ? [{ type: 'Job', data, topic: 'next', key: 'k', headers: { ...headers } }] : []
+          await append(`first-${topic}`, [job(1)])
+          if (broken) return { kind: 'deadLetter', reason: 'after the append' }
+          await store.appendToStream('forwards', [], { outgoing })
+        },
+      })
+      await store.appendToStream('sender', [], { outgoing: [{ ...job(1), topic: TOPIC, key: 'k' }] })
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 1)
+      const other = startProcessor({
+        ...{ store, group: 'others', topics: [TOPIC], from: 'end' },
+        handler: async (_, { append }) => void (await append('second', [job(1)])),
+      })
+      bench.running(other)
+      await other.ready
+      broken = false
+      await redriveDeadLetters(store, TOPIC, { by: 'test' })
+      await until(async () => (await appended('second')) + (await appended('first-next')) === 2)
+      expect(await appended(`first-${TOPIC}`)).toBe(1)
+    })
+
     it("a header of ours that says nonsense is a stranger's: its message is handled as any other, and holds up nobody", async () => {
       const { store, start } = await setUp()
       const nonsense: readonly [string, string][] = [
