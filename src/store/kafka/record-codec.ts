@@ -282,7 +282,8 @@ function originText({ stream, version }: Origin, key: string): string {
 }
 
 function originOf(text: string | undefined, key: string): Origin | undefined {
-  const [, digits, stream = key] = /^(\d+)(?: (.*))?$/s.exec(text ?? '') ?? []
+  if (text === undefined) return undefined
+  const [, digits, stream = key] = /^(\d+)(?: (.*))?$/s.exec(text) ?? []
   const version = sequenceOf(digits)
   return version === undefined || flawOfKey(stream) !== undefined ? undefined : { stream, version }
 }
@@ -320,7 +321,11 @@ const TELLING = new Set([
 ])
 
 function isTelling(name: string): boolean {
-  return TELLING.has(name) || !isOwn(name)
+  return kindOf(name) !== 'silent'
+}
+
+function isOwn(name: string): boolean {
+  return kindOf(name) !== 'foreign'
 }
 
 function textsOf(headers: Headers): Readonly<Record<string, string>> {
@@ -345,14 +350,16 @@ function foreignHeaders(headers: Headers): Readonly<Record<string, string>> | un
   return foreign && Object.fromEntries(foreign)
 }
 
-/** The same few names come with every record. */
-const judged = new Map<string, boolean>()
-const MAX_JUDGED = 1000
+type Kind = 'telling' | 'silent' | 'foreign'
 
-function isOwn(name: string): boolean {
-  const known = judged.get(name)
+/** The same few names come with every record. */
+const kinds = new Map<string, Kind>()
+const MAX_KINDS = 1000
+
+function kindOf(name: string): Kind {
+  const known = kinds.get(name)
   if (known !== undefined) return known
-  const own = OWN.test(name)
-  if (judged.size < MAX_JUDGED) judged.set(name, own)
-  return own
+  const kind = TELLING.has(name) ? 'telling' : OWN.test(name) ? 'silent' : 'foreign'
+  if (kinds.size < MAX_KINDS) kinds.set(name, kind)
+  return kind
 }
