@@ -75,7 +75,9 @@ export function sharedViewSuite(log: LogKind): void {
       expect((await victim.ended).signal).toBe('SIGKILL')
       await append(store, 2)
       await shows(await inLog(store))
-      expect(partitionsOf(survivor)).toEqual(Object.keys(await inLog(store)).sort())
+      // What it says of what it did comes a moment after the view shows it.
+      const all = Object.keys(await inLog(store)).sort()
+      await expect.poll(() => partitionsOf(survivor), { timeout: 30_000 }).toEqual(all)
     })
   })
 }
