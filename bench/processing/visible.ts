@@ -16,7 +16,7 @@ const counts = defineProjection<{ count: number }, Added>({
 })
 
 const STREAMS = 100
-const TICK_MS = 5
+const TICK_MS = 1
 const WARM_UP_MS = 2_000
 const one: Added = { type: 'Added', data: { n: 1 } }
 
@@ -38,8 +38,8 @@ export async function visibleAfter(store: EventStore, folder: string, load: { pe
   const beganMs = performance.now()
   const total = load.perSecond * load.seconds
   for (let n = 0; n < total; ) {
-    const due = Math.min(total, Math.floor(((performance.now() - beganMs) * load.perSecond) / 1000))
-    for (; n < due; n++) waiting.push(append(n))
+    const due = Math.floor(((performance.now() - beganMs) * load.perSecond) / 1000)
+    for (; n <= due && n < total; n++) waiting.push(append(n))
     await new Promise((resolve) => setTimeout(resolve, TICK_MS))
   }
   await Promise.all(waiting)
