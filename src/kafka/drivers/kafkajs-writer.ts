@@ -36,7 +36,9 @@ import {
  *    watermark has reached the beginning of their own epoch (KIP-207).
  */
 
-const RETRY_PAUSE_MS = 3
+/** The first is short: the markers of the transaction before this one are all but there. */
+const RETRY_PAUSES_MS = [1, 1, 2]
+const LONGEST_PAUSE_MS = 3
 /** A topic that was just made is not known to every broker; one that was deleted never will be. */
 const NEW_TOPIC_PATIENCE_MS = 1000
 const COORDINATOR = 1
@@ -254,7 +256,7 @@ export class KafkajsWriter implements TransactionalWriter {
   /** Repeats what a passing state of the cluster refused, until it works, is refused for good, or the time is over. */
   async #persist<T>(timeoutMs: number, request: () => Promise<T>): Promise<T> {
     const begunMs = performance.now()
-    for (;;) {
+    for (let attempt = 0; ; attempt++) {
       try {
         return await request()
       } catch (error) {
@@ -262,7 +264,7 @@ export class KafkajsWriter implements TransactionalWriter {
         const patienceMs = type === 'UNKNOWN_TOPIC_OR_PARTITION' ? NEW_TOPIC_PATIENCE_MS : timeoutMs
         if (code !== 'UNAVAILABLE' || performance.now() - begunMs > patienceMs) throw error
         if (type !== 'CONCURRENT_TRANSACTIONS') await this.#reconnect()
-        await sleep(RETRY_PAUSE_MS)
+        await sleep(RETRY_PAUSES_MS[attempt] ?? LONGEST_PAUSE_MS)
       }
     }
   }

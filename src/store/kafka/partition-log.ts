@@ -34,7 +34,8 @@ import { storeClosed } from './store-errors.ts'
  *    to the high watermark, behind which nothing of their transactions lies.
  */
 
-const END_WAIT_MS = 20
+/** Short, for the reason read-back.ts gives. */
+const END_WAIT_MS = 5
 const RETRY_PAUSE_MS = 100
 const READ_PATIENCE_MS = 15_000
 /** No topic is deleted, made anew and filled again in less, while somebody reads it. */

@@ -11,7 +11,8 @@ import { ShownEnd } from './shown-end.ts'
  *    fields (C3), same checks. Where they do not follow the replica's position without a gap, the log is read.
  */
 
-const WATCH_MS = 20
+/** Short: of a marker that is written while a fetch waits, the broker tells in one of two hundred cases only when the next request comes. */
+const WATCH_MS = 5
 
 export interface ReadBackTools {
   readonly log: PartitionLog
