@@ -272,12 +272,22 @@ export class PartitionLog {
   async #readAll(): Promise<void> {
     await this.#readUntil(stableEnd, 0)
     const { owed, askEnd } = this.#options
-    const missing = owed.take((stream) => this.#replica.facts(stream).currentVersion())
+    const missing = owed.take((stream) => this.#shownVersion(stream))
     if (missing === undefined) return
     try {
       await this.catchUpToEnd(askEnd)
     } catch (error) {
       owed.putBack(missing)
+      throw error
+    }
+  }
+
+  /** A replica that is lost just now shows nothing: it is filled again on the way to the end. */
+  #shownVersion(stream: string): number {
+    try {
+      return this.#replica.facts(stream).currentVersion()
+    } catch (error) {
+      if (error instanceof ReplicaLost) return 0
       throw error
     }
   }
