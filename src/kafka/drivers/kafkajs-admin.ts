@@ -8,7 +8,7 @@ import type {
 } from '../driver.ts'
 import { groupBy } from '../group-by.ts'
 import { type Asked, nameDenied } from './access-denied.ts'
-import { leaderOf, type RequestCluster, toKafkaError, typeOf } from './kafkajs-internals.ts'
+import { leaderOf, listedOffset, type RequestCluster, toKafkaError, typeOf } from './kafkajs-internals.ts'
 import { toTopicData } from './kafkajs-writer.ts'
 
 /*
@@ -91,14 +91,10 @@ export class KafkajsAdmin {
     )
   }
 
-  async offsetOf({ topic, partition }: TopicPartition, end: PartitionEnd): Promise<number> {
-    return this.#persist({ topics: [topic] }, async () => {
-      await this.#know([topic])
-      const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
-      const partitions = [{ partition, timestamp: end === 'earliest' ? -2 : -1 }]
-      const isolationLevel = end === 'written' ? 0 : 1
-      const { responses } = await broker.listOffsets({ isolationLevel, topics: [{ topic, partitions }] })
-      return Number(responses[0]?.partitions[0]?.offset ?? 0)
+  async offsetOf(place: TopicPartition, end: PartitionEnd): Promise<number> {
+    return this.#persist({ topics: [place.topic] }, async () => {
+      await this.#know([place.topic])
+      return listedOffset(this.#cluster, place, end)
     })
   }
 

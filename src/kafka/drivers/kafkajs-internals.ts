@@ -1,5 +1,5 @@
 import { messageOf } from '../../core/message-of.ts'
-import { KafkaError, type KafkaErrorCode } from '../driver.ts'
+import { KafkaError, type KafkaErrorCode, type PartitionEnd, type TopicPartition } from '../driver.ts'
 import type { FetchAnswer } from './fetch-answer.ts'
 
 /*
@@ -254,6 +254,24 @@ export function codeOf(type: string | undefined): KafkaErrorCode {
   if (type === undefined || PASSING.has(type)) return 'UNAVAILABLE'
   if (type === 'OFFSET_OUT_OF_RANGE') return 'OFFSET_OUT_OF_RANGE'
   return FENCING.has(type) ? 'FENCED' : 'REFUSED'
+}
+
+const TIMESTAMPS = { earliest: -2, latest: -1, written: -1 } as const
+const READ_UNCOMMITTED = 0
+const READ_COMMITTED = 1
+
+/** Asked of who leads by the metadata at hand. */
+export async function listedOffset(
+  cluster: RequestCluster,
+  { topic, partition }: TopicPartition,
+  end: PartitionEnd,
+): Promise<number> {
+  const broker = await cluster.findBroker({ nodeId: leaderOf(cluster, topic, partition) })
+  const { responses } = await broker.listOffsets({
+    isolationLevel: end === 'written' ? READ_UNCOMMITTED : READ_COMMITTED,
+    topics: [{ topic, partitions: [{ partition, timestamp: TIMESTAMPS[end] }] }],
+  })
+  return Number(responses[0]?.partitions[0]?.offset ?? 0)
 }
 
 /** The node that leads a partition, by the metadata at hand. */

@@ -18,6 +18,7 @@ import { membershipOf } from './group-identity.ts'
 import {
   type LowTopicData,
   leaderOf,
+  listedOffset,
   type RequestBroker,
   type RequestCluster,
   type Transactional,
@@ -43,8 +44,6 @@ const LONGEST_PAUSE_MS = 3
 const NEW_TOPIC_PATIENCE_MS = 1000
 const COORDINATOR = 1
 const GROUP = 0
-const LATEST = -1
-const UNCOMMITTED = 0
 
 export class KafkajsWriter implements TransactionalWriter {
   readonly #cluster: RequestCluster
@@ -80,14 +79,12 @@ export class KafkajsWriter implements TransactionalWriter {
   }
 
   /** D5 */
-  async endOf({ topic, partition }: TopicPartition): Promise<number> {
+  async endOf(place: TopicPartition): Promise<number> {
+    const { topic } = place
     try {
       return await this.#persist(this.#options.transactionTimeoutMs, async () => {
         await this.#know([{ topic }])
-        const broker = await this.#cluster.findBroker({ nodeId: leaderOf(this.#cluster, topic, partition) })
-        const partitions = [{ partition, timestamp: LATEST }]
-        const { responses } = await broker.listOffsets({ isolationLevel: UNCOMMITTED, topics: [{ topic, partitions }] })
-        return Number(responses[0]?.partitions[0]?.offset)
+        return listedOffset(this.#cluster, place, 'written')
       })
     } catch (error) {
       this.#stale = true
