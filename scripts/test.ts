@@ -1,9 +1,10 @@
 /*
  * Runs all tests in parts, two at a time, since one broker and one program at a time leave half of a machine idle. Ends with
- * one line, `N passed, N failed, N skipped`. Arguments go to one plain vitest.
+ * what failed, told once more, and one line, `N passed, N failed, N skipped`. Arguments go to one plain vitest.
  */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { createInterface } from 'node:readline'
+import { FAILURE } from './plain-summary-reporter.ts'
 
 interface Part {
   readonly name: string
@@ -41,29 +42,32 @@ async function runOnce(args: readonly string[]): Promise<void> {
 async function runAll(): Promise<void> {
   const left = [...PARTS]
   const verdicts: Verdict[] = []
+  const failures: string[] = []
   const worker = async () => {
-    for (let part = left.shift(); part !== undefined; part = left.shift()) verdicts.push(await runPart(part))
+    for (let part = left.shift(); part !== undefined; part = left.shift()) verdicts.push(await runPart(part, failures))
   }
   await Promise.all(Array.from({ length: AT_ONCE }, worker))
   const { passed, failed, skipped } = verdicts.reduce(sum)
   if (failed > 0) process.exitCode = 1
+  for (const line of failures) console.log(line)
   console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`)
 }
 
 /** A part that broke off before it could say how it went is one failure. */
-async function runPart({ name, args }: Part): Promise<Verdict> {
+async function runPart({ name, args }: Part, failures: string[]): Promise<Verdict> {
   const child = vitest(args, 'pipe')
   let verdict: Verdict | undefined
   for (const stream of [child.stdout, child.stderr]) {
     if (stream === null) continue
     createInterface({ input: stream }).on('line', (line) => {
       console.log(`${name} | ${line}`)
+      if (line.startsWith(FAILURE)) failures.push(line)
       verdict = verdictOf(line) ?? verdict
     })
   }
   const code = await ended(child)
   if (verdict === undefined || (code !== 0 && verdict.failed === 0)) {
-    console.log(`${name} | ended with ${code} without a failed test`)
+    failures.push(`${FAILURE}${name} ended with ${code} without a failed test`)
     return sum(verdict ?? { passed: 0, failed: 0, skipped: 0 }, { passed: 0, failed: 1, skipped: 0 })
   }
   return verdict
