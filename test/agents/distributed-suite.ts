@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { GONE_WITHIN_MS } from '../../src/agents/executors/process-group.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import type { RecordedEvent } from '../../src/core/event.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -15,12 +16,13 @@ import { killWith, livingWith, until } from './executors/support.ts'
 /* What services do when one of them hangs, and what a cancel reaches: real processes over any log. */
 
 /**
- * What is promised is a second from the recorded cancel to the last sign of life of what the agent had started. That is
- * said, not tested: cores others are busy on are slower. Signs of life are counted, which slow down with the rest.
+ * What is promised is GONE_WITHIN_MS from the recorded cancel to the end of what the agent had started: by the process
+ * table, the best of three, since cores others are busy on are slower. In each, signs of life are counted, which slow
+ * down with the rest.
  */
-const CANCEL_GOAL_MS = 1_000
+const TRIES = 3
 const BEAT_MS = 20
-const MOST_BEATS = (2 * CANCEL_GOAL_MS) / BEAT_MS
+const MOST_BEATS = (2 * GONE_WITHIN_MS) / BEAT_MS
 const item = { id: 'a', title: 'a', description: 'Make a', acceptanceCriteria: ['a is there'], dependencies: [] }
 
 const scriptWith = (workMs: number) => ({
@@ -154,11 +156,13 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
         readonly reason: string
       }
 
-      /** The tree stands; it is stopped; when that is recorded of the call, nothing of the tree is left. */
-      async function stopsTheTree(sessionId: string, { callId, stop, from, reason }: Stop): Promise<void> {
+      /** The tree stands; it is stopped; when that is recorded of the call, nothing of the tree is left. Answers when it was gone. */
+      async function stopsTheTree(sessionId: string, { callId, stop, from, reason }: Stop): Promise<number> {
         await until(() => treeOf().length >= 5 && beatsOf().length > 4)
         const stopping = stop(sessionId)
         const ordered = await untilEvent(from, sessionId)
+        await until(() => treeOf().length === 0)
+        const goneMs = Date.now() - Date.parse(ordered.timestamp)
         const stopped = await untilEvent('AgentCallCancelled', sessionId)
         expect(treeOf()).toEqual([])
         expect(stopped.data).toMatchObject({ callId, reason, stopMs: expect.any(Number) })
@@ -169,8 +173,9 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
         const orderedMs = Date.parse(ordered.timestamp)
         expect(beats.filter((beatMs) => beatMs > orderedMs).length).toBeLessThan(MOST_BEATS)
         rmSync(beatsFile())
-        const took = `${lastBeatMs - orderedMs} ms, stopped in ${(stopped.data as { stopMs: number }).stopMs} ms`
-        process.stderr.write(`${reason} (${name}, ${callId}): silence after ${took} (goal: ${CANCEL_GOAL_MS})\n`)
+        const took = `${lastBeatMs - orderedMs} ms, seen gone after ${goneMs}, stopped in ${(stopped.data as { stopMs: number }).stopMs} ms`
+        process.stderr.write(`${reason} (${name}, ${callId}): silence after ${took} (goal: ${GONE_WITHIN_MS})\n`)
+        return goneMs
       }
 
       const command = (...args: string[]) => {
@@ -194,16 +199,31 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
         return { run, ended: once(run, 'close'), stderr: () => told }
       }
 
-      it('is gone when the cancel of a session that services run is recorded of its call, a few beats after it', async () => {
+      /** The best of a few: it ends with the first that is quick enough. */
+      async function goneWithin(once: (sessionId: string) => Promise<number>): Promise<number> {
+        let best = Number.POSITIVE_INFINITY
+        for (let round = 1; round <= TRIES && best >= GONE_WITHIN_MS; round++)
+          best = Math.min(best, await once(`s${round}`))
+        return best
+      }
+
+      it('is gone a second after the cancel of a session that services run, when that is recorded of its call', async () => {
         await servicesWithTrees()
-        await createSession()
-        await stopsTheTree('s1', { ...cancelled, callId: 'work:a:1' })
+        const best = await goneWithin(async (sessionId) => {
+          await createSession(sessionId)
+          return stopsTheTree(sessionId, { ...cancelled, callId: 'work:a:1' })
+        })
+        expect(best).toBeLessThan(GONE_WITHIN_MS)
       })
 
       it('is gone as soon when another process runs the session itself', async () => {
-        const { ended } = runTree('s1')
-        await stopsTheTree('s1', { ...cancelled, callId: 'plan:1' })
-        expect(await ended).toEqual([1, null])
+        const best = await goneWithin(async (sessionId) => {
+          const { ended } = runTree(sessionId)
+          const goneMs = await stopsTheTree(sessionId, { ...cancelled, callId: 'plan:1' })
+          expect(await ended).toEqual([1, null])
+          return goneMs
+        })
+        expect(best).toBeLessThan(GONE_WITHIN_MS)
       })
 
       it('is gone when the pause of a session that services run is recorded of its call; resume has it made again', async () => {

@@ -9,10 +9,10 @@ import { type ClaudeExecutorOptions, claudeOptions, claudeSessionId, isNested } 
 import { errorOf, failed, resultOf } from './claude-outcome.ts'
 import { ClaudeProcess } from './claude-process.ts'
 import { type ClaudeOptions, type ClaudeQuery, loadClaudeQuery } from './claude-sdk.ts'
+import { KILL_GRACE_MS } from './process-group.ts'
 
 export type { ClaudeExecutorOptions } from './claude-options.ts'
 
-const KILL_GRACE_MS = 400
 const SOON = { afterMs: 1_000 }
 
 /**

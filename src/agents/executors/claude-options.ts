@@ -44,7 +44,7 @@ export interface ClaudeExecutorOptions {
   readonly nested?: 'refuse' | 'allow'
   /** Another Claude Code than the one that comes with the SDK. */
   readonly claudePath?: string
-  /** Between SIGTERM and SIGKILL of a stopped call. Default 400. */
+  /** Between SIGTERM and SIGKILL of a stopped call. Default 400: more, and a cancelled call may be at work for longer than a second. */
   readonly killGraceMs?: number
 }
 

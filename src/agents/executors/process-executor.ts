@@ -41,7 +41,7 @@ export interface ProcessExecutorOptions {
   readonly inheritEnv?: boolean
   /** 'text': all of stdout is the output, for commands that speak no JSON lines. Default 'json-lines'. */
   readonly output?: 'json-lines' | 'text'
-  /** Between SIGTERM and SIGKILL of a stopped call. Default 400. */
+  /** Between SIGTERM and SIGKILL of a stopped call. Default 400: more, and a cancelled call may be at work for longer than a second. */
   readonly killGraceMs?: number
   /**
    * What is kept of each of stdout and stderr, beginning and end. Default 200,000; where stdout is the answer ('text')

@@ -14,7 +14,7 @@ import { constants } from 'node:os'
 import { setTimeout as delay } from 'node:timers/promises'
 import { reach } from '../../core/reach.ts'
 import { type CapturedText, TextCapture } from './captured-text.ts'
-import { endGroup, watchGroup } from './process-group.ts'
+import { endGroup, KILL_GRACE_MS, watchGroup } from './process-group.ts'
 import { killRun, killStaleRuns, MARK_VARIABLE, markFor, type RunIdentity } from './process-marks.ts'
 
 export interface ProcessSpec {
@@ -29,7 +29,7 @@ export interface ProcessSpec {
   readonly signal?: AbortSignal
   /** Stops the run. Default: never. */
   readonly timeoutMs?: number
-  /** Between SIGTERM and SIGKILL. Default 400. */
+  /** Between SIGTERM and SIGKILL. Default 400: more, and a cancelled call may be at work for longer than a second. */
   readonly killGraceMs?: number
   /** Of each of stdout and stderr, beginning and end. Default 200,000. */
   readonly maxCaptureChars?: number
@@ -61,7 +61,6 @@ export interface ProcessEnd {
 
 export type StopReason = 'abort' | 'time-limit' | 'output-limit'
 
-const DEFAULT_GRACE_MS = 400
 const DEFAULT_CAPTURE_CHARS = 200_000
 const DEFAULT_OUTPUT_BYTES = 256 * 1024 * 1024
 const MAX_TIMER_MS = 2_147_483_647
@@ -134,7 +133,7 @@ class Run {
   }
 
   get #graceMs(): number {
-    return this.#spec.killGraceMs ?? DEFAULT_GRACE_MS
+    return this.#spec.killGraceMs ?? KILL_GRACE_MS
   }
 
   #listen(): void {

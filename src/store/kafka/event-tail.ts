@@ -10,7 +10,8 @@ import { type Polled, SharedPoll } from './shared-poll.ts'
  * needs it.
  */
 
-const POLL_MS = 200
+/** At most so long after it a version is told of: a cancelled call has to end within a second (process-group.ts). */
+export const POLL_MS = 200
 
 export interface TailOptions {
   readonly driver: KafkaDriver

@@ -5,7 +5,10 @@ import type { DatabaseSync } from 'node:sqlite'
  * microseconds and changes exactly when somebody else committed; it is asked only while somebody waits for something.
  */
 
-/** Half of it is what a wake-up across processes takes on average. What it costs: docs/internals/file-store.md. */
+/**
+ * Half of it is what a wake-up across processes takes on average; a cancelled call has to end within a second
+ * (process-group.ts). What it costs: docs/internals/file-store.md.
+ */
 export const POLL_MS = 10
 
 export interface ChangeWatch {
