@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { pauseBy } from '../store/wake-ups.ts'
+import { pauseBy, steadyMs } from '../store/wake-ups.ts'
 import {
   type AgentExecutor,
   type AgentRequest,
@@ -48,8 +48,8 @@ export interface CallMakerOptions {
   readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
 }
 
-/** The longest a timer can wait; who names a later time is asked again then. */
-const MAX_PARKED_MS = 2_147_483_647
+/** The clock is looked at again after so long: it may be put right meanwhile. */
+const LONGEST_PAUSE_MS = 60_000
 
 type OutcomeKind = 'complete' | 'complete-gate' | 'report-failure' | 'report-cancelled' | 'report-unaffordable'
 type WithoutClaim<C> = C extends unknown
@@ -112,8 +112,14 @@ export class CallMaker {
   async #waitForTime(notBefore: string | undefined, signal: AbortSignal): Promise<void> {
     if (notBefore === undefined) return
     const { clock } = this.#options
-    const waitMs = Date.parse(notBefore) - clock.now()
-    if (waitMs > 0) await pauseBy(clock, Math.min(waitMs, MAX_PARKED_MS), signal)
+    const notBeforeMs = Date.parse(notBefore)
+    // A clock that is put back meanwhile makes nobody wait longer.
+    const overMs = steadyMs(clock) + notBeforeMs - clock.now()
+    for (;;) {
+      const waitMs = Math.min(notBeforeMs - clock.now(), overMs - steadyMs(clock))
+      if (waitMs <= 0 || signal.aborted) break
+      await pauseBy(clock, Math.min(waitMs, LONGEST_PAUSE_MS), signal)
+    }
     signal.throwIfAborted()
   }
 
@@ -174,9 +180,9 @@ export class CallMaker {
 
 /** How long a stop took: asked when the call has settled. */
 function msSinceAbort(signal: AbortSignal, clock: Clock): () => number {
-  let abortedAt: number | undefined
-  signal.addEventListener('abort', () => (abortedAt = clock.now()), { once: true })
-  return () => Math.max(0, clock.now() - (abortedAt ?? clock.now()))
+  let abortedMs: number | undefined
+  signal.addEventListener('abort', () => (abortedMs = steadyMs(clock)), { once: true })
+  return () => (abortedMs === undefined ? 0 : Math.max(0, Math.round(steadyMs(clock) - abortedMs)))
 }
 
 function digestOf(request: AgentRequest): string {

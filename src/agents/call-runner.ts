@@ -2,6 +2,7 @@ import { isDuologError } from '../core/errors.ts'
 import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import { LruCache } from '../store/lru-cache.ts'
+import { steadyMs } from '../store/wake-ups.ts'
 import { CallMaker, type CallMakerOptions, type Outcome } from './call-maker.ts'
 import { insist, passes } from './insist.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
@@ -118,7 +119,7 @@ export class CallRunner {
 
   async #make(sessionId: string, { state, version }: Seen, call: CallState, abort: AbortController): Promise<void> {
     const { clock } = this.#options
-    const startedAt = clock.now()
+    const startedMs = steadyMs(clock)
     const watching = new AbortController()
     const why = whyStop(state, call)
     if (why !== undefined) abort.abort(new Stopped(why))
@@ -127,7 +128,7 @@ export class CallRunner {
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
     watching.abort(MADE)
     reach('call.executed')
-    const durationMs = Math.max(0, clock.now() - startedAt)
+    const durationMs = Math.max(0, Math.round(steadyMs(clock) - startedMs))
     await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
     reach('call.reported')
     await this.#maker.settle(sessionId, state, call)

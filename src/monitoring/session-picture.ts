@@ -81,7 +81,8 @@ export class PictureFold {
   }
 
   see(event: RecordedEvent<SessionEvent>): void {
-    const atMs = Date.parse(event.timestamp)
+    // A clock that was put back, or another machine's, makes nothing end before it began.
+    const atMs = Math.max(Date.parse(event.timestamp), this.#lastEventMs)
     this.#state = evolveSession(this.#state, event)
     this.#version = event.streamPosition
     this.#lastEventMs = atMs
@@ -97,7 +98,15 @@ export class PictureFold {
     const { sessionId, status, version, phase, reason, forkedFrom, totals, budget } = view
     const own = [...this.#state.calls.values()].filter((call) => !call.inherited)
     return {
-      ...{ sessionId, status, version, phase, nowMs, startedMs: this.#startedMs, lastEventMs: this.#lastEventMs },
+      ...{
+        sessionId,
+        status,
+        version,
+        phase,
+        nowMs: Math.max(nowMs, this.#lastEventMs),
+        startedMs: this.#startedMs,
+        lastEventMs: this.#lastEventMs,
+      },
       task: short(view.task, MAX_NOTE),
       ...(reason && { reason: short(reason, MAX_NOTE) }),
       ...(forkedFrom && { forkedFrom }),

@@ -1,11 +1,4 @@
-import {
-  type CircuitBreakerPolicy,
-  CircuitState,
-  ConsecutiveBreaker,
-  circuitBreaker,
-  handleWhen,
-  isBrokenCircuitError,
-} from 'cockatiel'
+import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
 import { messageOf } from '../core/message-of.ts'
 import { checkInteger } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
@@ -14,7 +7,7 @@ import { tell } from './tell.ts'
 
 /*
  * Stops calling what fails each time, and asks now and then whether it is back. Whoever calls through it waits while it
- * is open: nothing is refused, nothing is burned.
+ * is open: nothing is refused, nothing is burned. How long it is open is measured here, by a clock that nobody sets.
  */
 
 /** When a circuit breaker opens, and for how long. */
@@ -55,12 +48,15 @@ export function createCircuitBreaker(options: CircuitBreakerOptions = {}): Circu
 
 const DEFAULT_FAILURES = 10
 const DEFAULT_OPEN_MS = 30_000
+/** The library measures by the wall clock, which may be put back by more than any pause. */
+const WHENEVER_WE_CALL = Number.NEGATIVE_INFINITY
 
 class Breaker implements CircuitBreaker {
   readonly #policy: CircuitBreakerPolicy
   readonly #openMs: number
   readonly #changed = new WakeUps()
-  #openedMs = 0
+  /** By the wall clock, and by the steady one. */
+  #opened = { atMs: 0, steadyMs: 0 }
   #lastError: unknown
 
   constructor({
@@ -75,12 +71,12 @@ class Breaker implements CircuitBreaker {
     this.#policy = circuitBreaker(
       handleWhen((error) => isCounted(counts, error)),
       {
-        halfOpenAfter: openMs,
+        halfOpenAfter: WHENEVER_WE_CALL,
         breaker: new ConsecutiveBreaker(failures),
       },
     )
     this.#policy.onBreak((why) => {
-      this.#openedMs = systemClock.now()
+      this.#opened = { atMs: systemClock.now(), steadyMs: performance.now() }
       this.#lastError = 'error' in why ? why.error : undefined
     })
     this.#policy.onStateChange(() => {
@@ -94,35 +90,32 @@ class Breaker implements CircuitBreaker {
     if (state === 'closed') return { state }
     return {
       state,
-      openedAt: new Date(this.#openedMs).toISOString(),
-      ...(state === 'open' && { probeAt: new Date(this.#openedMs + this.#openMs).toISOString() }),
+      openedAt: new Date(this.#opened.atMs).toISOString(),
+      ...(state === 'open' && { probeAt: new Date(systemClock.now() + Math.max(0, this.#leftMs)).toISOString() }),
       ...(this.#lastError !== undefined && { lastError: messageOf(this.#lastError) }),
     }
   }
 
   async run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     for (;;) {
-      await this.#probed(signal)
       signal?.throwIfAborted()
-      let began = false
-      try {
-        return await this.#policy.execute(() => {
-          began = true
-          return call()
-        })
-      } catch (error) {
-        // What was called may have a breaker of its own.
-        if (began || !isBrokenCircuitError(error)) throw error
-        await pause(Math.max(1, this.#openedMs + this.#openMs - systemClock.now()), signal)
-      }
+      const toWaitFor = this.#inTheWay(signal)
+      // At once: of those who waited together the first finds it open, the next that somebody is trying.
+      if (toWaitFor === undefined) return this.#policy.execute(call)
+      await toWaitFor
     }
   }
 
-  /** While one call is trying whether it works again, however long that takes, others wait; their signal ends that. */
-  async #probed(signal: AbortSignal | undefined): Promise<void> {
-    while (this.#policy.state === CircuitState.HalfOpen && !signal?.aborted) {
-      await this.#changed.after(this.#changed.generation, { signal })
-    }
+  /** While it is open, and while one call is trying whether it works again, others wait; their signal ends that. */
+  #inTheWay(signal: AbortSignal | undefined): Promise<void> | undefined {
+    const { state } = this.#policy
+    if (state === CircuitState.HalfOpen) return this.#changed.after(this.#changed.generation, { signal })
+    const leftMs = state === CircuitState.Open ? this.#leftMs : 0
+    return leftMs <= 0 ? undefined : pause(leftMs, signal)
+  }
+
+  get #leftMs(): number {
+    return Math.ceil(this.#opened.steadyMs + this.#openMs - performance.now())
   }
 }
 

@@ -1,7 +1,6 @@
 import { DuologError } from '../core/errors.ts'
 import { reach } from '../core/reach.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
-import { systemClock } from '../store/system.ts'
 
 /*
  * Effects outside the log, once per message.
@@ -141,7 +140,7 @@ export function memoryInbox(window: InboxWindow = {}): InboxStore {
     async finish(consumer, messageId) {
       const { begun, done } = of(consumer)
       begun.delete(messageId)
-      done.set(messageId, systemClock.now())
+      done.set(messageId, performance.now())
       prune(done, window)
     },
     forget: async (consumer, messageId) => void of(consumer).begun.delete(messageId),
@@ -152,7 +151,7 @@ export function memoryInbox(window: InboxWindow = {}): InboxStore {
 
 interface Known {
   readonly begun: Set<string>
-  /** When each was done, the oldest first. */
+  /** When each was done (by a clock that nobody sets), the oldest first. */
   readonly done: Map<string, number>
 }
 
@@ -160,7 +159,7 @@ function prune(
   done: Map<string, number>,
   { maxMessages = DEFAULT_MAX_MESSAGES, maxAgeMs = Number.POSITIVE_INFINITY }: InboxWindow,
 ): void {
-  const oldestMs = systemClock.now() - maxAgeMs
+  const oldestMs = performance.now() - maxAgeMs
   for (const [messageId, doneMs] of done) {
     if (done.size <= maxMessages && doneMs >= oldestMs) return
     done.delete(messageId)

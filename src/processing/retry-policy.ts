@@ -1,6 +1,5 @@
 import { ExponentialBackoff, halfJitterGenerator, type IBackoff } from 'cockatiel'
 import type { RetryAdvice } from '../core/errors.ts'
-import { systemClock } from '../store/system.ts'
 import { pause } from '../store/wake-ups.ts'
 
 /** When something that failed is tried again. */
@@ -50,13 +49,13 @@ export class RetryPauses {
   #backoff: IBackoff<unknown> | undefined
   #attempts = 0
 
-  constructor(policy: RetryPolicy, startedMs: number = systemClock.now()) {
+  constructor(policy: RetryPolicy, startedMs: number = performance.now()) {
     this.#policy = policy
     this.#startedMs = startedMs
   }
 
   /** How long to wait before the next try; nothing: give up. An error's own `retry.afterMs` is the least. */
-  afterFailure(error: unknown, nowMs: number = systemClock.now()): number | undefined {
+  afterFailure(error: unknown, nowMs: number = performance.now()): number | undefined {
     const { maxAttempts = DEFAULT_ATTEMPTS, maxElapsedMs = Number.POSITIVE_INFINITY } = this.#policy
     if (++this.#attempts >= maxAttempts || !isRetryable(this.#policy, error)) return undefined
     const backoff: IBackoff<unknown> = this.#backoff?.next(undefined) ?? backoffOf(this.#policy)

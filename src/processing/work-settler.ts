@@ -5,7 +5,7 @@ import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { describe, invalidArgument } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
-import { pause, pauseBy } from '../store/wake-ups.ts'
+import { pause, pauseBy, steadyMs } from '../store/wake-ups.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Effect } from './dead-letter.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
@@ -92,7 +92,7 @@ export class WorkSettler<E extends AnyEvent> {
   async settle(work: Work<E>, slots: Slots): Promise<void> {
     const delivered = work.messages
     const resolved = delivered.some(isPointer) ? await this.#resolve(work) : delivered
-    const pauses = new RetryPauses(this.#retry, this.#clock.now())
+    const pauses = new RetryPauses(this.#retry, steadyMs(this.#clock))
     for (let attempt = 1; ; attempt++) {
       const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
       if (verdict === 'settled') return
@@ -144,7 +144,7 @@ export class WorkSettler<E extends AnyEvent> {
   }
 
   async #afterFailure(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>, error: unknown): Promise<Verdict> {
-    const pauseMs = pauses.afterFailure(error, this.#clock.now())
+    const pauseMs = pauses.afterFailure(error, steadyMs(this.#clock))
     if (pauseMs !== undefined) return { pauseMs, reason: whyOf(error).reason }
     if (delivered.length > 1) await this.#oneByOne({ ...work, messages: delivered }, slots)
     else await this.#putAside(work, delivered, { attempts: attempt, why: whyOf(error) })

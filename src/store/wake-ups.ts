@@ -57,6 +57,14 @@ export function pauseBy(clock: Clock, ms: number, signal?: AbortSignal): Promise
   return clock.after === undefined ? pause(ms, signal) : clock.after(ms, signal)
 }
 
+/**
+ * For how long something takes: goes on as time does, whatever the wall clock is set to meanwhile. A test's clock, which
+ * need not really wait, is its own measure.
+ */
+export function steadyMs(clock: Clock): number {
+  return clock.after === undefined ? performance.now() : clock.now()
+}
+
 /** Resolves when `done` settles or after `ms` milliseconds, whichever comes first; leaves no timer behind. */
 export async function settledWithin(ms: number, done: Promise<void> | undefined): Promise<void> {
   const over = new AbortController()

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-options.ts'
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import { resilientExecutor } from '../../src/agents/executors/resilient-executor.ts'
@@ -171,7 +171,7 @@ describe('what an agent outside answers', () => {
   })
 })
 
-describe('a clock that goes backwards', () => {
+describe('a clock that is put back', () => {
   it('during a call gives no negative duration, and the session goes on', async () => {
     const clock = virtualClock()
     const { executor } = agents(() => clock.set(clock.now() - 60 * MINUTE_MS))
@@ -219,5 +219,38 @@ describe('a clock that goes backwards', () => {
     })
     release.resolve()
     expect(await running).toMatchObject({ status: 'waiting' })
+  })
+})
+
+describe('a clock that is put ahead by an hour', () => {
+  it('during a call makes it no hour longer', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] })
+    onTestFinished(() => void vi.useRealTimers())
+    const { executor } = agents(() => vi.setSystemTime(Date.now() + 60 * MINUTE_MS))
+    const view = await coordinate({ executor }).coordinator.run('build it')
+    expect(view.status).toBe('completed')
+    expect(view.calls.find(({ purpose }) => purpose === 'work')?.durationMs).toBeLessThan(30 * MINUTE_MS)
+  })
+
+  it('ends the time of a session once; put right, more time is given and it goes on', async () => {
+    const clock = virtualClock()
+    const startMs = clock.now()
+    const { executor } = agents(({ attempt }) => void (attempt === 1 && clock.set(startMs + 60 * MINUTE_MS)))
+    const { store, coordinator } = coordinate({
+      executor,
+      clock,
+      settings: { budget: { maxWallClockMs: 10 * MINUTE_MS } },
+    })
+    const waiting = await coordinator.run('build it', { sessionId: 's' })
+    expect(waiting).toMatchObject({
+      status: 'waiting',
+      budget: { exceeded: { limit: 'wall-clock', spent: 60 * MINUTE_MS } },
+    })
+    clock.set(startMs + MINUTE_MS)
+    expect(await coordinator.resume('s')).toMatchObject({ status: 'waiting' })
+    await coordinator.raiseBudget('s', { maxWallClockMs: 20 * MINUTE_MS })
+    expect(await coordinator.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+    const events = await Array.fromAsync(store.readStream('s'))
+    expect(events.filter(({ type }) => type === 'BudgetExceeded')).toHaveLength(1)
   })
 })

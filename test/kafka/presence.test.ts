@@ -65,6 +65,24 @@ describe('PresenceBoard', () => {
     expect(whole.liveness('owner')).toBe('dead')
   })
 
+  it.each([-3_600_000, -20_000, 3_600_000])(
+    'a clock of the broker that jumps by %i ms kills nobody, and the dead are found',
+    (jumpMs) => {
+      const board = newBoard()
+      board.beginWatching()
+      for (let ms = 0; ms <= 8000; ms += 1000)
+        board.take(beat(10_000_000 + ms, ['living', ...(ms <= 6000 ? ['killed'] : [])]))
+      board.take(beat(10_008_000 + jumpMs, ['other']))
+      expect(board.liveness('living')).not.toBe('dead')
+      board.take(beat(10_009_000 + jumpMs, ['living']))
+      for (let ms = 9000; ms <= 16_000; ms += 1000) {
+        board.take(beat(10_000_000 + ms + jumpMs, ['living']))
+        expect(board.liveness('living')).toBe('alive')
+      }
+      expect(board.liveness('killed')).toBe('dead')
+    },
+  )
+
   it('a record by a stranger says nothing', () => {
     const board = newBoard()
     board.take(beat(0, ['owner']))

@@ -41,16 +41,22 @@ const events: SessionEvent[] = [
   { type: 'ApprovalRequested', data: { approvalId: 'plan', subject: 'plan', input: 'One item' } },
 ]
 
-function pictureAfter(count: number): SessionPicture {
+function pictureAfter(count: number, atMs = (index: number) => START + index * 1000): SessionPicture {
   const fold = new PictureFold('s1')
   for (const [index, event] of events.slice(0, count).entries()) {
-    const timestamp = new Date(START + index * 1000).toISOString()
+    const timestamp = new Date(atMs(index)).toISOString()
     fold.see({ ...event, streamPosition: index + 1, timestamp, stream: 's1' } as RecordedEvent<SessionEvent>)
   }
-  return fold.picture(START + 60_000)
+  return fold.picture(atMs(60))
 }
 
 describe('the picture of a session', () => {
+  it('has nothing that ends before it began, where a clock was put back', () => {
+    const { calls, nowMs, lastEventMs } = pictureAfter(9, (index) => START + index * 1000 - (index > 4 ? 3_600_000 : 0))
+    expect(calls).toMatchObject([{ startMs: START + 4000, endMs: START + 4000 }, { startMs: START + 4000 }])
+    expect([nowMs, lastEventMs]).toEqual([START + 4000, START + 4000])
+  })
+
   it('has a bar for each call, from its claim to its outcome', () => {
     const { calls, startedMs, lastEventMs } = pictureAfter(9)
     expect([startedMs, lastEventMs]).toEqual([START, START + 8000])

@@ -5,7 +5,8 @@ import type { Liveness } from '../event-store.ts'
  * What the heartbeats say, by the broker's clock alone. Pure.
  *
  * A silence counts as death only while the topic itself was heard: after a time in which nobody at all was heard (the
- * broker was away, or everybody was), the living get a grace to be heard again.
+ * broker was away, or everybody was), the living get a grace to be heard again. A clock of the broker that is put ahead
+ * looks the same; one that is put back (or another broker's that is behind) goes on from where the last one was.
  */
 
 export interface BoardOptions {
@@ -21,6 +22,8 @@ export class PresenceBoard {
   readonly #withdrawn = new Set<string>()
   #firstMs: number | undefined
   #nowMs = 0
+  /** What the broker's clock was put back by, all in all. */
+  #behindMs = 0
   /** Since when there was no gap in what was heard, of anybody. */
   #steadySinceMs = 0
   #complete = false
@@ -43,7 +46,8 @@ export class PresenceBoard {
     this.#watchedSinceMs ??= this.#nowMs
   }
 
-  take({ timestampMs, value }: Pick<FetchedRecord, 'timestampMs' | 'value'>): void {
+  take({ timestampMs: brokerMs, value }: Pick<FetchedRecord, 'timestampMs' | 'value'>): void {
+    const timestampMs = this.#steady(brokerMs)
     this.#firstMs ??= timestampMs
     if (timestampMs - this.#nowMs > this.#options.gapMs) this.#steadySinceMs = timestampMs
     this.#nowMs = Math.max(this.#nowMs, timestampMs)
@@ -53,6 +57,13 @@ export class PresenceBoard {
       this.#withdrawn.delete(owner)
     }
     for (const owner of withdrawn) this.#withdrawn.add(owner)
+  }
+
+  #steady(brokerMs: number): number {
+    const timestampMs = brokerMs + this.#behindMs
+    if (timestampMs >= this.#nowMs - this.#options.gapMs) return timestampMs
+    this.#behindMs += this.#nowMs - timestampMs
+    return this.#nowMs
   }
 
   liveness(owner: string): Liveness {

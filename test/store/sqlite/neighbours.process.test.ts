@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest'
 import type { EventStore } from '../../../src/store/event-store.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
 import { type Child, startProgram } from '../../support/program.ts'
@@ -72,6 +72,23 @@ describe('presence', () => {
     child.process.kill('SIGCONT')
     await vi.waitFor(async () => expect(await store.presence.liveness('worker')).toBe('alive'), PATIENCE)
   })
+
+  it.each([-3_600_000, 3_600_000])(
+    'a clock that jumps by %i ms kills nobody, and the frozen are found',
+    async (jumpMs) => {
+      const [living, frozen] = [await announced('living'), await announced('frozen')]
+      vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + jumpMs })
+      onTestFinished(() => void vi.useRealTimers())
+      const look = (name: string) => store.presence.liveness(name)
+      expect([await look('living'), await look('frozen')]).not.toContain('dead')
+      frozen.process.kill('SIGSTOP')
+      await vi.waitFor(async () => expect(await look('frozen')).toBe('dead'), PATIENCE)
+      expect(await look('living')).not.toBe('dead')
+      living.process.kill('SIGKILL')
+      await living.ended
+      expect(await look('living')).toBe('dead')
+    },
+  )
 
   it('an owner announced by two processes lives until both are gone', async () => {
     const one = await announced('worker')
