@@ -20,9 +20,12 @@ export interface Appender {
   readonly ended: Promise<number | string>
 }
 
-export function startAppender(task: AppenderTask): Appender {
+export function startAppender(task: AppenderTask, env: Readonly<Record<string, string>> = {}): Appender {
   const program = fileURLToPath(new URL('./appender.ts', import.meta.url))
-  const child = spawn(process.execPath, [program, JSON.stringify(task)], { stdio: ['pipe', 'pipe', 'inherit'] })
+  const child = spawn(process.execPath, [program, JSON.stringify(task)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: { ...process.env, ...env },
+  })
   const ready = Promise.withResolvers<void>()
   const acknowledged: Acknowledged[] = []
   const lines = createInterface({ input: child.stdout })

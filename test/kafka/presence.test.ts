@@ -1,3 +1,6 @@
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { openKafkaStore } from '../../src/store/kafka/kafka-store.ts'
 import { PresenceBoard } from '../../src/store/kafka/presence-board.ts'
@@ -83,6 +86,31 @@ describe('PresenceBoard', () => {
     },
   )
 
+  it('its witnesses are those of all who announced it, or none where one has none', () => {
+    const board = newBoard()
+    const witness = (n: number) => ({ machine: 'm', id: `00000000-0000-4000-8000-00000000000${n}` })
+    const announce = (ms: number, owner: string, by?: unknown) =>
+      board.take({ timestampMs: ms, value: Buffer.from(JSON.stringify({ owners: [owner], witness: by })) })
+    announce(0, 'owner', witness(1))
+    announce(1, 'owner', witness(1))
+    expect(board.witnessesOf('owner')).toEqual([witness(1)])
+    announce(2, 'owner', witness(2))
+    expect(board.witnessesOf('owner')).toEqual([witness(1), witness(2)])
+    announce(3, 'owner')
+    expect(board.witnessesOf('owner')).toBeUndefined()
+    expect(board.witnessesOf('nobody')).toBeUndefined()
+  })
+
+  it.each([{ machine: 'm', id: '../../etc/passwd' }, { machine: 1, id: 'x' }, 'text', null])(
+    'a witness that makes no sense is none: %j',
+    (witness) => {
+      const board = newBoard()
+      board.take({ timestampMs: 0, value: Buffer.from(JSON.stringify({ owners: ['owner'], witness })) })
+      expect(board.liveness('owner')).toBe('alive')
+      expect(board.witnessesOf('owner')).toBeUndefined()
+    },
+  )
+
   it('a record by a stranger says nothing', () => {
     const board = newBoard()
     board.take(beat(0, ['owner']))
@@ -94,20 +122,40 @@ describe('PresenceBoard', () => {
 })
 
 describeKafka('presence on a broker', () => {
-  it('an owner whose process was killed is alive for its lease, then dead; the living stay alive', async () => {
+  it('an owner whose process was killed elsewhere is alive for its lease, then dead; the living stay alive', async () => {
     const prefix = uniquePrefix('presence')
     const brokers = kafkaBrokers.split(',')
     const store = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000, topics: ONE_PARTITION })
     const living = await openKafkaStore({ brokers, prefix }, { leaseMs: 2000, topics: ONE_PARTITION })
     await living.presence.announce('living')
     const task = { brokers: kafkaBrokers, prefix, streams: ['s'], keys: numbered('k', 1), concurrency: 1 }
-    const killed = startAppender({ ...task, announce: 'killed' })
+    const elsewhere = mkdtempSync(join(tmpdir(), 'duolog-elsewhere-')) // as in another container
+    const killed = startAppender({ ...task, announce: 'killed' }, { TMPDIR: elsewhere })
     await expect.poll(() => killed.acknowledged.length, { timeout: 30_000 }).toBe(1)
     await expect.poll(() => store.presence.liveness('killed'), { timeout: 30_000 }).toBe('alive')
     killed.child.kill('SIGKILL')
     await expect.poll(() => store.presence.liveness('killed'), { timeout: 30_000, interval: 200 }).toBe('dead')
     await expect.poll(() => store.presence.liveness('living'), { timeout: 30_000 }).toBe('alive')
     await Promise.all([store.close(), living.close()])
+    rmSync(elsewhere, { recursive: true })
+  })
+
+  it('of a process of this machine that was killed it is known at once, and whoever finds it tells those elsewhere', async () => {
+    const prefix = uniquePrefix('witnessed')
+    const connection = { brokers: kafkaBrokers.split(','), prefix }
+    const options = { leaseMs: 3_600_000, topics: ONE_PARTITION }
+    const [near, far] = [await openKafkaStore(connection, options), await openKafkaStore(connection, options)]
+    const task = { brokers: kafkaBrokers, prefix, streams: ['s'], keys: numbered('k', 1), concurrency: 1 }
+    const killed = startAppender({ ...task, announce: 'killed' })
+    await expect.poll(() => killed.acknowledged.length, { timeout: 30_000 }).toBe(1)
+    expect(await near.presence.liveness('killed')).not.toBe('dead')
+    process.kill(Number(killed.child.pid), 'SIGSTOP') // frozen, it is not dead
+    expect(await near.presence.liveness('killed')).not.toBe('dead')
+    killed.child.kill('SIGKILL')
+    await killed.ended
+    expect(await near.presence.liveness('killed')).toBe('dead')
+    expect(await far.presence.liveness('killed')).toBe('dead')
+    await Promise.all([near.close(), far.close()])
   })
 
   it.each(['kafkajs', 'platformatic'] as const)('a store that closes withdraws its owners, with %s', async (driver) => {

@@ -1,7 +1,9 @@
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { FetchedRecord, KafkaDriver, PartitionEnd } from '../../src/kafka/driver.ts'
 import { KafkaPresence } from '../../src/store/kafka/kafka-presence.ts'
+import { Witnesses } from '../../src/store/kafka/witnesses.ts'
 
 /* What others hear of a process that closes, on a topic that the test holds in its hand. */
 
@@ -34,9 +36,11 @@ function topicOfHeartbeats() {
       return { fetch, close: async () => void readers-- }
     },
   } as unknown as KafkaDriver
-  const open = () => new KafkaPresence({ driver, topic: PLACE.topic, leaseMs: 60_000, logger: silentLogger })
+  const witnesses = new Witnesses(silentLogger, join(import.meta.filename, 'no folder'))
+  const options = { driver, topic: PLACE.topic, leaseMs: 60_000, logger: silentLogger }
+  const open = (seenBy = witnesses) => new KafkaPresence({ ...options, witnesses: seenBy })
   const said = () => records.map(({ value }) => JSON.parse(String(value)) as object)
-  return { open, slow, said, readers: () => readers }
+  return { open, slow, said, driver, readers: () => readers }
 }
 
 describe('presence at close', () => {
@@ -60,6 +64,22 @@ describe('presence at close', () => {
     await passing(leaving.close())
     expect([await passing(staying.liveness('one')), await passing(staying.liveness('two'))]).toEqual(['dead', 'dead'])
     await passing(staying.close())
+  })
+
+  it('who sees on its machine that a process ended tells those who cannot see it', async () => {
+    const { open, said, driver } = topicOfHeartbeats()
+    const near = new Witnesses(silentLogger, join(import.meta.filename, 'no folder'))
+    const lost = vi.spyOn(near, 'saysDead').mockResolvedValue(false)
+    const [neighbour, stranger] = [open(near), open()]
+    const witness = { machine: 'near', id: '00000000-0000-4000-8000-000000000000' }
+    const value = Buffer.from(JSON.stringify({ owners: ['killed'], witness }))
+    await passing(driver.produce([{ ...PLACE, key: null, value, headers: {} }]))
+    expect(await passing(neighbour.liveness('killed'))).toBe('unknown')
+    expect(await passing(stranger.liveness('killed'))).toBe('unknown')
+    lost.mockResolvedValue(true)
+    expect(await passing(neighbour.liveness('killed'), 10)).toBe('dead')
+    expect(said()).toContainEqual({ withdrawn: ['killed'] })
+    expect(await passing(stranger.liveness('killed'), 10)).toBe('dead')
   })
 
   it('a heartbeat on its way is waited for, so that none comes after the withdrawal and says it lives', async () => {

@@ -5,10 +5,12 @@ import type { Announcement, Liveness, Presence } from '../event-store.ts'
 import { pause } from '../wake-ups.ts'
 import { PresenceBoard } from './presence-board.ts'
 import { storeClosed } from './store-errors.ts'
+import { type Witness, Witnesses } from './witnesses.ts'
 
 /*
  * Who is alive, by heartbeats on a small topic whose times are the broker's: no two clocks are ever compared. A process
- * beats while it has owners to announce, and when it wants to know about others, to have a "now" of the broker.
+ * beats while it has owners to announce, and when it wants to know about others, to have a "now" of the broker. Of a process
+ * of this machine the kernel knows at once that it ended (witnesses.ts), and who asks says so to all others.
  */
 
 const BEATS_PER_LEASE = 5
@@ -23,6 +25,8 @@ export interface PresenceOptions {
   readonly topic: string
   readonly leaseMs: number
   readonly logger: Logger
+  /** Default: of this machine. */
+  readonly witnesses?: Witnesses
 }
 
 export class KafkaPresence implements Presence {
@@ -30,6 +34,7 @@ export class KafkaPresence implements Presence {
   readonly #process = randomUUID()
   readonly #owners = new Map<string, number>()
   readonly #board: PresenceBoard
+  readonly #witnesses: Witnesses
   readonly #beatMs: number
   readonly #stop = new AbortController()
   #beating: Promise<void> | undefined
@@ -41,6 +46,7 @@ export class KafkaPresence implements Presence {
 
   constructor(options: PresenceOptions) {
     this.#options = options
+    this.#witnesses = options.witnesses ?? new Witnesses(options.logger)
     this.#beatMs = Math.min(LONGEST_BEAT_MS, options.leaseMs / BEATS_PER_LEASE)
     this.#board = new PresenceBoard({ leaseMs: options.leaseMs, graceMs: 2 * this.#beatMs, gapMs: 3 * this.#beatMs })
   }
@@ -67,7 +73,16 @@ export class KafkaPresence implements Presence {
       this.#looking = undefined
     })
     await this.#looking
-    return this.#board.liveness(owner)
+    const verdict = this.#board.liveness(owner)
+    return verdict !== 'dead' && (await this.#isSeenDead(owner)) ? 'dead' : verdict
+  }
+
+  async #isSeenDead(owner: string): Promise<boolean> {
+    const witnesses = this.#board.witnessesOf(owner) ?? []
+    const verdicts = await Promise.all(witnesses.map((witness) => this.#witnesses.saysDead(witness)))
+    if (verdicts.length === 0 || verdicts.includes(false)) return false
+    await this.#send({ withdrawn: [owner] }).catch(() => {}) // for those elsewhere; they have the lease
+    return true
   }
 
   async close(): Promise<void> {
@@ -76,6 +91,7 @@ export class KafkaPresence implements Presence {
     const owners = [...this.#owners.keys()]
     this.#owners.clear()
     if (owners.length > 0) await this.#send({ withdrawn: owners }).catch(() => {})
+    this.#witnesses.release()
     await this.#reader?.close()
   }
 
@@ -105,10 +121,17 @@ export class KafkaPresence implements Presence {
 
   async #beat(): Promise<void> {
     this.#lastBeatAt = performance.now()
-    await this.#send({ owners: [...this.#owners.keys()] })
+    const owners = [...this.#owners.keys()]
+    const witness = owners.length > 0 ? await this.#witnesses.hold() : undefined
+    this.#witnesses.touch()
+    await this.#send({ owners, ...(witness && { witness }) })
   }
 
-  async #send(body: { readonly owners?: readonly string[]; readonly withdrawn?: readonly string[] }): Promise<void> {
+  async #send(body: {
+    readonly owners?: readonly string[]
+    readonly withdrawn?: readonly string[]
+    readonly witness?: Witness
+  }): Promise<void> {
     const { driver, topic } = this.#options
     const key = Buffer.from(this.#process)
     await driver.produce([{ topic, partition: 0, key, value: Buffer.from(JSON.stringify(body)), headers: {} }])

@@ -1,5 +1,6 @@
 import type { FetchedRecord } from '../../kafka/driver.ts'
 import type { Liveness } from '../event-store.ts'
+import type { Witness } from './witnesses.ts'
 
 /*
  * What the heartbeats say, by the broker's clock alone. Pure.
@@ -20,6 +21,8 @@ export class PresenceBoard {
   readonly #options: BoardOptions
   readonly #lastHeard = new Map<string, number>()
   readonly #withdrawn = new Set<string>()
+  /** Of each owner: who announced it, by its witness. */
+  readonly #speakers = new Map<string, ReadonlyMap<string | undefined, Witness | undefined>>()
   #firstMs: number | undefined
   #nowMs = 0
   /** What the broker's clock was put back by, all in all. */
@@ -51,10 +54,11 @@ export class PresenceBoard {
     this.#firstMs ??= timestampMs
     if (timestampMs - this.#nowMs > this.#options.gapMs) this.#steadySinceMs = timestampMs
     this.#nowMs = Math.max(this.#nowMs, timestampMs)
-    const { owners, withdrawn } = parse(value)
+    const { owners, withdrawn, witness } = parse(value)
     for (const owner of owners) {
       this.#lastHeard.set(owner, timestampMs)
       this.#withdrawn.delete(owner)
+      this.#remember(owner, witness)
     }
     for (const owner of withdrawn) this.#withdrawn.add(owner)
   }
@@ -64,6 +68,18 @@ export class PresenceBoard {
     if (timestampMs >= this.#nowMs - this.#options.gapMs) return timestampMs
     this.#behindMs += this.#nowMs - timestampMs
     return this.#nowMs
+  }
+
+  /** Nothing where somebody announced the owner who has no witness. */
+  witnessesOf(owner: string): readonly Witness[] | undefined {
+    const speakers = [...(this.#speakers.get(owner)?.values() ?? [undefined])]
+    return speakers.every((witness) => witness !== undefined) ? speakers : undefined
+  }
+
+  #remember(owner: string, witness: Witness | undefined): void {
+    const known = this.#speakers.get(owner)
+    if (known?.has(witness?.id)) return
+    this.#speakers.set(owner, new Map(known).set(witness?.id, witness))
   }
 
   liveness(owner: string): Liveness {
@@ -87,17 +103,38 @@ export class PresenceBoard {
   }
 }
 
+interface Beat {
+  readonly owners: readonly string[]
+  readonly withdrawn: readonly string[]
+  readonly witness: Witness | undefined
+}
+
 /** A stranger's record says nothing about anybody. */
-function parse(value: Buffer | null): { readonly owners: readonly string[]; readonly withdrawn: readonly string[] } {
+function parse(value: Buffer | null): Beat {
+  const { owners, withdrawn, witness } = fieldsOf(value)
+  return { owners: texts(owners), withdrawn: texts(withdrawn), witness: witnessOf(witness) }
+}
+
+function fieldsOf(value: Buffer | null): Record<string, unknown> {
   try {
-    const body: unknown = JSON.parse(value?.toString() ?? '')
-    const fields = typeof body === 'object' && body !== null ? (body as Record<string, unknown>) : {}
-    return { owners: texts(fields.owners), withdrawn: texts(fields.withdrawn) }
+    return record(JSON.parse(value?.toString() ?? ''))
   } catch {
-    return { owners: [], withdrawn: [] }
+    return {}
   }
+}
+
+function record(value: unknown): Record<string, unknown> {
+  return typeof value === 'object' && value !== null ? (value as Record<string, unknown>) : {}
 }
 
 function texts(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : []
+}
+
+/** Its id is the name of a file, so it is one of ours or none. */
+const ID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/
+
+function witnessOf(value: unknown): Witness | undefined {
+  const { machine, id } = record(value)
+  return typeof machine === 'string' && typeof id === 'string' && ID.test(id) ? { machine, id } : undefined
 }

@@ -19,14 +19,19 @@ export interface HolderFile {
   release(): void
 }
 
+/** `left`: its process has ended. `missing`: swept away, or never here. */
+export type HolderState = 'held' | 'left' | 'missing'
+
 export interface HolderFolder {
   hold(): HolderFile
+  /** Removes nothing. */
+  look(id: string): HolderState
   /** Does a living process hold the file? What the dead left behind is removed. */
   isHeld(id: string): boolean
   /** When the holder last said it is here (Unix milliseconds); nothing when there is no such file. */
   touchedAtMs(id: string): number | undefined
-  /** Removes the files of the dead. */
-  sweep(): void
+  /** Removes the files of the dead; of those only that were not touched for so long. */
+  sweep(untouchedMs?: number): void
 }
 
 const SUFFIX = '.alive'
@@ -52,18 +57,21 @@ export function holderFolder({ DatabaseSync }: Sqlite, folder: string): HolderFo
   }
 
   /** Under the shared lock, so that nobody can have taken it meanwhile. */
-  function isHeld(id: string): boolean {
+  function look(id: string, onLeft = (_path: string) => {}): HolderState {
     const path = pathOf(id)
-    if (!existsSync(path)) return false
+    if (!existsSync(path)) return 'missing'
     const db = open(path, 0)
     try {
-      const held = isLocked(db)
-      if (!held) remove(path)
-      return held
+      if (isLocked(db)) return 'held'
+      onLeft(path)
+      return 'left'
     } finally {
       db.close()
     }
   }
+
+  const isHeld = (id: string) => look(id, remove) === 'held'
+  const touchedAtMs = (id: string) => statSync(pathOf(id), { throwIfNoEntry: false })?.mtimeMs
 
   function tryHold(id: string): DatabaseSync | undefined {
     const path = pathOf(id)
@@ -78,6 +86,7 @@ export function holderFolder({ DatabaseSync }: Sqlite, folder: string): HolderFo
 
   return {
     isHeld,
+    look: (id) => look(id),
     hold() {
       mkdirSync(folder, { recursive: true })
       for (;;) {
@@ -86,11 +95,13 @@ export function holderFolder({ DatabaseSync }: Sqlite, folder: string): HolderFo
         if (db !== undefined) return holder(id, pathOf(id), db)
       }
     },
-    touchedAtMs: (id) => statSync(pathOf(id), { throwIfNoEntry: false })?.mtimeMs,
-    sweep() {
+    touchedAtMs,
+    sweep(untouchedMs = 0) {
       if (!existsSync(folder)) return
-      const ids = readdirSync(folder).filter((name) => name.endsWith(SUFFIX))
-      for (const name of ids) isHeld(name.slice(0, -SUFFIX.length))
+      const names = readdirSync(folder).filter((name) => name.endsWith(SUFFIX))
+      const ids = names.map((name) => name.slice(0, -SUFFIX.length))
+      const isOld = (id: string) => untouchedMs === 0 || Date.now() - (touchedAtMs(id) ?? 0) >= untouchedMs
+      for (const id of ids) if (isOld(id)) isHeld(id)
     },
   }
 }
