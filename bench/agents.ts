@@ -76,7 +76,7 @@ async function onFile({ plan, root, forms }: Ours): Promise<Result[]> {
 }
 
 async function onKafka({ plan, root, forms }: Ours): Promise<Result[]> {
-  const broker = await startBroker()
+  const broker = await startBroker({ asShipped: true })
   try {
     const results: Result[] = []
     for (const form of forms) {

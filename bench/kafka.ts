@@ -18,7 +18,7 @@ export const notShown = ['several brokers, replication', 'networks between machi
 
 export async function run(args: readonly string[]): Promise<readonly Result[]> {
   const options = kafkaBenchOptions(args)
-  const broker = await startBroker()
+  const broker = await startBroker({ asShipped: true })
   try {
     const place = { brokers: broker.address.split(','), prefix: `bench-${randomUUID()}.` }
     const results: Result[] = []

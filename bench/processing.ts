@@ -63,7 +63,7 @@ async function onFile(folder: string, wanted: Wanted): Promise<readonly Result[]
 }
 
 async function onKafka(folder: string, wanted: Wanted): Promise<readonly Result[]> {
-  const broker = await startBroker()
+  const broker = await startBroker({ asShipped: true })
   const inner = mkdtempSync(join(folder, 'kafka-'))
   const open = (prefix = `bench-${randomUUID()}.`) => openEventStore(`kafka://${broker.address}/?prefix=${prefix}`)
   const results: Result[] = []
