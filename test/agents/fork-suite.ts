@@ -91,7 +91,7 @@ export function forkSuite(name: string, open: () => Promise<EventStore>): void {
       const states: SessionState[] = []
       for await (const { state } of foldSession(store, 'source')) states.push(state)
       for (let at = 1; at <= view.version; at += name === 'memory' ? 1 : 7) await forkAt(store, at, states)
-    })
+    }, 180_000) // dozens of sessions
 
     it('leaves the other session as it was', async () => {
       const { store, coordinator, view } = await ended()
