@@ -67,19 +67,24 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
     onWritten(record.topic, partition)
   }
 
-  function writeEvents({ stream, events, idempotencyKey }: PreparedAppend, appended: Appended): void {
-    const place = places.streamToWrite(stream)
+  function writeEvents(
+    { stream, events, idempotencyKey }: PreparedAppend,
+    found: StreamPlace | undefined,
+    appended: Appended,
+  ): void {
+    const place = found ?? places.addStream(stream)
     for (const event of events) write(event, place)
     if (idempotencyKey === undefined) return
     addKey.run(place.id, idempotencyKey, appended.firstStreamPosition, appended.currentStreamVersion)
   }
 
   return (append: PreparedAppend): Appended => {
-    const judgement = judgeAppend(append, factsOf(places.stream(append.stream)))
+    const place = places.stream(append.stream)
+    const judgement = judgeAppend(append, factsOf(place))
     if (judgement.kind === 'refused') throw judgement.error
     if (judgement.kind === 'repeat') return judgement.appended
     if (append.checkpoint !== undefined) moveCheckpoint(append.checkpoint)
-    if (append.events.length > 0) writeEvents(append, judgement.appended)
+    if (append.events.length > 0) writeEvents(append, place, judgement.appended)
     for (const message of append.outgoing) write(message, undefined)
     index.fillWhenDue()
     return judgement.appended

@@ -74,8 +74,8 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
     return partitionOf(utf8.encode(key), topic.partitions)
   }
 
-  function rememberStream(topic: TopicPlace, name: string, id: number): StreamPlace {
-    const place = { id, partition: partition(topic, name), version: versionOf(id) }
+  function rememberStream(topic: TopicPlace, name: string, id: number, version: number): StreamPlace {
+    const place = { id, partition: partition(topic, name), version }
     if (streams.size >= MAX_REMEMBERED_STREAMS) streams.clear()
     streams.set(name, place)
     return place
@@ -125,15 +125,15 @@ export function logPlaces(db: DatabaseSync, layout: TopicLayout) {
       const topic = this.topic(layout.eventTopic)
       if (topic === undefined) return undefined
       const row = findStream.get(topic.id, name)
-      return row === undefined ? undefined : rememberStream(topic, name, Number(row.id))
+      if (row === undefined) return undefined
+      const id = Number(row.id)
+      return rememberStream(topic, name, id, versionOf(id))
     },
 
-    /** In a transaction only. */
-    streamToWrite(name: string): StreamPlace {
-      const found = this.stream(name)
-      if (found !== undefined) return found
+    /** In a transaction only, of a stream that is not there yet. */
+    addStream(name: string): StreamPlace {
       const topic = this.topicToWrite(layout.eventTopic)
-      return rememberStream(topic, name, Number(addStream.run(topic.id, name).lastInsertRowid))
+      return rememberStream(topic, name, Number(addStream.run(topic.id, name).lastInsertRowid), 0)
     },
 
     /** The next offset of each partition as committed now; outside a transaction. */

@@ -43,22 +43,30 @@ export function streamReader({ db, places, eventTopic, attempt }: StreamReaderOp
   )
   const findTimestamp = db.prepare('SELECT timestamp FROM records WHERE stream = ? AND stream_version = ?')
 
-  function page<E extends AnyEvent>(stream: string, from: number, last: number, pageEvents: number): Page<E> {
-    const place = places.stream(stream)
-    if (place === undefined) return { events: [], next: 1, last: 0, pageEvents }
-    const rows = findPage(place.id, from, Math.min(last, from + pageEvents - 1))
-    const where = { topic: eventTopic, partition: place.partition }
+  /** `known`: the stream, where the caller has found it. */
+  function page<E extends AnyEvent>(
+    stream: string,
+    from: number,
+    last: number,
+    pageEvents: number,
+    known = places.stream(stream),
+  ): Page<E> {
+    if (known === undefined) return { events: [], next: 1, last: 0, pageEvents }
+    const rows = findPage(known.id, from, Math.min(last, from + pageEvents - 1))
+    const where = { topic: eventTopic, partition: known.partition }
     const events = rows.map((row) => toEvent<E>(row, stream, where))
     // A short page: the stream ends here, at the latest.
     return { events, next: from + rows.length, last: rows.length < pageEvents ? 0 : last, pageEvents: pageSize(rows) }
   }
 
+  /** Most reads are of a few events: only a full page is worth asking where the stream ends, so that the read does, too. */
   function firstPage<E extends AnyEvent>(stream: string, options: ReadStreamOptions): Page<E> {
     const { from = 1, to = Number.MAX_SAFE_INTEGER, maxCount = Number.MAX_SAFE_INTEGER } = options
     const place = places.stream(stream)
-    const end = place === undefined ? 0 : places.versionOf(place.id)
-    const last = Math.min(to, from - 1 + maxCount, end)
-    return page(stream, from, last, FIRST_PAGE_EVENTS)
+    const last = Math.min(to, from - 1 + maxCount)
+    const first = page<E>(stream, from, last, FIRST_PAGE_EVENTS, place)
+    if (first.next > first.last || place === undefined) return first
+    return { ...first, last: Math.min(last, places.versionOf(place.id)) }
   }
 
   function streamsAfter(id: number) {
