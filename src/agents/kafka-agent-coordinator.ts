@@ -82,7 +82,7 @@ export class KafkaAgentCoordinator {
     const { clock = systemClock } = options
     this.#prompts = promptsWith(options.prompts)
     this.#sessions = new SessionLog(sessionStore(options.store), clock)
-    this.#reaper = new Reaper(this.#sessions, options.store.presence)
+    this.#reaper = new Reaper(this.#sessions, options.store.presence, this.owner)
     this.#outside = new OutsideClaims({ sessions: this.#sessions, presence: options.store.presence, clock })
     this.#runner = new CallRunner({
       store: options.store,

@@ -7,16 +7,20 @@ import type { SessionLog } from './session-log.ts'
 export class Reaper {
   readonly #sessions: SessionLog
   readonly #presence: Presence
+  readonly #own: string
 
-  constructor(sessions: SessionLog, presence: Presence) {
+  /** `own`: who lives as long as this process asks, and need not be asked about. */
+  constructor(sessions: SessionLog, presence: Presence, own: string) {
     this.#sessions = sessions
     this.#presence = presence
+    this.#own = own
   }
 
-  /** Looks after every claimed call of one session; says how many were put in doubt. */
+  /** Looks after every call of one session that somebody else has claimed; says how many were put in doubt. */
   async reap(sessionId: string, state: SessionState): Promise<number> {
     const dead: CallState[] = []
     for (const call of claimedCalls(state)) {
+      if (call.owner === this.#own) continue
       if ((await this.#presence.liveness(call.owner ?? '')) === 'dead') dead.push(call)
     }
     for (const { callId, epoch, owner } of dead) {

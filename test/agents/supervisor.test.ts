@@ -20,7 +20,7 @@ it('a supervisor whose round takes long queues no others behind it', async () =>
   const loaded = sessions.load.bind(sessions)
   const load = vi.spyOn(sessions, 'load')
   load.mockImplementationOnce(async (sessionId) => slow.promise.then(() => loaded(sessionId)))
-  const reaper = new Reaper(sessions, store.presence)
+  const reaper = new Reaper(sessions, store.presence, 'o')
   const options = { sessions, store, reaper, reapEveryMs: 500, clock: systemClock, owner: 'o', logger: silentLogger }
   const supervisor = new Supervisor(options)
   vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] })
