@@ -154,7 +154,7 @@ export class CallMaker {
       silence.heard()
       onProgress?.({ sessionId, callId, message })
     }
-    const stop = AbortSignal.any([signal, silence.signal])
+    const stop = silence.signal === undefined ? signal : AbortSignal.any([signal, silence.signal])
     try {
       return await executors[role]!.execute(request, { signal: stop, progress })
     } finally {

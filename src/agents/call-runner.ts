@@ -33,13 +33,21 @@ interface Seen {
 }
 
 interface Running {
+  readonly call: CallState
+  /** Up to there the session had been seen when it began. */
+  readonly version: number
   readonly abort: AbortController
-  readonly done: Promise<void>
+  /** Its executor has ended: there is nothing left to stop. */
+  made: boolean
+  /** Hears of that. */
+  onMade?: () => void
+  done: Promise<void>
 }
 
 export class CallRunner {
   readonly #options: CallRunnerOptions
-  readonly #running = new Map<string, Running>()
+  /** By session, then by call. */
+  readonly #running = new Map<string, Map<string, Running>>()
   /** Claims this process has begun; bounded, since what matters is that no stale state begins one again. */
   readonly #maker: CallMaker
   readonly #begun = new LruCache<string, true>(MAX_BEGUN)
@@ -74,16 +82,30 @@ export class CallRunner {
     const { sessions, owner } = this.#options
     const seen = await sessions.handle(sessionId, { kind: 'claim', callId, owner, ranBy: owner }, options)
     const call = seen.state.calls.get(callId)
-    const done = call === undefined ? undefined : this.begin(sessionId, seen, call)
-    return done === undefined ? undefined : { done }
+    const running = call === undefined ? undefined : this.#begin(sessionId, seen, call)
+    if (running === undefined) return undefined
+    this.#watch(sessionId, running)
+    return { done: running.done }
   }
 
   /**
    * Starts a call that this process holds the claim of. Nothing when it does not, or has begun it before: one claim is
-   * one execution, whatever became of its report.
+   * one execution, whatever became of its report. Whoever begins it follows the session, and says what it sees (`see`).
    */
-  begin(sessionId: string, seen: Seen, call: CallState): Promise<void> | undefined {
-    const claim = `${keyOf(sessionId, call.callId)}\n${call.epoch}`
+  begin(sessionId: string, seen: Seen, call: CallState): void {
+    this.#begin(sessionId, seen, call)
+  }
+
+  /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
+  see(sessionId: string, { state, version }: Seen): void {
+    for (const running of this.#running.get(sessionId)?.values() ?? []) {
+      const why = running.made || running.version > version ? undefined : whyStop(state, running.call)
+      if (why !== undefined) running.abort.abort(new Stopped(why))
+    }
+  }
+
+  #begin(sessionId: string, seen: Seen, call: CallState): Running | undefined {
+    const claim = `${sessionId}\n${call.callId}\n${call.epoch}`
     if (!isClaimed(call) || call.owner !== this.owner || this.#begun.get(claim)) return undefined
     this.#begun.set(claim, true)
     reach('call.claimed')
@@ -92,8 +114,8 @@ export class CallRunner {
 
   /** Aborts what runs (all, or one session's calls), reports it as cancelled, and waits for the last report. */
   async stop(reason: string, sessionId?: string): Promise<void> {
-    const prefix = sessionId === undefined ? '' : keyOf(sessionId, '')
-    const stopping = [...this.#running].filter(([key]) => key.startsWith(prefix)).map(([, running]) => running)
+    const sessions = sessionId === undefined ? [...this.#running.values()] : [this.#running.get(sessionId)]
+    const stopping = sessions.flatMap((calls) => [...(calls?.values() ?? [])])
     for (const { abort } of stopping) abort.abort(new Stopped(reason))
     await Promise.allSettled(stopping.map(({ done }) => done))
   }
@@ -101,32 +123,41 @@ export class CallRunner {
   /** Resolves when what follows the reports this process made of the session's calls is done, too: its pool is settled. */
   async settled(sessionId: string, { calls, settings }: SessionState): Promise<void> {
     if (settings.budget?.pool === undefined) return
-    const isReported = ({ status }: CallState) => status === 'completed' || status === 'failed'
-    const reported = this.#running.size === 0 ? [] : [...calls.values()].filter(isReported)
-    await Promise.allSettled(reported.map(({ callId }) => this.#running.get(keyOf(sessionId, callId))?.done))
+    const running = [...(this.#running.get(sessionId)?.values() ?? [])]
+    const isReported = (status: CallState['status'] | undefined) => status === 'completed' || status === 'failed'
+    const reported = running.filter(({ call }) => isReported(calls.get(call.callId)?.status))
+    await Promise.allSettled(reported.map(({ done }) => done))
   }
 
-  #run(sessionId: string, seen: Seen, call: CallState): Promise<void> {
-    const key = keyOf(sessionId, call.callId)
+  #run(sessionId: string, seen: Seen, call: CallState): Running {
     const abort = new AbortController()
-    const done = this.#make(sessionId, seen, call, abort).finally(() => this.#running.delete(key))
-    this.#running.set(key, { abort, done })
-    done.catch((error: unknown) =>
+    const running: Running = { call, version: seen.version, abort, made: false, done: Promise.resolve() }
+    const calls = this.#running.get(sessionId) ?? new Map<string, Running>()
+    this.#running.set(sessionId, calls.set(call.callId, running))
+    running.done = this.#make(sessionId, seen.state, running).finally(() => this.#forget(sessionId, running))
+    running.done.catch((error: unknown) =>
       this.#options.logger.error({ error, sessionId, callId: call.callId }, 'A call could not be reported'),
     )
-    return done
+    return running
   }
 
-  async #make(sessionId: string, { state, version }: Seen, call: CallState, abort: AbortController): Promise<void> {
+  /** A claim of a later epoch may have taken its place. */
+  #forget(sessionId: string, running: Running): void {
+    const { callId } = running.call
+    const calls = this.#running.get(sessionId)
+    if (calls?.get(callId) === running) calls.delete(callId)
+    if (calls?.size === 0) this.#running.delete(sessionId)
+  }
+
+  async #make(sessionId: string, state: SessionState, running: Running): Promise<void> {
     const { clock } = this.#options
+    const { call, abort } = running
     const startedMs = steadyMs(clock)
-    const watching = new AbortController()
     const why = whyStop(state, call)
     if (why !== undefined) abort.abort(new Stopped(why))
-    // Never rejects, and is not waited for: its last look at the session may take a round trip.
-    void this.#abortWhenLost({ sessionId, version, call }, abort, watching.signal)
     const report = await this.#maker.make(sessionId, state, call, abort.signal)
-    watching.abort(MADE)
+    running.made = true
+    running.onMade?.()
     reach('call.executed')
     const durationMs = Math.max(0, Math.round(steadyMs(clock) - startedMs))
     await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
@@ -148,23 +179,23 @@ export class CallRunner {
     }
   }
 
-  /** Lost claim or ended session: the executor is stopped at once, it works for nobody. `version`: up to there it was seen. */
-  async #abortWhenLost(
-    { sessionId, version: begun, call }: { sessionId: string; version: number; call: CallState },
-    abort: AbortController,
-    signal: AbortSignal,
-  ): Promise<void> {
+  /** Follows the session of a call that nobody else follows it for. Never waited for: its last look may take a round trip. */
+  #watch(sessionId: string, running: Running): void {
+    const over = new AbortController()
+    running.onMade = () => over.abort(MADE)
+    void this.#follow(sessionId, running, over.signal)
+  }
+
+  async #follow(sessionId: string, running: Running, signal: AbortSignal): Promise<void> {
     const { logger } = this.#options
-    const { callId } = call
+    const { callId } = running.call
     const onRetry = (error: unknown) =>
       logger.warn({ error, sessionId, callId }, 'Lost sight of the session for a while')
     try {
-      for (let known = begun; !signal.aborted; ) {
-        const { state, version } = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
-        const why = whyStop(state, call)
-        if (signal.aborted) return
-        if (why !== undefined) return abort.abort(new Stopped(why))
-        known = version
+      for (let known = running.version; !signal.aborted && !running.abort.signal.aborted; ) {
+        const seen = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
+        this.see(sessionId, seen)
+        known = seen.version
       }
     } catch (error) {
       if (!signal.aborted) logger.warn({ error, sessionId, callId }, 'Lost sight of the session')
@@ -192,8 +223,4 @@ function whyStop(state: SessionState, call: CallState): string | undefined {
   if (isEnded(state) || state.stopsCalls) return `the session is ${state.status}`
   const now = state.calls.get(call.callId)
   return now?.status === 'claimed' && now.epoch === call.epoch ? undefined : 'the claim was lost'
-}
-
-function keyOf(sessionId: string, callId: string): string {
-  return `${sessionId}\n${callId}`
 }

@@ -70,21 +70,21 @@ export class SessionRunner {
 
   /** The session is paused, or somebody else has gone on with it: what this process has claimed is finished, nothing else begins. */
   async #finish(sessionId: string, signal: AbortSignal): Promise<SessionState> {
-    const { sessions, runner } = this.#options
+    const { runner } = this.#options
     for (;;) {
-      const { state, version } = await sessions.load(sessionId)
+      const { state, version } = await this.#look(sessionId)
       if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
       const own = openCalls(state, (call) => isClaimed(call) && call.owner === runner.owner)
       if (signal.aborted || isEnded(state) || own.length === 0) return state
-      for (const call of own) void runner.begin(sessionId, { state, version }, call)
+      for (const call of own) runner.begin(sessionId, { state, version }, call)
       await this.#nextChange(sessionId, version + 1, state, signal)
     }
   }
 
   /** The state in which there is nothing more to do, or nothing when the next step may follow. */
   async #step(sessionId: string, signal: AbortSignal): Promise<SessionState | undefined> {
-    const { sessions, reaper, runner } = this.#options
-    const { state, version } = await sessions.load(sessionId)
+    const { reaper, runner } = this.#options
+    const { state, version } = await this.#look(sessionId)
     if (isTakenFrom(runner.owner, state)) return state
     if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) return undefined
     if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
@@ -94,10 +94,17 @@ export class SessionRunner {
     return undefined
   }
 
+  /** The session as it is now; its calls that run here hear of it. */
+  async #look(sessionId: string) {
+    const seen = await this.#options.sessions.load(sessionId)
+    this.#options.runner.see(sessionId, seen)
+    return seen
+  }
+
   async #startReserved(sessionId: string, seen: { state: SessionState; version: number }): Promise<void> {
     const { runner } = this.#options
     const { state } = seen
-    for (const call of openCalls(state, isClaimed)) void runner.begin(sessionId, seen, call)
+    for (const call of openCalls(state, isClaimed)) runner.begin(sessionId, seen, call)
     const reserved = openCalls(state, (call) => isReserved(call) && runner.serves(call.role))
     await Promise.all(reserved.map(({ callId }) => runner.start(sessionId, callId)))
   }
@@ -105,20 +112,21 @@ export class SessionRunner {
   /** The next event, the next time limit, or the time to look after foreign owners, whichever is first. */
   async #nextChange(sessionId: string, version: number, state: SessionState, signal: AbortSignal): Promise<void> {
     const foreign = openCalls(state, (call) => isClaimed(call) && call.owner !== this.#options.runner.owner).length > 0
+    const dueMs = nextTimerMs(state)
+    if (dueMs === undefined && !foreign) return this.#nextEvent(sessionId, version, signal)
     const look = new AbortController()
     const end = () => look.abort(LOOKED)
     const { clock, reapEveryMs } = this.#options
-    const dueMs = nextTimerMs(state)
     if (dueMs !== undefined) void pauseBy(clock, Math.min(dueMs - clock.now(), LONGEST_WAIT_MS), look.signal).then(end)
     if (foreign) void pause(reapEveryMs, look.signal).then(end)
+    await this.#nextEvent(sessionId, version, AbortSignal.any([signal, look.signal])).finally(end)
+  }
+
+  async #nextEvent(sessionId: string, version: number, signal: AbortSignal): Promise<void> {
     try {
-      await this.#options.sessions.store.waitForVersion(sessionId, version, {
-        signal: AbortSignal.any([signal, look.signal]),
-      })
+      await this.#options.sessions.store.waitForVersion(sessionId, version, { signal })
     } catch (error) {
       if (!isDuologError(error, 'ABORTED')) throw error
-    } finally {
-      look.abort(LOOKED)
     }
   }
 }

@@ -7,8 +7,8 @@ import type { SessionSettings } from './session/settings.ts'
  */
 
 export interface Silence {
-  /** Fires when the session's rules have a silent call stopped; the reason says why. */
-  readonly signal: AbortSignal
+  /** Where the session's rules have a silent call stopped: fires then; the reason says why. */
+  readonly signal: AbortSignal | undefined
   heard(): void
   /** Listens no more; resolves when what was told is recorded. */
   end(): Promise<void>
@@ -23,14 +23,14 @@ export function watchSilence(
   { stalledAfterMs = DEFAULT_STALLED_AFTER_MS, onStalled }: Pick<SessionSettings, 'stalledAfterMs' | 'onStalled'>,
   tell: (silentMs: number) => Promise<void>,
 ): Silence {
-  const stop = new AbortController()
+  const stop = onStalled === 'abort' ? new AbortController() : undefined
   let told: Promise<void> | undefined
   const timer = setTimeout(() => {
     told = tell(stalledAfterMs)
-    if (onStalled === 'abort') stop.abort(stalled(stalledAfterMs))
+    stop?.abort(stalled(stalledAfterMs))
   }, stalledAfterMs)
   return {
-    signal: stop.signal,
+    signal: stop?.signal,
     heard: () => {
       if (told === undefined) timer.refresh()
     },

@@ -44,7 +44,7 @@ describe('silence', () => {
     }
     expect(tell).not.toHaveBeenCalled()
     vi.advanceTimersByTime(100)
-    expect(silence.signal.reason).toMatchObject({ code: 'EXECUTOR_FAILED', retry: { afterMs: 1000 } })
+    expect(silence.signal?.reason).toMatchObject({ code: 'EXECUTOR_FAILED', retry: { afterMs: 1000 } })
     silence.heard()
     vi.advanceTimersByTime(1000)
     expect(tell.mock.calls).toEqual([[100]])
@@ -66,7 +66,7 @@ describe('silence', () => {
     expect(tell).not.toHaveBeenCalled()
     vi.advanceTimersByTime(1)
     expect(tell.mock.calls).toEqual([[60_000]])
-    expect(silence.signal.aborted).toBe(false)
+    expect(silence.signal?.aborted ?? false).toBe(false)
   })
 })
 
