@@ -13,6 +13,7 @@ import type {
   PartitionPosition,
 } from './event-store.ts'
 import type { InlineViews } from './inline-views.ts'
+import { mayExceed } from './json-size.ts'
 import { checkIn, checkOut, isCheckedIn } from './large-event.ts'
 
 /** Which events' data goes to the blobs, and to which. */
@@ -30,6 +31,8 @@ export function withLargeEvents(store: EventStore, blobs: BlobStore, options: La
   const { limitBytes = DEFAULT_LIMIT_BYTES } = options
   checkInteger('largeEvents.limitBytes', limitBytes, 1)
   const shrink = <T extends AnyEvent>(event: T) => checkIn(event, blobs, limitBytes)
+  const mayBeLarge = (event: AnyEvent) => mayExceed(event?.data, limitBytes)
+  const isAnyLarge = (events: unknown) => Array.isArray(events) && events.some(mayBeLarge)
   const whole: EventStore = {
     backing: store.backing,
     eventTopic: store.eventTopic,
@@ -40,7 +43,7 @@ export function withLargeEvents(store: EventStore, blobs: BlobStore, options: La
     readStream: (stream, given) => restored(store.readStream(stream, given), blobs),
     aggregateStream: (stream, given) => aggregateLarge(store, whole, stream, given),
     appendToStream: async (stream, events, given) => {
-      if (!Array.isArray(events)) return store.appendToStream(stream, events, given)
+      if (!isAnyLarge(events) && !isAnyLarge(given?.outgoing)) return store.appendToStream(stream, events, given)
       const small = await Promise.all(events.map(shrink))
       const outgoing = Array.isArray(given?.outgoing) ? await Promise.all(given.outgoing.map(shrink)) : undefined
       return store.appendToStream(stream, small, outgoing === undefined ? given : { ...given, outgoing })
