@@ -164,7 +164,7 @@ function newPlan({ workItems }: ForkChanges): SessionEvent[] {
 }
 
 function withConsequences(events: readonly SessionEvent[], base: SessionState, nowMs: number): SessionEvent[] {
-  return [...events, ...settle(events.reduce(evolveSession, base), nowMs)]
+  return [...events, ...settle(events.reduce(evolveSession, base), nowMs).events]
 }
 
 function badFork(field: string, problem: string): DuologError {

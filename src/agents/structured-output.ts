@@ -6,6 +6,7 @@ import * as z from 'zod'
 import type { AgentResult } from './executor.ts'
 import { check, limited } from './explain-issues.ts'
 import { findJson, type JsonAnswer } from './json-in-text.ts'
+import { once } from './once.ts'
 
 export const MAX_WORK_ITEMS = 500
 export const DEFAULT_PRIORITY = 3
@@ -67,7 +68,7 @@ export type Plan = z.infer<typeof planSchema>
 /** What the Manager answers when asked for a review. */
 export type Review = z.infer<typeof reviewSchema>
 
-/** For `AgentRequest.outputSchema`. Stricter than the reader: it refuses extra keys, which the reader drops. */
+/** For `AgentRequest.outputSchema`. Stricter than the reader: it refuses extra keys, which the reader drops. Always the same objects, by which their digests are kept. */
 export const planJsonSchema: () => object = once(() => asJsonSchema(planSchema))
 export const reviewJsonSchema: () => object = once(() => asJsonSchema(reviewSchema))
 export const gateVerdictJsonSchema: () => object = once(() => asJsonSchema(gateVerdictSchema))
@@ -170,15 +171,6 @@ function cycles(items: readonly PlannedWorkItem[]): string[] {
   return found.map(
     (path) => `dependencies: the work items depend on each other in a cycle: ${path}; remove one of these dependencies`,
   )
-}
-
-/** When it is first asked for: a start asks for none of them. Always the same object, by which its digest is kept. */
-function once<T>(make: () => T): () => T {
-  let made: { readonly value: T } | undefined
-  return () => {
-    made ??= { value: make() }
-    return made.value
-  }
 }
 
 function asJsonSchema(schema: z.ZodType): object {

@@ -35,7 +35,7 @@ export function decideSession(command: SessionCommand, state: SessionState): rea
   if (direct.length === 0) return direct
   const meant = direct.reduce(evolveSession, state)
   const settled = settle(meant, command.nowMs)
-  return [...direct, ...settled, ...claimsFor(command, settled.reduce(evolveSession, meant))]
+  return [...direct, ...settled.events, ...claimsFor(command, settled.state)]
 }
 
 /** Whoever runs a local session claims its calls as they are reserved: a step costs one append, not two. */

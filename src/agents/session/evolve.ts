@@ -1,3 +1,4 @@
+import { once } from '../once.ts'
 import { type Budget, budgetSchema } from './budget-settings.ts'
 import { tallyOf } from './call-tally.ts'
 import { forkedState } from './fork.ts'
@@ -26,7 +27,7 @@ export function initialSessionState(): SessionState {
     phase: 'analysis',
     task: '',
     workDir: '',
-    settings: settingsSchema.parse({}),
+    settings: defaultSettings(),
     owner: '',
     planned: false,
     strategy: '',
@@ -43,6 +44,9 @@ export function initialSessionState(): SessionState {
     pendingApprovalIds: new Set(),
   }
 }
+
+/** When first asked for, and then the same. */
+const defaultSettings = once(() => settingsSchema.parse({}))
 
 type Evolve<Name extends SessionEventName> = (state: SessionState, data: SessionEventData[Name]) => SessionState
 

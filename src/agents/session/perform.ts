@@ -14,10 +14,10 @@ import { type CallPurpose, type CallState, itemById, type SessionState } from '.
 /* An action becomes facts here (P1: pure). A call is only ever reserved; making it is the services' business (P7). */
 
 /**
- * Everything that follows at once from a state: performs `nextActions` until there are none, and returns the events.
- * So one append carries the outcome of a call, what follows from it, and the reservation of the next.
+ * Everything that follows at once from a state: performs `nextActions` until there are none, and returns the events with
+ * the state after them. So one append carries the outcome of a call, what follows from it, and the reservation of the next.
  */
-export function settle(state: SessionState, nowMs?: number): SessionEvent[] {
+export function settle(state: SessionState, nowMs?: number): { events: SessionEvent[]; state: SessionState } {
   const events: SessionEvent[] = []
   let current = state
   for (let actions = nextActions(current); actions.length > 0; actions = nextActions(current)) {
@@ -27,7 +27,7 @@ export function settle(state: SessionState, nowMs?: number): SessionEvent[] {
       events.push(...performed)
     }
   }
-  return events
+  return { events, state: current }
 }
 
 /** `nowMs`: what time limits of approvals count from; without it there are none. */
