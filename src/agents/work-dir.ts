@@ -1,5 +1,5 @@
-import { existsSync } from 'node:fs'
-import { realpath, stat } from 'node:fs/promises'
+import { existsSync, statSync } from 'node:fs'
+import { realpath } from 'node:fs/promises'
 import { dirname, join, relative, resolve, sep } from 'node:path'
 import { DuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
@@ -48,8 +48,9 @@ async function tellLocalChanges(workDir: string, logger: Logger): Promise<void> 
 }
 
 async function existingFolder(workDir: string): Promise<string> {
-  const found = await stat(workDir).catch(() => undefined)
-  if (found?.isDirectory()) return realpath(workDir)
+  const found = await realpath(workDir).catch(() => undefined)
+  // Not in the background a second time: it has just answered.
+  if (found !== undefined && statSync(found, { throwIfNoEntry: false })?.isDirectory()) return found
   const problem = found === undefined ? 'does not exist: make it first, or name another' : 'is not a folder'
   throw new DuologError('WORKDIR_INVALID', `workDir: ${resolve(workDir)} ${problem}`)
 }
