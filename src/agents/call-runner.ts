@@ -26,8 +26,8 @@ const MADE = 'made'
 /** Why this process itself stops a call. */
 class Stopped extends Error {}
 
-/** A session as whoever begins a call has it. */
-interface Seen {
+/** A session as somebody has seen it. */
+export interface Seen {
   readonly state: SessionState
   readonly version: number
 }

@@ -150,7 +150,7 @@ export class KafkaAgentCoordinator {
     refuseUnserved(settings, this.#runner)
     await this.#refuseImpossible(settings, workDir)
     await this.#announce()
-    await this.#sessions.handle(sessionId, {
+    const command = {
       kind: 'create',
       task,
       workDir,
@@ -159,7 +159,8 @@ export class KafkaAgentCoordinator {
       createdBy: CREATED_BY,
       ...(claimFor && { claimFor }),
       ...(workItems && { workItems: workItems.map(asWorkItem) }),
-    })
+    } as const
+    await this.#sessions.handle(sessionId, command, { isFirst: true })
     return sessionId
   }
 
@@ -330,13 +331,14 @@ export class KafkaAgentCoordinator {
       clock: this.#options.clock ?? systemClock,
       logger: this.#logger,
     })
-    const state = await runner.run(sessionId, signal)
+    const { state, version } = await runner.run(sessionId, signal)
     const isTaken = isTakenFrom(this.owner, state)
+    const isStopped = isTaken || (signal.aborted && !isEnded(state))
     if (isTaken) await this.#runner.stop('another process runs the session', sessionId)
-    else if (signal.aborted && !isEnded(state)) await this.#interrupt(sessionId, state)
+    else if (isStopped) await this.#interrupt(sessionId, state)
     await this.#runner.settled(sessionId, state)
     if (isTaken && !isEnded(state)) throw takenOver(sessionId, state.owner)
-    return this.show(sessionId)
+    return isStopped ? this.show(sessionId) : sessionView(sessionId, state, version)
   }
 
   /** Paused first, so that what is stopped then is not reserved anew; services of other processes just go on. */

@@ -23,6 +23,8 @@ export interface HandleOptions {
   readonly checkpoint?: Checkpoint
   readonly causationId?: string
   readonly idempotencyKey?: string
+  /** The session should be new: it is not looked for first. */
+  readonly isFirst?: boolean
 }
 
 export interface Handled {

@@ -3,7 +3,7 @@ import { isDuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { pause, pauseBy } from '../store/wake-ups.ts'
-import type { CallRunner } from './call-runner.ts'
+import type { CallRunner, Seen } from './call-runner.ts'
 import { insist } from './insist.ts'
 import type { Reaper } from './reaper.ts'
 import {
@@ -48,15 +48,16 @@ export class SessionRunner {
    * Resolves when the session has ended, waits for a person, is paused or another process's (and what runs here is done),
    * or the signal fired; bears a log that is away for a while.
    */
-  async run(sessionId: string, signal: AbortSignal): Promise<SessionState> {
+  async run(sessionId: string, signal: AbortSignal): Promise<Seen> {
     const onRetry = (error: unknown, waitMs: number) =>
       this.#options.logger.warn({ error, sessionId, waitMs }, 'The session cannot be seen; trying again')
     for (;;) {
       const settled = await insist(() => this.#step(sessionId, signal), { onRetry, signal })
       if (settled === undefined) continue
-      const isTaken = isTakenFrom(this.#options.runner.owner, settled)
-      if (isTaken) this.#tellTaken(sessionId, settled)
-      if (!isTaken && settled.status !== 'paused') return settled
+      const { state } = settled
+      const isTaken = isTakenFrom(this.#options.runner.owner, state)
+      if (isTaken) this.#tellTaken(sessionId, state)
+      if (!isTaken && state.status !== 'paused') return settled
       return insist(() => this.#finish(sessionId, signal), { onRetry, signal })
     }
   }
@@ -69,39 +70,41 @@ export class SessionRunner {
   }
 
   /** The session is paused, or somebody else has gone on with it: what this process has claimed is finished, nothing else begins. */
-  async #finish(sessionId: string, signal: AbortSignal): Promise<SessionState> {
+  async #finish(sessionId: string, signal: AbortSignal): Promise<Seen> {
     const { runner } = this.#options
     for (;;) {
-      const { state, version } = await this.#look(sessionId)
+      const seen = await this.#look(sessionId)
+      const { state, version } = seen
       if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) continue
       const own = openCalls(state, (call) => isClaimed(call) && call.owner === runner.owner)
-      if (signal.aborted || isEnded(state) || own.length === 0) return state
-      for (const call of own) runner.begin(sessionId, { state, version }, call)
+      if (signal.aborted || isEnded(state) || own.length === 0) return seen
+      for (const call of own) runner.begin(sessionId, seen, call)
       await this.#nextChange(sessionId, version + 1, state, signal)
     }
   }
 
   /** The state in which there is nothing more to do, or nothing when the next step may follow. */
-  async #step(sessionId: string, signal: AbortSignal): Promise<SessionState | undefined> {
+  async #step(sessionId: string, signal: AbortSignal): Promise<Seen | undefined> {
     const { reaper, runner } = this.#options
-    const { state, version } = await this.#look(sessionId)
-    if (isTakenFrom(runner.owner, state)) return state
+    const seen = await this.#look(sessionId)
+    const { state, version } = seen
+    if (isTakenFrom(runner.owner, state)) return seen
     if (!signal.aborted && (await fireDue(this.#options, sessionId, state))) return undefined
-    if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return state
+    if (isEnded(state) || state.status === 'paused' || isWaiting(state) || signal.aborted) return seen
     if ((await reaper.reap(sessionId, state)) > 0) return undefined
-    if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, { state, version })
+    if (state.settings.dispatch === 'local') await this.#startReserved(sessionId, seen)
     await this.#nextChange(sessionId, version + 1, state, signal)
     return undefined
   }
 
   /** The session as it is now; its calls that run here hear of it. */
-  async #look(sessionId: string) {
+  async #look(sessionId: string): Promise<Seen> {
     const seen = await this.#options.sessions.load(sessionId)
     this.#options.runner.see(sessionId, seen)
     return seen
   }
 
-  async #startReserved(sessionId: string, seen: { state: SessionState; version: number }): Promise<void> {
+  async #startReserved(sessionId: string, seen: Seen): Promise<void> {
     const { runner } = this.#options
     const { state } = seen
     for (const call of openCalls(state, isClaimed)) runner.begin(sessionId, seen, call)

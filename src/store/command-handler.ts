@@ -28,6 +28,8 @@ export interface HandleCommandOptions<State, E extends AnyEvent>
   extends Pick<AppendOptions, 'idempotencyKey' | 'checkpoint'> {
   readonly correlationId?: string
   readonly causationId?: string
+  /** The stream should be new: the command is decided without looking for it first. Where it is there, that is found out by the append. */
+  readonly isFirst?: boolean
   /** Messages that leave in the same append; a pure function of what was decided and the state after it. */
   readonly outgoing?: (events: readonly E[], state: State) => readonly OutgoingMessage[]
 }
@@ -88,6 +90,10 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     return remember(stream, { state, currentStreamVersion })
   }
 
+  function unborn(): LoadedStream<State> {
+    return { state: decider.initialState(), currentStreamVersion: 0 }
+  }
+
   function remember(stream: string, loaded: LoadedStream<State>): LoadedStream<State> {
     const known = cache.get(stream)
     if (known !== undefined && known.currentStreamVersion > loaded.currentStreamVersion) return known
@@ -96,8 +102,8 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   }
 
   /** Decides on the state at hand; unless that was just read, only a decision that will be appended is believed. */
-  async function decide(stream: string, command: Command, fresh: boolean) {
-    const known = fresh ? undefined : cache.get(stream)
+  async function decide(stream: string, command: Command, { fresh, isFirst }: { fresh: boolean; isFirst: boolean }) {
+    const known = fresh ? undefined : (cache.get(stream) ?? (isFirst ? unborn() : undefined))
     if (known !== undefined) {
       const events = attempt(() => decider.decide(command, known.state))
       if (events !== undefined && events.length > 0) return { loaded: known, events }
@@ -108,7 +114,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
 
   async function handle(stream: string, command: Command, given: HandleCommandOptions<State, E> = {}) {
     for (let attempts = 1; ; attempts++) {
-      const { loaded, events } = await decide(stream, command, attempts > 1)
+      const { loaded, events } = await decide(stream, command, { fresh: attempts > 1, isFirst: given.isFirst === true })
       if (events.length === 0) return { ...loaded, events, repeated: false }
       try {
         return await append(stream, loaded, events, given)

@@ -61,6 +61,17 @@ describe('the command handler', () => {
     expect((await two.handle('gallery', take(2, 'bob'))).currentStreamVersion).toBe(2)
   })
 
+  it('does not read a stream before its first command; where it is there already, it finds out and decides again', async () => {
+    const { store, calls } = counting(openMemoryStore())
+    const [one, two] = [handlerOn(store), handlerOn(store)]
+    await one.handle('hall', take(1), { isFirst: true })
+    expect(calls).toEqual({ append: 1, aggregate: 0 })
+    await expect(two.handle('hall', take(1, 'bob'), { isFirst: true })).rejects.toThrow("seat 1 is ann's")
+    const other = handlerOn(store)
+    expect(await other.handle('hall', take(2), { isFirst: true })).toMatchObject({ currentStreamVersion: 2 })
+    expect(await handlerOn(store).handle('hall', take(1), { isFirst: true })).toMatchObject({ events: [] })
+  })
+
   it('decides again on what others appended meanwhile', async () => {
     const store = openMemoryStore()
     const [one, two] = [handlerOn(store), handlerOn(store)]
