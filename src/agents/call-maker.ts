@@ -58,6 +58,20 @@ type WithoutClaim<C> = C extends unknown
 /** A report without the claim it belongs to. */
 export type Outcome = WithoutClaim<Extract<SessionCommand, { kind: OutcomeKind }>>
 
+interface Execution {
+  readonly request: AgentRequest
+  readonly role: AgentRole
+  readonly signal: AbortSignal
+  readonly begin: () => Promise<void>
+}
+
+/** What a call is made under. */
+export interface Hold {
+  readonly signal: AbortSignal
+  /** Rejects when the call is no longer this process's; asked right before it is made. */
+  readonly confirm: () => Promise<void>
+}
+
 export class CallMaker {
   readonly #options: CallMakerOptions
   readonly #pools: PoolDesk
@@ -67,22 +81,27 @@ export class CallMaker {
     this.#pools = new PoolDesk(options.store, options.sessions)
   }
 
-  async make(sessionId: string, state: SessionState, call: CallState, signal: AbortSignal): Promise<Outcome> {
+  async make(sessionId: string, state: SessionState, call: CallState, { signal, confirm }: Hold): Promise<Outcome> {
     let asked: CallObservation = {}
     let begun = call.role === 'gate'
     const sinceStop = msSinceAbort(signal, this.#options.clock)
     try {
       await this.#waitForTime(notBeforeOf(state, call), signal)
       await refuseOutside(state.workDir, this.#options.workRoot)
-      if (call.role === 'gate')
+      if (call.role === 'gate') {
+        await confirm()
         return { kind: 'complete-gate', gate: await this.#runGate(sessionId, state, call, signal) }
+      }
       const request = requestFor(sessionId, state, call, this.#options.prompts)
       asked = { requestDigest: digestOf(request), ...this.#otherWording(call) }
       const exceeded = await this.#pools.reserve(sessionId, state, call)
       if (exceeded !== undefined) return { kind: 'report-unaffordable', exceeded }
       reach('call.affordable')
-      begun = true
-      return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal })), ...asked }
+      const begin = async () => {
+        await confirm()
+        begun = true
+      }
+      return { ...(await this.#execute(sessionId, state, call, { request, role: call.role, signal, begin })), ...asked }
     } catch (error) {
       const paidFor = begun ? whatItCost(error) : { costUsd: 0 }
       if (!signal.aborted) return { ...failureOf(error, this.#options.clock), paidFor, ...asked }
@@ -127,10 +146,10 @@ export class CallMaker {
     sessionId: string,
     state: SessionState,
     call: CallState,
-    { request, role, signal }: { request: AgentRequest; role: AgentRole; signal: AbortSignal },
+    execution: Execution,
   ): Promise<Extract<Outcome, { kind: 'complete' }>> {
     const { logger, workDirChanges = true } = this.#options
-    const execute = () => this.#listen(sessionId, state, call, { request, role, signal })
+    const execute = () => this.#listen(sessionId, state, call, execution)
     if (call.purpose !== 'work' || !workDirChanges) return { kind: 'complete', result: await execute() }
     const base = state.workItems.get(call.workItemId ?? '')?.workBase
     const result = await observeWork(execute, { workDir: state.workDir, ...(base !== undefined && { base }), logger })
@@ -142,9 +161,10 @@ export class CallMaker {
     sessionId: string,
     { settings }: SessionState,
     { callId, epoch }: CallState,
-    { request, role, signal }: { request: AgentRequest; role: AgentRole; signal: AbortSignal },
+    { request, role, signal, begin }: Execution,
   ): Promise<AgentResult> {
     const { sessions, logger, onProgress, executors } = this.#options
+    await begin()
     const silence = watchSilence(settings, async (silentMs) => {
       await sessions
         .handle(sessionId, { kind: 'report-stalled', callId, epoch, silentMs })

@@ -3,6 +3,7 @@ import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
 import { LruCache } from '../store/lru-cache.ts'
 import { steadyMs } from '../store/wake-ups.ts'
+import { type AsOf, ageMs } from './as-of.ts'
 import { CallMaker, type CallMakerOptions, type Outcome } from './call-maker.ts'
 import { insist, passes } from './insist.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
@@ -21,6 +22,8 @@ export interface CallRunnerOptions extends CallMakerOptions {
 }
 
 const MAX_BEGUN = 10_000
+/** What is known of a claim counts for so long: less than it takes others to find its owner dead, by its lease. */
+const FRESH_MS = 2_000
 /** A reason of our own: the platform's is an exception with a stack, made at every call. */
 const MADE = 'made'
 /** Why this process itself stops a call. */
@@ -30,10 +33,13 @@ class Stopped extends Error {}
 export interface Seen {
   readonly state: SessionState
   readonly version: number
+  readonly asOf: AsOf
 }
 
 interface Running {
   readonly call: CallState
+  /** When what it began with was known. */
+  readonly asOf: AsOf
   /** Up to there the session had been seen when it began. */
   readonly version: number
   readonly abort: AbortController
@@ -131,7 +137,8 @@ export class CallRunner {
 
   #run(sessionId: string, seen: Seen, call: CallState): Running {
     const abort = new AbortController()
-    const running: Running = { call, version: seen.version, abort, made: false, done: Promise.resolve() }
+    const { version, asOf } = seen
+    const running: Running = { call, version, asOf, abort, made: false, done: Promise.resolve() }
     const calls = this.#running.get(sessionId) ?? new Map<string, Running>()
     this.#running.set(sessionId, calls.set(call.callId, running))
     running.done = this.#make(sessionId, seen.state, running).finally(() => this.#forget(sessionId, running))
@@ -155,7 +162,8 @@ export class CallRunner {
     const startedMs = steadyMs(clock)
     const why = whyStop(state, call)
     if (why !== undefined) abort.abort(new Stopped(why))
-    const report = await this.#maker.make(sessionId, state, call, abort.signal)
+    const confirm = () => this.#confirm(sessionId, running)
+    const report = await this.#maker.make(sessionId, state, call, { signal: abort.signal, confirm })
     running.made = true
     running.onMade?.()
     reach('call.executed')
@@ -163,6 +171,23 @@ export class CallRunner {
     await this.#reportOrDoubt(sessionId, call, { ...report, durationMs })
     reach('call.reported')
     await this.#maker.settle(sessionId, state, call)
+  }
+
+  /**
+   * P8: right before the call is made. A process that was frozen, or a call that was parked, may have lost its claim to
+   * somebody who makes the call now: where what is known is old, the log is asked. Rejects when it is no longer its own.
+   */
+  async #confirm(sessionId: string, { call, asOf: begun, abort }: Running): Promise<void> {
+    const { sessions, clock } = this.#options
+    const { signal } = abort
+    const options = { signal, onRetry: this.#lostSight(sessionId, call) }
+    for (let asOf = begun; ageMs(asOf, clock) > FRESH_MS; ) {
+      const seen = await insist(() => sessions.load(sessionId), options)
+      const why = whyStop(seen.state, call)
+      if (why !== undefined) abort.abort(new Stopped(why))
+      signal.throwIfAborted()
+      asOf = seen.asOf
+    }
   }
 
   /** What cannot be recorded (a result no event can hold) is in doubt: visible, and never made again in silence (P7). */
@@ -189,8 +214,7 @@ export class CallRunner {
   async #follow(sessionId: string, running: Running, signal: AbortSignal): Promise<void> {
     const { logger } = this.#options
     const { callId } = running.call
-    const onRetry = (error: unknown) =>
-      logger.warn({ error, sessionId, callId }, 'Lost sight of the session for a while')
+    const onRetry = this.#lostSight(sessionId, running.call)
     try {
       for (let known = running.version; !signal.aborted && !running.abort.signal.aborted; ) {
         const seen = await insist(() => this.#after(sessionId, known, signal), { signal, onRetry })
@@ -200,6 +224,11 @@ export class CallRunner {
     } catch (error) {
       if (!signal.aborted) logger.warn({ error, sessionId, callId }, 'Lost sight of the session')
     }
+  }
+
+  #lostSight(sessionId: string, { callId }: CallState) {
+    return (error: unknown) =>
+      this.#options.logger.warn({ error, sessionId, callId }, 'Lost sight of the session for a while')
   }
 
   /** The session as it is once it has gone on from `version`. */

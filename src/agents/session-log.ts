@@ -3,6 +3,7 @@ import type { Decider } from '../core/decider.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { type AsOf, asOfNow } from './as-of.ts'
 import { sessionStateBefore } from './fold-session.ts'
 import type { SessionCommand } from './session/commands.ts'
 import { decideSession } from './session/decide.ts'
@@ -32,6 +33,8 @@ export interface Handled {
   /** What this command added; empty when there was nothing to do. */
   readonly events: readonly SessionEvent[]
   readonly version: number
+  /** No older than this. */
+  readonly asOf: AsOf
 }
 
 /** Sessions in a store: loads them and handles their commands; the tasks of reserved calls leave in the same append (P2). */
@@ -53,16 +56,18 @@ export class SessionLog {
   }
 
   async handle(sessionId: string, command: SessionCommand, options: HandleOptions = {}): Promise<Handled> {
+    const asOf = asOfNow(this.#clock)
     const timed = { nowMs: this.#clock.now(), ...command }
     const handled = await this.#handler.handle(sessionId, timed, {
       ...options,
       outgoing: (events, state) => taskMessages(sessionId, events, state),
     })
-    return { state: handled.state, events: handled.events, version: handled.currentStreamVersion }
+    return { state: handled.state, events: handled.events, version: handled.currentStreamVersion, asOf }
   }
 
-  async load(sessionId: string): Promise<{ state: SessionState; version: number }> {
+  async load(sessionId: string): Promise<{ state: SessionState; version: number; asOf: AsOf }> {
+    const asOf = asOfNow(this.#clock)
     const { state, currentStreamVersion } = await this.#handler.load(sessionId)
-    return { state, version: currentStreamVersion }
+    return { state, version: currentStreamVersion, asOf }
   }
 }

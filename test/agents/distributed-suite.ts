@@ -5,13 +5,16 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { GONE_WITHIN_MS } from '../../src/agents/executors/process-group.ts'
+import { scriptedExecutor } from '../../src/agents/executors/scripted-executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import type { RecordedEvent } from '../../src/core/event.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
+import { startProgram } from '../support/program.ts'
 import { readJournal } from './distributed-check.ts'
 import { type Service, type ServiceKind, spawnDuolog, startService } from './distributed-service.ts'
 import { killWith, livingWith, until } from './executors/support.ts'
+import type { FrozenClaim } from './frozen-claim-main.ts'
 
 /* What services do when one of them hangs, and what a cancel reaches: real processes over any log. */
 
@@ -130,6 +133,37 @@ export function servicesSuite(name: string, openLog: (dir: string) => string): v
       expect(work.map(({ status }) => status)).toEqual(['in-doubt', 'completed'])
       expect([startsOf(frozen.pid).length, startsOf(other.pid).length]).toEqual([1, 1])
     })
+
+    it.each(['call.claimed', 'call.affordable'])(
+      'P8: a process frozen at %s, between its claim and its executor, does not start it when another has made the call',
+      async (freezeAt) => {
+        const [script, journal] = [scriptWith(0), join(dir, 'journal.jsonl')]
+        const config: FrozenClaim = { logUrl, workDir: join(dir, 'work'), script, journal, freezeAt }
+        const frozen = startProgram(new URL('./frozen-claim-main.ts', import.meta.url), config)
+        await frozen.said('frozen')
+        const coordinator = new KafkaAgentCoordinator({
+          store,
+          executor: scriptedExecutor(script),
+          workDirChanges: false,
+        })
+        const { owner } = await coordinator.show('s1')
+        while ((await store.presence.liveness(owner)) !== 'dead')
+          await new Promise((resolve) => setTimeout(resolve, 100))
+        const made = await coordinator.resume('s1')
+        expect(made).toMatchObject({ status: 'completed', totals: { inDoubtCalls: 1, refusedReports: 0 } })
+
+        frozen.process.kill('SIGCONT')
+        expect((await frozen.ended).code).toBe(0)
+        expect(readJournal(dir)).toEqual([])
+        const refused = await untilEvent('AgentCallReportRefused')
+        expect(refused.data).toMatchObject({ callId: 'plan:1', owner, reported: 'cancelled', costUsd: 0 })
+        expect(await coordinator.show('s1')).toMatchObject({
+          status: 'completed',
+          totals: { costUsd: made.totals.costUsd },
+        })
+        await coordinator.close()
+      },
+    )
 
     describe('an agent with a tree of processes', () => {
       let marker: string
