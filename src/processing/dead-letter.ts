@@ -201,12 +201,15 @@ export function redriveTarget({ group, topic, streamPosition }: DeadLetter): str
   return streamPosition === undefined ? topic : redriveTopic(group)
 }
 
-/** Of a redriven event: which fact it points to. */
-export function factOf({
-  key,
-  headers,
-}: Projected): { readonly stream: string; readonly position: number } | undefined {
-  const position = countIn(headers[POSITION])
+/**
+ * Of a redriven event: which fact it points to. Only in the topic where this group gets events again: in any other the header
+ * is a stranger's, or was passed on.
+ */
+export function factOf(
+  { topic, key, headers }: Projected,
+  group: string,
+): { readonly stream: string; readonly position: number } | undefined {
+  const position = topic === redriveTopic(group) ? countIn(headers[POSITION]) : 0
   return position > 0 ? { stream: key, position } : undefined
 }
 

@@ -43,7 +43,7 @@ export interface Why {
 
 export async function putAside<E extends AnyEvent>(store: EventStore<E>, aside: Aside): Promise<void> {
   const { group, view, attempts, why, effect } = aside
-  const message = await withOrigin(store, aside.message)
+  const message = await withOrigin(store, aside)
   const at = new Date(systemClock.now()).toISOString()
   const raw = await store.readRaw?.(message)
   const failure = { ...why, group, attempts, at, ...(view !== undefined && { view }), ...(effect && { effect }) }
@@ -79,16 +79,21 @@ function isOver({ code }: DuologError): boolean {
 }
 
 /** A redriven event: it points to the fact. */
-export function isPointer(message: Projected): boolean {
-  return !isRecordedEvent(message) && factOf(message) !== undefined
+export function isPointer(message: Projected, group: string): boolean {
+  return pointedAt(message, group) !== undefined
+}
+
+function pointedAt(message: Projected, group: string) {
+  return isRecordedEvent(message) ? undefined : factOf(message, group)
 }
 
 /** A redriven event stands for the fact itself. */
 export async function resolveFact<E extends AnyEvent>(
   store: EventStore<E>,
   message: Projected<E>,
+  group: string,
 ): Promise<Projected<E>> {
-  const fact = isRecordedEvent(message) ? undefined : factOf(message)
+  const fact = pointedAt(message, group)
   if (fact === undefined) return message
   const range = { from: fact.position, to: fact.position }
   for await (const event of store.readStream<E>(fact.stream, range)) return event
@@ -96,10 +101,12 @@ export async function resolveFact<E extends AnyEvent>(
 }
 
 /** What failed again is a letter of the topic it came from at first, and knows how often it was redriven. */
-async function withOrigin<E extends AnyEvent>(store: EventStore<E>, message: Projected): Promise<Projected> {
-  const fact = isRecordedEvent(message) ? undefined : factOf(message)
-  if (fact === undefined) return message
-  const event: RecordedEvent | Projected = await resolveFact(store, message as Projected<E>)
+async function withOrigin<E extends AnyEvent>(
+  store: EventStore<E>,
+  { message, group }: Pick<Aside, 'message' | 'group'>,
+): Promise<Projected> {
+  if (!isPointer(message, group)) return message
+  const event: RecordedEvent | Projected = await resolveFact(store, message as Projected<E>, group)
   return { ...event, headers: { ...event.headers, ...redriveHeaders(message) } }
 }
 

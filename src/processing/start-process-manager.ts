@@ -173,7 +173,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   async #take(delivered: Projected<E>, context: ConsumerContext): Promise<void> {
     if (isOwnFact(delivered)) return
     const { store, manager } = this.#options
-    const message = isPointer(delivered) ? await resolveFact(store, delivered) : delivered
+    const message = isPointer(delivered, this.#group) ? await resolveFact(store, delivered, this.#group) : delivered
     try {
       await this.#hear(message, context)
     } catch (error) {

@@ -91,7 +91,9 @@ export class WorkSettler<E extends AnyEvent> {
 
   async settle(work: Work<E>, slots: Slots): Promise<void> {
     const delivered = work.messages
-    const resolved = delivered.some(isPointer) ? await this.#resolve(work) : delivered
+    const resolved = delivered.some((message) => isPointer(message, this.#options.group))
+      ? await this.#resolve(work)
+      : delivered
     const pauses = new RetryPauses(this.#retry, steadyMs(this.#clock))
     for (let attempt = 1; ; attempt++) {
       const verdict = await this.#try({ ...work, messages: resolved }, { attempt, pauses, slots, delivered })
@@ -101,8 +103,8 @@ export class WorkSettler<E extends AnyEvent> {
   }
 
   #resolve(work: Work<E>): Promise<readonly Projected<E>[]> {
-    const { store } = this.#options
-    return this.#insist(work, () => Promise.all(work.messages.map((message) => resolveFact(store, message))))
+    const { store, group } = this.#options
+    return this.#insist(work, () => Promise.all(work.messages.map((message) => resolveFact(store, message, group))))
   }
 
   /** A message that cannot be handed to a handler. */

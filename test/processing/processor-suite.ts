@@ -310,6 +310,33 @@ export function processorSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ data: { n: 2 }, redrives: 0 }])
     })
 
+    it("a header that points to a fact counts only where this group gets events again: else it is a stranger's, or was passed on", async () => {
+      const { store, start } = await setUp()
+      await store.appendToStream('account', [job(100)])
+      const headers = { 'redrive-stream-position': '1' }
+      const topics = [TOPIC, 'others.redrive']
+      const outgoing = topics.map((topic, n) => ({ ...job(n), topic, key: 'account', headers }))
+      await store.appendToStream('sender', [], { outgoing })
+      const seen: (readonly [string, number])[] = []
+      start({
+        topics,
+        handler: async ({ topic, data: { n } }) => {
+          seen.push([topic, n])
+          return { kind: 'deadLetter', reason: 'as it was' }
+        },
+      })
+      await until(
+        async () => (await Promise.all(topics.map((topic) => listDeadLetters(store, topic)))).flat().length === 2,
+      )
+      expect(seen.toSorted()).toEqual(
+        [
+          [TOPIC, 0],
+          ['others.redrive', 1],
+        ].toSorted(),
+      )
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ type: 'Job', data: { n: 0 } }])
+    })
+
     it('filters by group, type, error, key and age; bulk goes in order, in several appends', async () => {
       const { store, start, send } = await setUp()
       let broken = true

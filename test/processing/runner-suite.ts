@@ -536,6 +536,36 @@ export function runnerSuite(log: LogKind): void {
     })
   })
 
+  describe(`letters of another group: ${log.name}`, () => {
+    it('P5 redriven they reach every group: one by one it is one fact, in a batch that is cut otherwise another key', async () => {
+      const { store, send, startOther, startBatches, numbersIn } = await setUp()
+      await send(['k', 1], ['k', 2])
+      let calls = 0
+      startOther({
+        handler: async ({ data: { n } }, { append }) => {
+          await append('alone', [done(n)])
+          if (++calls === 1) return { kind: 'deadLetter', reason: 'once' }
+        },
+      })
+      startBatches({
+        maxBatchMessages: 2,
+        maxBatchWaitMs: 300,
+        handleBatch: async (messages, { append }) => {
+          const ns = messages.map(({ data: { n } }) => n)
+          await append('batches', ns.map(done))
+        },
+      })
+      await until(async () => (await numbersIn('batches')).length === 2)
+      await until(async () => (await listDeadLetters(store, TOPIC)).length === 1)
+      expect((await redriveDeadLetters(store, TOPIC, { by: 'test' })).settled).toHaveLength(1)
+      await until(async () => calls === 3 && (await numbersIn('batches')).length === 3)
+      expect([await numbersIn('alone'), await numbersIn('batches')]).toEqual([
+        [1, 2],
+        [1, 2, 1],
+      ])
+    })
+  })
+
   describe(`batches by type: ${log.name}`, () => {
     it('a group that fails once is tried again with its batch; nothing is lost, each stream in order', async () => {
       const { store, startBatches } = await setUp()
