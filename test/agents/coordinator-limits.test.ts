@@ -235,7 +235,10 @@ describe('a clock that is put ahead by an hour', () => {
   it('ends the time of a session once; put right, more time is given and it goes on', async () => {
     const clock = virtualClock()
     const startMs = clock.now()
-    const { executor } = agents(({ attempt }) => void (attempt === 1 && clock.set(startMs + 60 * MINUTE_MS)))
+    const { executor } = agents(async () => {
+      clock.set(startMs + 60 * MINUTE_MS)
+      await until(async () => (await coordinator.show('s')).budget?.exceeded)
+    })
     const { store, coordinator } = coordinate({
       executor,
       clock,
