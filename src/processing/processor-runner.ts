@@ -1,13 +1,13 @@
 import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { silentLogger } from '../core/logger.ts'
-import type { Consumer, ConsumerContext, PartitionPosition, TakenPartition } from '../store/event-store.ts'
-import { systemClock } from '../store/system.ts'
+import type { Consumer, ConsumerContext, TakenPartition } from '../store/event-store.ts'
 import { type BreakerStatus, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 import { effectOf, redriveTopic } from './dead-letter.ts'
 import { KeyLanes, Slots } from './key-lanes.ts'
 import { MessageBatcher } from './message-batcher.ts'
 import { isOwnFact } from './own-facts.ts'
+import { lagOf, placeOf } from './partition-lag.ts'
 import type { ParkedMessage, PartitionLag, Processor, ProcessorBase } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 import { isRetryable } from './retry-policy.ts'
@@ -87,17 +87,10 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   }
 
   async lag(): Promise<readonly PartitionLag[]> {
-    const partitions = [...this.#partitions.values()].filter(({ taken }) => !taken.signal.aborted)
-    const topics = [...new Set(partitions.map(({ taken }) => taken.topic))]
-    const ends = (await Promise.all(topics.map((topic) => this.#options.store.partitionEnds(topic)))).flat()
-    const nowMs = systemClock.now()
-    return partitions.map(({ taken }) => {
-      const { topic, partition } = taken
-      const records = Math.max(0, (endOf(ends, taken)?.offset ?? 0) - taken.position())
-      const oldest = taken.oldestTimestamp()
-      const seconds = oldest === undefined ? 0 : Math.max(0, (nowMs - Date.parse(oldest)) / 1000)
-      return { topic, partition, records, seconds }
-    })
+    return lagOf(
+      this.#options.store,
+      [...this.#partitions.values()].map(({ taken }) => taken),
+    )
   }
 
   parked(): readonly ParkedMessage[] {
@@ -171,14 +164,4 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
 
 function isAbort(error: unknown): boolean {
   return error instanceof Error && error.name === 'AbortError'
-}
-
-type Place = Omit<PartitionPosition, 'offset'>
-
-function placeOf({ topic, partition }: Place): string {
-  return `${topic}/${partition}`
-}
-
-function endOf(ends: readonly PartitionPosition[], place: Place): PartitionPosition | undefined {
-  return ends.find((end) => placeOf(end) === placeOf(place))
 }

@@ -9,12 +9,14 @@ import { systemClock } from '../store/system.ts'
 import { redriveTopic } from './dead-letter.ts'
 import { guarded } from './guarded-manager.ts'
 import { isOwnFact, writtenBy } from './own-facts.ts'
+import { PartitionWatch, type WaitingPartition } from './partition-watch.ts'
 import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
 import { processFailed } from './process-failed.ts'
 import type { ProcessManager } from './process-manager.ts'
 import { isEnded, type ProcessState } from './process-state.ts'
+import type { PartitionLag } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 import { isPointer, resolveFact } from './put-aside.ts'
 import { shortKey } from './short-key.ts'
@@ -62,6 +64,10 @@ export interface RunningProcessManager<State> {
   load(correlationId: string): Promise<ProcessState<State>>
   /** Timers this instance keeps an eye on. */
   readonly pendingTimers: number
+  /** How far this instance's partitions are behind; other instances tell of theirs. */
+  lag(): Promise<readonly PartitionLag[]>
+  /** The partitions of this instance that wait at a message, with why: nothing behind it is heard meanwhile. */
+  waiting(): readonly WaitingPartition[]
   /** Stops listening; timers go on with the other instances, or at the next start. Idempotent. */
   stop(): Promise<void>
 }
@@ -94,6 +100,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #clock: Clock
   readonly #consumer: Consumer
   readonly #timers: TimerService<E>
+  readonly #watch = new PartitionWatch()
 
   constructor(options: StartProcessManagerOptions<State, E>) {
     const { store, manager, eventTopic = store.eventTopic } = options
@@ -108,7 +115,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     this.stopped = this.#end.promise
     this.#poison = this.#policy()
     const onError = (error: unknown) => this.#report(error)
-    this.#consumer = this.#listen(onError)
+    this.#consumer = this.#listen()
     this.#timers = new TimerService({
       store,
       group: `process.${manager.name}.timers`,
@@ -136,6 +143,14 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     return this.#timers.pendingCount
   }
 
+  lag(): Promise<readonly PartitionLag[]> {
+    return this.#watch.lag(this.#options.store)
+  }
+
+  waiting(): readonly WaitingPartition[] {
+    return this.#watch.waiting()
+  }
+
   async load(correlationId: string): Promise<ProcessState<State>> {
     return (await this.#handler.load(this.#streamOf(correlationId))).state
   }
@@ -153,19 +168,27 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     })
   }
 
-  #listen(onError: (error: unknown) => void): Consumer {
+  #listen(): Consumer {
     const { store, manager, eventTopic = store.eventTopic } = this.#options
     const { topics = [eventTopic] } = manager
     const unreadable = async (error: unknown, message: Projected, { checkpoint }: ConsumerContext) => {
       if (!isOwnFact(message)) await this.#poison.meet(error, message, checkpoint)
+      this.#watch.done(message)
     }
     return store.consume({
       group: this.#group,
       topics: topics.includes(eventTopic) ? [...topics, redriveTopic(this.#group)] : topics,
-      handler: (message, context) => this.#take(message, context),
+      onTaken: (partition) => this.#watch.take(partition),
+      handler: async (message, context) => {
+        await this.#take(message, context)
+        this.#watch.done(message)
+      },
       unreadable,
       ...(this.#poison.hearsOfStrangers && { stranger: unreadable }),
-      onError,
+      onError: (error, message, attempt) => {
+        this.#watch.failed(error, message, attempt)
+        this.#report(error)
+      },
     })
   }
 

@@ -81,10 +81,23 @@ export function processPoisonSuite(log: LogKind, faults = FAULTS): void {
         message: expect.stringMatching(/"counter" cannot take in Bad of "a" \(offset .*correlate .* threw: /),
       })
       expect(await heard(first)).toEqual(['One'])
+      const [waiting, ...others] = first.waiting()
+      expect(others).toEqual([])
+      expect(waiting).toMatchObject({
+        topic: store.eventTopic,
+        key: 'a',
+        type: 'Bad',
+        reason: failures.at(-1)?.message,
+      })
+      expect(waiting?.attempts).toBeGreaterThan(0)
+      const behind = (await first.lag()).find(({ partition }) => partition === waiting?.partition)
+      expect(behind?.records).toBeGreaterThanOrEqual(2)
       await first.stop()
       expect(await first.stopped).toBeUndefined()
+      expect([first.waiting(), await first.lag()]).toEqual([[], []])
       const mended = start('none')
       await until(async () => (await heard(mended)).length === 3)
+      expect(mended.waiting()).toEqual([])
       expect(await heard(mended)).toEqual(['One', 'Bad', 'Two'])
       expect(skipped).toEqual([])
     })
