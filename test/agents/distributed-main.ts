@@ -8,17 +8,15 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { scriptOptions } from '../support/script-options.ts'
 import { runDistributed } from './distributed.ts'
 
-const { values } = parseArgs({
-  options: {
-    sessions: { type: 'string', default: '200' },
-    log: { type: 'string', default: 'file' },
-    seed: { type: 'string', default: Date.now().toString(36) },
-    rounds: { type: 'string', default: '3' },
-    keep: { type: 'boolean', default: false },
-  },
+const values = scriptOptions(import.meta.filename, {
+  sessions: { type: 'string', default: '200' },
+  log: { type: 'string', default: 'file' },
+  seed: { type: 'string', default: Date.now().toString(36) },
+  rounds: { type: 'string', default: '3' },
+  keep: { type: 'boolean', default: false },
 })
 
 const say = (line: string) => void process.stderr.write(`${line}\n`)

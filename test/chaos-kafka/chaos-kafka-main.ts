@@ -7,61 +7,48 @@
  * log, and what it found is held against what the writers were told. Progress and the report in words go to stderr; the
  * last line of stdout is the report as JSON. Exit code 1: a promise is broken; 2: wrong usage, or no such campaign here.
  */
-import { parseArgs } from 'node:util'
 import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
+import { numberOf, oneOf, scriptOptions, wrongUsage } from '../support/script-options.ts'
 import { runCampaign } from './campaign.ts'
 import { explain } from './report.ts'
 import { FAULT_KINDS, type FaultKind } from './schedule.ts'
 
 function readOptions() {
-  const { values } = parseArgs({
-    options: {
-      minutes: { type: 'string', default: '10' },
-      seed: { type: 'string', default: Date.now().toString(36) },
-      brokers: { type: 'string', default: '1' },
-      only: { type: 'string', default: FAULT_KINDS.join() },
-      driver: { type: 'string', default: 'kafkajs' },
-      proxy: { type: 'string', default: 'toxiproxy' },
-      streams: { type: 'string', default: '60' },
-      partitions: { type: 'string', default: '3' },
-      rate: { type: 'string', default: '200' },
-      keep: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const values = scriptOptions(import.meta.filename, {
+    minutes: { type: 'string', default: '10' },
+    seed: { type: 'string', default: Date.now().toString(36) },
+    brokers: { type: 'string', default: '1' },
+    only: { type: 'string', default: FAULT_KINDS.join() },
+    driver: { type: 'string', default: 'kafkajs' },
+    proxy: { type: 'string', default: 'toxiproxy' },
+    streams: { type: 'string', default: '60' },
+    partitions: { type: 'string', default: '3' },
+    rate: { type: 'string', default: '200' },
+    keep: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
   })
   return {
     ...values,
-    totalMs: number('minutes', values.minutes) * 60_000,
-    brokers: number('brokers', values.brokers),
-    streams: number('streams', values.streams),
-    partitions: number('partitions', values.partitions),
-    perSecond: number('rate', values.rate),
+    totalMs: numberOf('minutes', values.minutes) * 60_000,
+    brokers: numberOf('brokers', values.brokers),
+    streams: numberOf('streams', values.streams),
+    partitions: numberOf('partitions', values.partitions),
+    perSecond: numberOf('rate', values.rate),
     kinds: values.only.split(',').map(kindOf),
-    driver: driverOf(values.driver),
+    driver: oneOf<KafkaDriverName>('driver', ['kafkajs', 'platformatic'], values.driver),
     brief: false,
   }
 }
 
-function number(name: string, text: string): number {
-  if (/^\d{1,5}(\.\d{1,3})?$/.test(text) && Number(text) > 0) return Number(text)
-  throw new Error(`--${name}: must be a number above 0, not ${text}`)
-}
-
-function driverOf(text: string): KafkaDriverName {
-  if (text === 'kafkajs' || text === 'platformatic') return text
-  throw new Error(`--driver: must be kafkajs or platformatic, not ${text}`)
-}
-
 function kindOf(text: string): FaultKind {
   const kind = FAULT_KINDS.find((one) => one === text)
-  if (kind === undefined) throw new Error(`--only: must be some of ${FAULT_KINDS.join()}, not ${text}`)
-  return kind
+  return kind ?? wrongUsage(`--only: must be some of ${FAULT_KINDS.join()}, not ${text}`)
 }
 
 async function openNetworkOf(proxy: string) {
   if (proxy === 'toxiproxy') return (await import('./toxic-network.ts')).openToxicNetwork
   if (proxy === 'small') return (await import('./small-network.ts')).openSmallNetwork
-  throw new Error(`--proxy: must be toxiproxy or small, not ${proxy}`)
+  return wrongUsage(`--proxy: must be toxiproxy or small, not ${proxy}`)
 }
 
 async function main(): Promise<void> {

@@ -7,7 +7,8 @@
  * --topics: percent of the runs that have manager, worker and coordinator as processes of their own. Progress goes to stderr; the last line of stdout is the report as JSON. Exit code 1: something was lost,
  * repeated silently, unrecorded or not completed; 2: wrong usage.
  */
-import { parseArgs } from 'node:util'
+
+import { oneOf, scriptOptions, wrongUsage } from '../support/script-options.ts'
 import { type ChaosLog, type Report, runCampaign } from './campaign.ts'
 import type { LogKind } from './children.ts'
 import { fileLog } from './file-log.ts'
@@ -18,21 +19,18 @@ const usage =
   'usage: npm run chaos -- [--every-point] [--runs 200] [--seed S] [--log file|kafka] [--only N] [--topics 25] [--json]'
 
 function readOptions() {
-  const { values } = parseArgs({
-    options: {
-      runs: { type: 'string' },
-      seed: { type: 'string', default: Date.now().toString(36) },
-      log: { type: 'string', default: 'file' },
-      only: { type: 'string' },
-      topics: { type: 'string', default: '25' },
-      parallel: { type: 'string', default: '2' },
-      'every-point': { type: 'boolean', default: false },
-      keep: { type: 'boolean', default: false },
-      json: { type: 'boolean', default: false },
-    },
+  const values = scriptOptions(import.meta.filename, {
+    runs: { type: 'string' },
+    seed: { type: 'string', default: Date.now().toString(36) },
+    log: { type: 'string', default: 'file' },
+    only: { type: 'string' },
+    topics: { type: 'string', default: '25' },
+    parallel: { type: 'string', default: '2' },
+    'every-point': { type: 'boolean', default: false },
+    keep: { type: 'boolean', default: false },
+    json: { type: 'boolean', default: false },
   })
-  const log: LogKind | undefined = values.log === 'file' || values.log === 'kafka' ? values.log : undefined
-  if (log === undefined) throw new Error(`--log: must be file or kafka, not ${values.log}`)
+  const log: LogKind = oneOf('log', ['file', 'kafka'], values.log)
   const runs = whole('runs', values.runs ?? (log === 'file' ? '200' : '40'))
   return {
     ...values,
@@ -45,7 +43,7 @@ function readOptions() {
 
 function whole(name: string, text: string): number {
   if (/^\d{1,6}$/.test(text)) return Number(text)
-  throw new Error(`--${name}: must be a whole number, not ${text}`)
+  return wrongUsage(`--${name}: must be a whole number, not ${text}`)
 }
 
 async function openLog(kind: LogKind): Promise<{ log: ChaosLog; close(): Promise<void> }> {

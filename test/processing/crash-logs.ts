@@ -1,10 +1,11 @@
 import { join } from 'node:path'
 import type { NewLog } from './crash-run.ts'
 
+export const LOG_KINDS = ['file', 'kafka'] as const
+
 /** Gives new logs of a kind to the long forms; the broker is found or started. */
-export async function withLogs<T>(kind: string, work: (newLog: NewLog) => Promise<T>): Promise<T> {
+export async function withLogs<T>(kind: (typeof LOG_KINDS)[number], work: (newLog: NewLog) => Promise<T>): Promise<T> {
   if (kind === 'file') return work((folder) => `file:${join(folder, 'run.db')}?leaseMs=1000`)
-  if (kind !== 'kafka') throw new Error(`--log: must be file or kafka, not ${kind}`)
   const { startBroker } = await import('../support/broker.ts')
   const broker = await startBroker()
   const unique = `long-${process.pid}-${Date.now().toString(36)}`

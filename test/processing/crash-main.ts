@@ -5,8 +5,9 @@
  * point and at any moment; each log is then judged. The last line of stdout is the report as JSON. Exit code 1:
  * something was lost or happened twice; 2: wrong usage, no broker, or the time was over before so many were killed.
  */
-import { parseArgs } from 'node:util'
-import { withLogs } from './crash-logs.ts'
+
+import { numberOf, oneOf, scriptOptions } from '../support/script-options.ts'
+import { LOG_KINDS, withLogs } from './crash-logs.ts'
 import { type CrashOutcome, dieAtRandom, KILLS_PER_LOG, type NewLog, randomFrom } from './crash-run.ts'
 
 interface Campaign {
@@ -35,19 +36,20 @@ async function campaign(newLog: NewLog, { runs, seed, parallel, endMs }: Campaig
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      runs: { type: 'string', default: '200' },
-      seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
-      log: { type: 'string', default: 'file' },
-      parallel: { type: 'string', default: '3' },
-      minutes: { type: 'string', default: '30' },
-    },
+  const values = scriptOptions(import.meta.filename, {
+    runs: { type: 'string', default: '200' },
+    seed: { type: 'string', default: String(Date.now() % 2 ** 31) },
+    log: { type: 'string', default: 'file' },
+    parallel: { type: 'string', default: '3' },
+    minutes: { type: 'string', default: '30' },
   })
-  const [runs, seed, parallel] = [Number(values.runs), Number(values.seed), Number(values.parallel)]
-  const endMs = Date.now() + Number(values.minutes) * 60_000
+  const [runs, seed] = [numberOf('runs', values.runs), numberOf('seed', values.seed)]
+  const [parallel, minutes] = [numberOf('parallel', values.parallel), numberOf('minutes', values.minutes)]
+  const endMs = Date.now() + minutes * 60_000
   process.stderr.write(`${runs} kills on ${values.log}, seed ${seed}\n`)
-  const outcomes = await withLogs(values.log, (newLog) => campaign(newLog, { runs, seed, parallel, endMs }))
+  const outcomes = await withLogs(oneOf('log', LOG_KINDS, values.log), (newLog) =>
+    campaign(newLog, { runs, seed, parallel, endMs }),
+  )
   const killed = outcomes.reduce((sum, each) => sum + each.killed, 0)
   const violations = outcomes.flatMap((each) => each.violations)
   process.stdout.write(`${JSON.stringify({ log: values.log, seed, logs: outcomes.length, killed, violations })}\n`)
