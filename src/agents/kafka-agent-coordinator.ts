@@ -338,7 +338,9 @@ export class KafkaAgentCoordinator {
     else if (isStopped) await this.#interrupt(sessionId, state)
     await this.#runner.settled(sessionId, state)
     if (isTaken && !isEnded(state)) throw takenOver(sessionId, state.owner)
-    return isStopped ? this.show(sessionId) : sessionView(sessionId, state, version)
+    if (isStopped) return this.show(sessionId)
+    if (isEnded(state)) this.#sessions.forget(sessionId)
+    return sessionView(sessionId, state, version)
   }
 
   /** Paused first, so that what is stopped then is not reserved anew; services of other processes just go on. */

@@ -65,6 +65,11 @@ export class SessionLog {
     return { state: handled.state, events: handled.events, version: handled.currentStreamVersion, asOf }
   }
 
+  /** Its state is kept no longer; whoever asks for it reads it anew. */
+  forget(sessionId: string): void {
+    this.#handler.forget(sessionId)
+  }
+
   async load(sessionId: string): Promise<{ state: SessionState; version: number; asOf: AsOf }> {
     const asOf = asOfNow(this.#clock)
     const { state, currentStreamVersion } = await this.#handler.load(sessionId)

@@ -58,6 +58,8 @@ export interface CommandHandler<State, Command, E extends AnyEvent> {
   handle(stream: string, command: Command, options?: HandleCommandOptions<State, E>): Promise<CommandHandled<State, E>>
   /** The stream's current state; reads only what came since the last time. */
   load(stream: string): Promise<LoadedStream<State>>
+  /** Keeps the stream's state in memory no longer: nothing more is expected of it. */
+  forget(stream: string): void
 }
 
 const DEFAULT_ATTEMPTS = 10
@@ -155,7 +157,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     return { ...(await load(stream)), events: [], repeated: true }
   }
 
-  return { handle, load }
+  return { handle, load, forget: (stream) => cache.delete(stream) }
 }
 
 function enveloped<E extends AnyEvent>(

@@ -21,4 +21,8 @@ export class LruCache<Key, Value> {
     this.#entries.set(key, value)
     if (this.#entries.size > this.#max) this.#entries.delete(this.#entries.keys().next().value!)
   }
+
+  delete(key: Key): void {
+    this.#entries.delete(key)
+  }
 }

@@ -134,6 +134,16 @@ describe('the command handler', () => {
     await store.close()
   })
 
+  it('reads a stream anew that it was told to forget', async () => {
+    const { store, calls } = counting(openMemoryStore())
+    const { handle, load, forget } = handlerOn(store)
+    await handle('hall', take(1), { isFirst: true })
+    forget('hall')
+    expect(await load('hall')).toEqual({ state: { 1: 'ann' }, currentStreamVersion: 1 })
+    expect(await handle('hall', take(2))).toMatchObject({ currentStreamVersion: 2 })
+    expect(calls).toEqual({ append: 2, aggregate: 1 })
+  })
+
   it('keeps as many states as it may', async () => {
     const { store, calls } = counting(openMemoryStore())
     const { handle } = handlerOn(store, 1)
