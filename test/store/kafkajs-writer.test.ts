@@ -1,4 +1,4 @@
-import { beforeEach, expect, it, vi } from 'vitest'
+import { beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RequestBroker, RequestCluster } from '../../src/kafka/drivers/kafkajs-internals.ts'
 import { KafkajsWriter } from '../../src/kafka/drivers/kafkajs-writer.ts'
 
@@ -57,3 +57,86 @@ it.each(['initProducerId', 'addPartitionsToTxn', 'addOffsetsToTxn', 'txnOffsetCo
     expect(reconnects).toEqual(['connect']) // by init, once
   },
 )
+
+describe('the offsets of a transaction', () => {
+  const record = { topic: 't', partition: 0, key: Buffer.from('k'), value: Buffer.from('{}'), headers: {} }
+  const offsetsOf = (...groups: string[]) =>
+    groups.map((group) => ({ group, offsets: [{ topic: 't', partition: 0, offset: 1 }] }))
+
+  /** Requests that are answered when the test says so, or at once. */
+  function slowCluster(...slow: string[]) {
+    const asked: string[] = []
+    const open = new Map<string, PromiseWithResolvers<object>>()
+    const topics = [{ topicName: 't', partitions: [{ partition: 0, baseOffset: '0' }] }]
+    const answer = { producerId: '1', producerEpoch: 0, topics }
+    const request = (name: string) => async () => {
+      asked.push(name)
+      if (!slow.includes(name)) return answer
+      const waiting = Promise.withResolvers<object>()
+      open.set(name, waiting)
+      return waiting.promise
+    }
+    const names = ['initProducerId', 'addPartitionsToTxn', 'produce', 'addOffsetsToTxn', 'txnOffsetCommit', 'endTxn']
+    const broker = Object.fromEntries(names.map((name) => [name, request(name)]))
+    const cluster = {
+      connect: async () => {},
+      refreshMetadata: async () => {},
+      addMultipleTargetTopics: async () => {},
+      findBroker: async () => broker,
+      findGroupCoordinator: async ({ groupId }: { groupId: string }) => {
+        asked.push(`find ${groupId}`)
+        return broker
+      },
+      findTopicPartitionMetadata: () => [{ partitionId: 0, leader: 1 }],
+    } as unknown as RequestCluster
+    const writer = new KafkajsWriter(cluster, { transactionalId: 'id', transactionTimeoutMs: 10_000 })
+    const refuse = (name: string, type: string) => open.get(name)?.reject(Object.assign(new Error(type), { type }))
+    return { writer, asked, refuse, allow: (name: string) => open.get(name)?.resolve(answer) }
+  }
+
+  it('go beside its records, and it ends only when both were answered', async () => {
+    const { writer, asked, allow } = slowCluster('produce', 'txnOffsetCommit')
+    await writer.init()
+    const outcome = writer.transact({ records: [record], offsets: offsetsOf('g') })
+    await expect.poll(() => asked.slice(2).sort()).toEqual(['addOffsetsToTxn', 'find g', 'produce', 'txnOffsetCommit'])
+    allow('txnOffsetCommit')
+    await new Promise(setImmediate)
+    expect(asked).not.toContain('endTxn')
+    allow('produce')
+    expect(await outcome).toMatchObject({ kind: 'committed' })
+  })
+
+  it('that are refused end it when its records were answered too: none lands in the transaction after it', async () => {
+    const { writer, asked, refuse, allow } = slowCluster('produce', 'txnOffsetCommit')
+    await writer.init()
+    const toCommit = offsetsOf('g')
+    const outcome = writer.transact({ records: [record], offsets: toCommit })
+    await expect.poll(() => asked.at(-1)).toBe('txnOffsetCommit')
+    refuse('txnOffsetCommit', 'ILLEGAL_GENERATION')
+    await new Promise(setImmediate)
+    expect(asked).not.toContain('endTxn')
+    allow('produce')
+    expect(await outcome).toMatchObject({ kind: 'aborted', fenced: toCommit[0] })
+    expect(asked.at(-1)).toBe('endTxn')
+  })
+
+  it('go to whoever coordinates their group, which is asked for once, and again when it says that it does not', async () => {
+    const { writer, asked, refuse, allow } = slowCluster('txnOffsetCommit')
+    await writer.init()
+    const found = () => asked.filter((name) => name === 'find g').length
+    for (let n = 0; n < 2; n++) {
+      const outcome = writer.transact({ records: [record], offsets: offsetsOf('g') })
+      await expect.poll(() => asked.at(-1)).toBe('txnOffsetCommit')
+      allow('txnOffsetCommit')
+      expect(await outcome).toMatchObject({ kind: 'committed' })
+    }
+    expect(found()).toBe(1)
+    const outcome = writer.transact({ records: [record], offsets: offsetsOf('g') })
+    await expect.poll(() => asked.at(-1)).toBe('txnOffsetCommit')
+    const before = asked.length
+    refuse('txnOffsetCommit', 'NOT_COORDINATOR_FOR_GROUP')
+    await expect.poll(() => asked.slice(before)).toEqual(['find g', 'txnOffsetCommit'])
+    allow('txnOffsetCommit')
+    expect(await outcome).toMatchObject({ kind: 'committed' })
+  })
+})

@@ -52,6 +52,7 @@ export class KafkajsWriter implements TransactionalWriter {
   #stale = false
   #producer: Transactional | undefined
   #coordinator: RequestBroker | undefined
+  #groupCoordinators = new Map<string, RequestBroker>()
   #sequences = new Map<string, number>()
   /** D6 Of the transaction at hand. */
   #fencedOffsets: OffsetsToCommit | undefined
@@ -136,8 +137,8 @@ export class KafkajsWriter implements TransactionalWriter {
     await this.#know(records)
     for (const { topic, partition } of records) leaderOf(this.#cluster, topic, partition)
     await this.#addPartitions(producer, records)
-    const placed = await this.#produce(producer, records)
-    for (const group of offsets) await this.#sendOffsets(producer, group)
+    const sent = offsets.map((group) => this.#sendOffsets(producer, group))
+    const [placed] = await allAnswered([this.#produce(producer, records), allAnswered(sent)])
     return placed
   }
 
@@ -221,8 +222,15 @@ export class KafkajsWriter implements TransactionalWriter {
       topic,
       partitions: places.map(({ partition, offset }) => ({ partition, offset: String(offset) })),
     }))
-    const coordinator = await this.#cluster.findGroupCoordinator({ groupId, coordinatorType: GROUP })
+    const coordinator = await this.#findGroupCoordinator(groupId)
     return coordinator.txnOffsetCommit({ ...producer, ...membershipOf(identity), groupId, topics })
+  }
+
+  async #findGroupCoordinator(groupId: string): Promise<RequestBroker> {
+    const known = this.#groupCoordinators.get(groupId)
+    const broker = known ?? (await this.#cluster.findGroupCoordinator({ groupId, coordinatorType: GROUP }))
+    this.#groupCoordinators.set(groupId, broker)
+    return broker
   }
 
   /** Asking twice to commit with one epoch is asking once, so a lost answer is asked for again. */
@@ -238,7 +246,7 @@ export class KafkajsWriter implements TransactionalWriter {
     try {
       await (await this.#findCoordinator()).endTxn({ ...producer, transactionResult: false })
     } catch {
-      this.#coordinator = undefined // the next init finishes it
+      this.#forgetCoordinators() // the next init finishes it
     }
   }
 
@@ -267,7 +275,7 @@ export class KafkajsWriter implements TransactionalWriter {
   }
 
   async #reconnect(): Promise<void> {
-    this.#coordinator = undefined
+    this.#forgetCoordinators()
     await sleep(50)
     await this.#cluster
       .connect()
@@ -277,8 +285,13 @@ export class KafkajsWriter implements TransactionalWriter {
 
   #forget(): void {
     this.#producer = undefined
-    this.#coordinator = undefined
+    this.#forgetCoordinators()
     this.#sequences = new Map()
+  }
+
+  #forgetCoordinators(): void {
+    this.#coordinator = undefined
+    this.#groupCoordinators.clear()
   }
 }
 
@@ -296,12 +309,16 @@ function isOfMember({ type }: KafkaError): boolean {
 }
 
 /** All must have answered before anything is decided: a late one must not land in the next transaction. */
-async function allAnswered<T>(requests: readonly Promise<T>[]): Promise<T[]> {
+async function allAnswered<T extends readonly unknown[]>(
+  requests: {
+    readonly [N in keyof T]: Promise<T[N]>
+  },
+): Promise<T> {
   const settled = await Promise.allSettled(requests)
   return settled.map((result) => {
     if (result.status === 'rejected') throw result.reason
     return result.value
-  })
+  }) as unknown as T
 }
 
 /** kafkajs's form of records: by topic, then by partition, in their order. */
