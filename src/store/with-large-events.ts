@@ -43,7 +43,8 @@ export function withLargeEvents(store: EventStore, blobs: BlobStore, options: La
     readStream: (stream, given) => restored(store.readStream(stream, given), blobs),
     aggregateStream: (stream, given) => aggregateLarge(store, whole, stream, given),
     appendToStream: async (stream, events, given) => {
-      if (!isAnyLarge(events) && !isAnyLarge(given?.outgoing)) return store.appendToStream(stream, events, given)
+      const isSmall = !isAnyLarge(events) && !isAnyLarge(given?.outgoing)
+      if (isSmall || !Array.isArray(events)) return store.appendToStream(stream, events, given)
       const small = await Promise.all(events.map(shrink))
       const outgoing = Array.isArray(given?.outgoing) ? await Promise.all(given.outgoing.map(shrink)) : undefined
       return store.appendToStream(stream, small, outgoing === undefined ? given : { ...given, outgoing })

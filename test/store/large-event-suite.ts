@@ -77,6 +77,15 @@ export function largeEventSuite(name: string, log: () => LargeLog): void {
       await backing.close()
     })
 
+    it('events that are no list are refused as such, also with a large message beside them', async () => {
+      const backing = await log().open()
+      const store = withLargeEvents(backing, ownBlobs(backing))
+      const large = { topic: 'agent.tasks.worker', key: 'k', type: 'Do', data: 'x'.repeat(MEGABYTE) }
+      const appended = store.appendToStream('refused', { type: 'A', data: 1 } as never, { outgoing: [large] })
+      await expect(appended).rejects.toThrow(/events must be a list/)
+      await store.close()
+    })
+
     it('a blob that is missing or damaged is an error of that event only; the others are read on', async () => {
       const backing = await log().open()
       const own = ownBlobs(backing)
