@@ -32,6 +32,8 @@ export async function visibleAfter(store: EventStore, folder: string, load: { pe
     views,
   })
   await view.ready
+  // What a view that is new has to catch up with is not what is asked here.
+  await view.waitFor(await store.appendToStream('catch-up', [one]))
   const everyNth = Math.ceil(load.perSecond / 200)
   const times: number[] = []
   const waiting: Promise<unknown>[] = []

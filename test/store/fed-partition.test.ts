@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RecordedMessage } from '../../src/core/event.ts'
 import type { FetchedPartition, FetchedRecord, KafkaDriver, PartitionReader } from '../../src/kafka/driver.ts'
 import { type FedPartitionTools, fedPartition } from '../../src/store/kafka/fed-partition.ts'
@@ -23,7 +23,8 @@ function record(offset: number, stream: string, version: number | undefined, val
   return { ...encoded, offset, timestampMs: 0 }
 }
 
-function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['onStranger']) {
+/** `from`: where the feed begins to read; the log is at its beginning. */
+function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['onStranger'], from = 0) {
   const said: string[] = []
   const note = (_: object, message: string) => void said.push(message)
   const logger = { debug() {}, info() {}, warn: note, error: note }
@@ -33,7 +34,12 @@ function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['
     ...{ ...place, records, fromOffset: 0, nextOffset: end },
     ...{ stableOffset: end, highWatermark: end },
   }
-  const reader: PartitionReader = { fetch: async () => [fetched], close: async () => {} }
+  let fetches = 0
+  const fetch = async () => {
+    fetches++
+    return [fetched]
+  }
+  const reader: PartitionReader = { fetch, close: async () => {} }
   const replica = new MemoryReplica()
   const log = new PartitionLog({
     ...{ topic: names.eventTopic, logicalTopic: 'events', partition: 0, partitionCount: 1 },
@@ -41,9 +47,9 @@ function fed(records: readonly FetchedRecord[], onStranger?: FedPartitionTools['
   })
   const driver = { offsetOf: async () => end } as Partial<KafkaDriver> as KafkaDriver
   const tools = { driver, names, logger, eventLog: () => log, owe() {}, onStranger, who: 'A test' }
-  const partition = new FeedPartition(place, 0, tools)
-  partition.deliver(fetched)
-  return { said, source: fedPartition(partition, tools) }
+  const partition = new FeedPartition(place, from, tools)
+  partition.deliver({ ...fetched, fromOffset: from, records: records.slice(from) })
+  return { said, source: fedPartition(partition, tools), replica, fetches: () => fetches }
 }
 
 const heard = (messages: readonly RecordedMessage[]) =>
@@ -86,5 +92,31 @@ describe('a fed partition of the event topic', () => {
       '3: it has no header ce_sequence with a stream position',
       '4: its value is not JSON',
     ])
+  })
+
+  describe('what the feed has read', () => {
+    afterEach(() => void vi.restoreAllMocks())
+
+    it('is not read again for the replica', async () => {
+      const { source, replica, fetches } = fed(records)
+      expect(heard(await source.nextBatch())).toHaveLength(2)
+      expect(replica.position).toBe(6)
+      expect(fetches()).toBe(0)
+    })
+
+    it('does not follow what the replica has: the log is read', async () => {
+      const { source, replica, fetches } = fed(records, undefined, 5)
+      expect(heard(await source.nextBatch())).toEqual([[5, 'id-5', 'a']])
+      expect(replica.position).toBe(6)
+      expect(fetches()).toBeGreaterThan(0)
+    })
+
+    it('is not believed where the replica heard nothing for a while: the topic may have been made anew (L6)', async () => {
+      const { source, fetches } = fed(records)
+      const later = performance.now() + 6000
+      vi.spyOn(performance, 'now').mockImplementation(() => later)
+      expect(heard(await source.nextBatch())).toHaveLength(2)
+      expect(fetches()).toBeGreaterThan(0)
+    })
   })
 })

@@ -48,7 +48,7 @@ async function taken(partition: FeedPartition, count: number): Promise<number[]>
   const offsets: number[] = []
   while (offsets.length < count) {
     const { generation } = partition.wakeUps
-    offsets.push(...partition.take().map(({ offset }) => offset))
+    offsets.push(...partition.take().records.map(({ offset }) => offset))
     if (offsets.length < count) await partition.wakeUps.after(generation)
   }
   return offsets
@@ -85,6 +85,25 @@ describe('a feed of partitions', () => {
     expect(said).toEqual([['A partition can be read again', { topic: 't', partition: 1 }]])
   })
 
+  it('tells from where on it has all; not where something was deleted before it was read', async () => {
+    const gone = new KafkaError('OFFSET_OUT_OF_RANGE', 'out of range')
+    const { feed, follow } = feedOf(
+      (position) => {
+        if (position.offset > 2 && position.offset < 7) throw gone
+        return answer(position, position.offset < 9 ? 1 : 0)
+      },
+      { earliest: 7, latest: 9 },
+    )
+    const partition = follow(0, 1)
+    await expect.poll(() => partition.nextOffset).toBe(9)
+    expect(partition.take()).toMatchObject({ fromOffset: undefined, nextOffset: 9, records: { length: 4 } })
+    expect(partition.take()).toEqual({ fromOffset: 9, nextOffset: 9, records: [] })
+    const whole = follow(1, 7)
+    await expect.poll(() => whole.nextOffset).toBe(9)
+    expect(whole.take()).toMatchObject({ fromOffset: 7, nextOffset: 9, records: { length: 2 } })
+    await feed.close()
+  })
+
   it('F1 what was deleted before it was read is said, with its offsets', async () => {
     const gone = new KafkaError('OFFSET_OUT_OF_RANGE', 'out of range')
     const { feed, said, follow } = feedOf(
@@ -116,6 +135,6 @@ describe('a feed of partitions', () => {
     isShort = false
     expect(await taken(other, 50)).toHaveLength(50)
     await feed.close()
-    expect(ahead.take()).toEqual([])
+    expect(ahead.take().records).toEqual([])
   })
 })

@@ -4,7 +4,7 @@ import type { FetchedRecord, KafkaDriver, TopicPartition } from '../../kafka/dri
 import { checkpointAhead } from '../checkpoint-ahead.ts'
 import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
-import type { FeedPartition } from './partition-feed.ts'
+import type { FeedPartition, Taken } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { claimOf, decodeRecord, type Origin, strangerMessage } from './record-codec.ts'
 import { toStoreError } from './store-errors.ts'
@@ -35,27 +35,27 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
   const { partition } = fed.place
   const topic = tools.names.logical(fed.place.topic)
   let seen = 0
-  let taken: readonly FetchedRecord[] = []
-  let takenTo = fed.nextOffset
-  const position = () => ({ topic, partition, offset: takenTo })
+  let taken = nothing(fed.nextOffset)
+  const position = () => ({ topic, partition, offset: taken.nextOffset })
   return {
     nextBatch: async () => {
       seen = fed.wakeUps.generation
-      if (taken.length === 0 && fed.endBefore !== undefined) {
+      if (taken.records.length === 0 && fed.endBefore !== undefined) {
         throw checkpointAhead(tools.who, { topic, partition, offset: fed.nextOffset }, fed.endBefore)
       }
-      if (taken.length === 0) {
-        taken = fed.take()
-        takenTo = fed.nextOffset
-      }
+      if (taken.records.length === 0) taken = fed.take()
       const batch = await decode(fed, taken, tools)
-      taken = [] // only now: what could not be decoded, because the broker was away, comes again (P6)
+      taken = nothing(taken.nextOffset) // only now: what could not be decoded, because the broker was away, comes again (P6)
       return batch
     },
     position,
     end: () => endOf(fed, tools),
     waitForMore: (signal) => fed.wakeUps.after(seen, { signal }),
   }
+}
+
+function nothing(nextOffset: number): Taken {
+  return { records: [], fromOffset: nextOffset, nextOffset }
 }
 
 async function endOf({ place }: FeedPartition, { driver }: FedPartitionTools): Promise<number> {
@@ -66,16 +66,14 @@ async function endOf({ place }: FeedPartition, { driver }: FedPartitionTools): P
   }
 }
 
-async function decode(
-  { place }: FeedPartition,
-  records: readonly FetchedRecord[],
-  tools: FedPartitionTools,
-): Promise<readonly Message[]> {
+async function decode({ place }: FeedPartition, taken: Taken, tools: FedPartitionTools): Promise<readonly Message[]> {
+  const { records } = taken
   const last = records[records.length - 1]
   if (last === undefined) return []
   const { names, eventLog } = tools
   if (place.topic !== names.eventTopic) return records.flatMap((record) => read(record, place, tools) ?? [])
   const log = eventLog(place.partition)
+  log.offer(taken)
   await log.catchUpPast(last.offset)
   return records.flatMap((record) => factOf(record, log) ?? noFact({ record, place, log }, tools) ?? [])
 }

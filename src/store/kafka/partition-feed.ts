@@ -24,6 +24,13 @@ export interface FeedTools {
   readonly logger: Logger
 }
 
+/** What came, in order; without `fromOffset` something is missing before it. */
+export interface Taken {
+  readonly records: readonly FetchedRecord[]
+  readonly fromOffset: number | undefined
+  readonly nextOffset: number
+}
+
 export class FeedPartition implements Polled {
   readonly wakeUps = new WakeUps()
   readonly place: TopicPartition
@@ -31,12 +38,14 @@ export class FeedPartition implements Polled {
   isWanted = true
   readonly #tools: FeedTools
   #waiting: FetchedRecord[] = []
+  #waitingFrom: number | undefined
   #trouble: KafkaError | undefined
   #end: number | undefined
 
   constructor(place: TopicPartition, offset: number, tools: FeedTools) {
     this.place = place
     this.nextOffset = offset
+    this.#waitingFrom = offset
     this.#tools = tools
   }
 
@@ -50,13 +59,14 @@ export class FeedPartition implements Polled {
     return this.#waiting.length === 0 ? this.#end : undefined
   }
 
-  /** What came since the last call, in order. @throws once what keeps it from being read */
-  take(): readonly FetchedRecord[] {
+  /** What came since the last call. @throws once what keeps it from being read */
+  take(): Taken {
     const trouble = this.#trouble
     this.#trouble = undefined
     if (trouble !== undefined) throw toStoreError(trouble)
-    const taken = this.#waiting
+    const taken = { records: this.#waiting, fromOffset: this.#waitingFrom, nextOffset: this.nextOffset }
     this.#waiting = []
+    this.#waitingFrom = this.nextOffset
     return taken
   }
 
@@ -90,6 +100,7 @@ export class FeedPartition implements Polled {
       const fields = { ...this.place, from, to: earliest - 1 }
       logger.warn(fields, `Records were deleted before they were read (retention?); going on at offset ${earliest}`)
       this.nextOffset = earliest
+      this.#waitingFrom = undefined
     }
   }
 }

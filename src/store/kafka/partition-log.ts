@@ -7,6 +7,7 @@ import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
 import { toIndexedEvent } from './indexed-event.ts'
 import type { OwedVersions } from './owed-versions.ts'
+import type { Taken } from './partition-feed.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
 import { headerText } from './record-codec.ts'
 import { ShownEnd } from './shown-end.ts'
@@ -172,6 +173,14 @@ export class PartitionLog {
     if (this.#closed || this.#mark !== undefined || fetched.fromOffset > this.position) return
     this.#take(fetched, until)
     this.#readAt = performance.now()
+  }
+
+  /** What a feed read anyway is not read again, where it follows and this is certainly the log the replica is of (L6). */
+  offer({ records, fromOffset, nextOffset }: Taken): void {
+    if (fromOffset === undefined || performance.now() - this.#readAt > LOOK_AGAIN_AFTER_MS) return
+    const { topic, partition } = this.#options
+    const ends = { nextOffset, stableOffset: nextOffset, highWatermark: nextOffset }
+    this.#takeUnlessLost({ topic, partition, records, fromOffset, ...ends })
   }
 
   /** The log has nothing at the replica's position: it is another log, or lost what it had. */
