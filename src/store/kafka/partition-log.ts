@@ -60,6 +60,8 @@ export interface PartitionLogOptions {
   readonly onEvents: (streams: ReadonlyMap<string, number>) => void
 }
 
+type Portion = Pick<FetchedPartition, 'records' | 'fromOffset' | 'nextOffset'>
+
 /** Where a record lies, and what it says it is. */
 interface ClaimedPlace {
   readonly stream: string
@@ -169,18 +171,16 @@ export class PartitionLog {
   }
 
   /** Takes in what somebody fetched, from here or from before; never leaves a hole. `until`: how far it will go on at once. */
-  take(fetched: FetchedPartition, until = 0): void {
+  take(fetched: Portion, until = 0): void {
     if (this.#closed || this.#mark !== undefined || fetched.fromOffset > this.position) return
     this.#take(fetched, until)
     this.#readAt = performance.now()
   }
 
   /** What a feed read anyway is not read again, where it follows and this is certainly the log the replica is of (L6). */
-  offer({ records, fromOffset, nextOffset }: Taken): void {
+  offer({ fromOffset, ...rest }: Taken): void {
     if (fromOffset === undefined || performance.now() - this.#readAt > LOOK_AGAIN_AFTER_MS) return
-    const { topic, partition } = this.#options
-    const ends = { nextOffset, stableOffset: nextOffset, highWatermark: nextOffset }
-    this.#takeUnlessLost({ topic, partition, records, fromOffset, ...ends })
+    this.#takeUnlessLost({ fromOffset, ...rest })
   }
 
   /** The log has nothing at the replica's position: it is another log, or lost what it had. */
@@ -206,7 +206,7 @@ export class PartitionLog {
   }
 
   /** In portions, so that little of it is in memory in its decoded form at a time. */
-  #take({ records, nextOffset }: FetchedPartition, until: number): void {
+  #take({ records, nextOffset }: Portion, until: number): void {
     const { position } = this
     const fresh = records.filter(({ offset }) => offset >= position)
     for (let start = 0; start < fresh.length || start === 0; start += PORTION) {
@@ -329,7 +329,7 @@ export class PartitionLog {
     return fromOffset <= this.position && nextOffset > this.position && nextOffset < until
   }
 
-  #takeUnlessLost(fetched: FetchedPartition, until = 0): void {
+  #takeUnlessLost(fetched: Portion, until = 0): void {
     try {
       this.take(fetched, until)
     } catch (error) {

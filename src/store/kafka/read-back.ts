@@ -32,9 +32,9 @@ export async function readBack({ records, placed }: CommittedRecords, tools: Rea
   const lastOffset = batches.reduce((last, batch) => Math.max(last, batch.lastOffset), -1)
   if (lastOffset === -1) return
   if (reader.watch !== undefined) {
-    const seen = await untilStable(lastOffset, tools)
+    const { records: others, nextOffset } = await untilStable(lastOffset, tools)
     takeOwn(records, batches, tools)
-    if (seen.records === 0) log.take({ ...placeOf(tools), ...seen, fromOffset: lastOffset + 1, records: [] })
+    if (others === 0) log.take({ records: [], fromOffset: lastOffset + 1, nextOffset })
   }
   await log.catchUpPast(lastOffset)
 }
@@ -50,7 +50,7 @@ async function untilStable(lastOffset: number, tools: ReadBackTools) {
     records += seen.records
     offset = seen.nextOffset
     const { stableOffset } = seen
-    if (stableOffset > lastOffset) return { records, nextOffset: offset, stableOffset, highWatermark: offset }
+    if (stableOffset > lastOffset) return { records, nextOffset: offset }
     shown.progress(stableOffset, lastOffset + 1)
   }
 }
@@ -59,15 +59,13 @@ function takeOwn(records: readonly EncodedRecord[], batches: readonly PlacedBatc
   const own = records.filter(({ topic }) => topic === tools.topic)
   const timestampMs = Date.now()
   for (const { baseOffset, lastOffset } of batches) {
-    const place = { ...placeOf(tools), fromOffset: baseOffset, nextOffset: lastOffset + 1 }
     const taken = own.splice(0, lastOffset - baseOffset + 1)
     tools.log.take({
-      ...place,
       records: taken.map(({ key, value, headers, fields }, index) => {
         return { key, value, headers, own: fields, offset: baseOffset + index, timestampMs }
       }),
-      stableOffset: lastOffset + 1,
-      highWatermark: lastOffset + 1,
+      fromOffset: baseOffset,
+      nextOffset: lastOffset + 1,
     })
   }
 }

@@ -91,9 +91,9 @@ export class Witnesses {
 
 /** In a folder of somebody else the living could be made to look dead. */
 function insistOnOwn(path: string): void {
-  const { uid, mode } = lstatSync(path)
-  const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)
-  if (!isOurs || !lstatSync(path).isDirectory()) throw new Error(`${path} is not a folder of this user alone`)
+  const found = lstatSync(path)
+  const isOurs = process.getuid === undefined || (found.uid === process.getuid() && (found.mode & 0o022) === 0)
+  if (!isOurs || !found.isDirectory()) throw new Error(`${path} is not a folder of this user alone`)
 }
 
 let machine: string | undefined
