@@ -4,6 +4,7 @@ import { reach } from '../core/reach.ts'
 import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { checkpointFenced } from './checkpoint-fenced.ts'
+import { placeOf, secondsSince } from './partition-lag.ts'
 import type { PoisonPolicy } from './poison-policy.ts'
 import {
   type PendingMessage,
@@ -66,7 +67,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
         load: (topic, partition) => this.#load(topic, partition),
         caughtUp: (position) => this.#caughtUp(position),
       },
-      onTaken: (partition) => void this.#taken.set(keyOf(partition), partition),
+      onTaken: (partition) => void this.#taken.set(placeOf(partition), partition),
       handler: (message, context) => this.#take(message, { offset: message.offset, event: message }, context),
       unreadable: (error, message, context) => this.#unreadable(error, message, context),
       ...(poison.hearsOfStrangers && {
@@ -92,7 +93,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
     const waiting = [...this.#taken].flatMap(([key, taken]) => {
       if (taken.signal.aborted) return []
       const oldest = this.#hands.get(key)?.pending[0]?.event?.timestamp ?? taken.oldestTimestamp()
-      return [[key, oldest === undefined ? 0 : Math.max(0, (nowMs - Date.parse(oldest)) / 1000)] as const]
+      return [[key, secondsSince(oldest, nowMs)] as const]
     })
     return new Map(waiting)
   }
@@ -106,7 +107,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
     }
     const stored = await views.checkpoints(build)
     const from = stored.find((place) => place.topic === topic && place.partition === partition)?.offset
-    this.#hands.set(keyOf({ topic, partition }), { topic, partition, from, pending: [], blocked: false })
+    this.#hands.set(placeOf({ topic, partition }), { topic, partition, from, pending: [], blocked: false })
     return from
   }
 
@@ -169,13 +170,10 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
   }
 
   #hand(place: { readonly topic: string; readonly partition: number }): Hand<E> {
-    const hand = this.#hands.get(keyOf(place))
+    const hand = this.#hands.get(placeOf(place))
     if (hand === undefined) throw checkpointFenced('view', place)
     return hand
   }
 }
 
 /** Names a partition. */
-export function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`
-}

@@ -15,10 +15,13 @@ export async function lagOf<E extends AnyEvent>(
   return partitions.map((each) => {
     const { topic, partition } = each
     const records = Math.max(0, (endOf(ends, each)?.offset ?? 0) - each.position())
-    const oldest = each.oldestTimestamp()
-    const seconds = oldest === undefined ? 0 : Math.max(0, (nowMs - Date.parse(oldest)) / 1000)
-    return { topic, partition, records, seconds }
+    return { topic, partition, records, seconds: secondsSince(each.oldestTimestamp(), nowMs) }
   })
+}
+
+/** How long what has this time waits; 0 where nothing waits. */
+export function secondsSince(timestamp: string | undefined, nowMs: number): number {
+  return timestamp === undefined ? 0 : Math.max(0, (nowMs - Date.parse(timestamp)) / 1000)
 }
 
 export type Place = Omit<PartitionPosition, 'offset'>

@@ -5,8 +5,9 @@ import { messageOf } from '../core/message-of.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
-import { BuildFeed, keyOf } from './build-feed.ts'
+import { BuildFeed } from './build-feed.ts'
 import { memoryViews } from './memory-views.ts'
+import { placeOf } from './partition-lag.ts'
 import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
 import { type Projected, type Projection, topicsOf } from './projection.ts'
 import { readLive } from './read-live.ts'
@@ -193,7 +194,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     checkWithin(live.name, applied, ends)
     const seconds = this.#live?.waitingSeconds() ?? new Map<string, number>()
     const lag = ends.map((end): ProjectionLag => {
-      const own = seconds.get(keyOf(end))
+      const own = seconds.get(placeOf(end))
       const behind = { ...end, offset: end.offset - offsetIn(applied, end) }
       return own === undefined ? behind : { ...behind, seconds: own }
     })
