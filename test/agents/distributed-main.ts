@@ -8,7 +8,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { scriptOptions } from '../support/script-options.ts'
+import { countOf, oneOf, scriptOptions } from '../support/script-options.ts'
 import { runDistributed } from './distributed.ts'
 
 const values = scriptOptions(import.meta.filename, {
@@ -19,10 +19,12 @@ const values = scriptOptions(import.meta.filename, {
   keep: { type: 'boolean', default: false },
 })
 
+const log = oneOf('log', ['file', 'kafka'], values.log)
+const [sessions, rounds] = [countOf('sessions', values.sessions), countOf('rounds', values.rounds)]
 const say = (line: string) => void process.stderr.write(`${line}\n`)
 
 async function openLog(dir: string): Promise<{ logUrl: string; close(): Promise<void> }> {
-  if (values.log === 'file') return { logUrl: `file:${join(dir, 'log.db')}`, close: async () => {} }
+  if (log === 'file') return { logUrl: `file:${join(dir, 'log.db')}`, close: async () => {} }
   const { startBroker } = await import('../support/broker.ts')
   const broker = await startBroker()
   const prefix = `distributed-${process.pid}-${Date.now().toString(36)}.`
@@ -35,17 +37,16 @@ async function run(): Promise<boolean> {
   const { logUrl, close } = await openLog(dir)
   say(`seed ${seed}, in ${dir}`)
   try {
-    const sessions = Number(values.sessions)
     const report = await runDistributed({
       logUrl,
       sessions,
       seed,
-      rounds: Number(values.rounds),
+      rounds,
       dir,
       patienceMs: 60_000,
       say,
     })
-    process.stdout.write(`${JSON.stringify({ log: values.log, ...report })}\n`)
+    process.stdout.write(`${JSON.stringify({ log, ...report })}\n`)
     return report.violations.length === 0 && report.completed === sessions
   } finally {
     await close()
@@ -53,8 +54,4 @@ async function run(): Promise<boolean> {
   }
 }
 
-const isCount = (text: string) => /^[1-9]\d{0,4}$/.test(text)
-if (!['file', 'kafka'].includes(values.log) || !isCount(values.sessions) || !isCount(values.rounds)) {
-  say('usage: npm run distributed -- [--sessions 200] [--log file|kafka] [--seed S] [--rounds 3] [--keep]')
-  process.exitCode = 2
-} else if (!(await run())) process.exitCode = 1
+if (!(await run())) process.exitCode = 1

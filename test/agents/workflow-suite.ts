@@ -44,7 +44,7 @@ export function workflowSuite(log: LogKind): void {
       const workspace: Workspace = {
         prepare: async ({ workflowId }) => {
           called.push('prepare')
-          return `/work/${workflowId}`
+          return `/workspaces/${workflowId}`
         },
         deliver: async ({ workDir }) => void called.push(`deliver ${workDir?.split('/')[1]}`),
         discard: async () => void called.push('discard'),
@@ -82,8 +82,8 @@ export function workflowSuite(log: LogKind): void {
       const id = await saga.request(request, 'wf-1')
       expect(await saga.request(request, 'wf-1')).toBe(id)
       await ended(id, 'completed')
-      expect(called).toEqual(['prepare', 'deliver work'])
-      expect(await readSession(store, id)).toMatchObject({ status: 'completed', workDir: '/work/wf-1' })
+      expect(called).toEqual(['prepare', 'deliver workspaces'])
+      expect(await readSession(store, id)).toMatchObject({ status: 'completed', workDir: '/workspaces/wf-1' })
       expect((await saga.status(id)).state).toMatchObject({ phase: 'accepted', failedGates: [] })
     })
 

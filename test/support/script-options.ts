@@ -32,6 +32,13 @@ export function numberOf(name: string, text: string): number {
   return wrongUsage(`--${name}: must be a number above 0, not ${text}`)
 }
 
+/** A whole number from 1 to 99,999. */
+export function countOf(name: string, text: string): number {
+  return /^[1-9]\d{0,4}$/.test(text)
+    ? Number(text)
+    : wrongUsage(`--${name}: must be a whole number above 0, not ${text}`)
+}
+
 /** One of a few words. */
 export function oneOf<const W extends string>(name: string, words: readonly W[], text: string): W {
   return words.find((word) => word === text) ?? wrongUsage(`--${name}: must be ${words.join(' or ')}, not ${text}`)
