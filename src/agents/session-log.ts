@@ -52,6 +52,7 @@ export class SessionLog {
       maxAttempts: 50,
       stateBefore: (first) => sessionStateBefore(store as EventStore, first),
       snapshot: sessionSnapshot,
+      snapshotFrom: 'state',
     })
   }
 

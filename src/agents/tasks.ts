@@ -35,7 +35,7 @@ function gateMessage(sessionId: string, result: SessionEventData['QualityGateRes
   return { topic: taskTopics.gate, key: sessionId, type: QUALITY_GATE_RESULT, data, correlationId: sessionId }
 }
 
-/** The messages that go out with a session's events: one per reservation. Pure. */
+/** The messages that go out with a session's events: what gates said, and one per reservation that a service is to see. Pure. */
 export function taskMessages(
   sessionId: string,
   events: readonly SessionEvent[],
@@ -43,9 +43,10 @@ export function taskMessages(
 ): OutgoingMessage[] {
   return events.flatMap((event) => {
     if (event.type === 'QualityGateResult') return [gateMessage(sessionId, event.data)]
-    if (event.type !== 'AgentCallReserved') return []
-    const { callId, role, purpose, workItemId, attempt } = event.data
     const { dispatch } = state.settings
+    // Nobody but the process that runs a local session may claim its calls.
+    if (event.type !== 'AgentCallReserved' || dispatch === 'local') return []
+    const { callId, role, purpose, workItemId, attempt } = event.data
     const data: AgentTask = { sessionId, callId, role, purpose, attempt, dispatch, ...(workItemId && { workItemId }) }
     return [{ topic: taskTopics[role], key: sessionId, type: AGENT_TASK, data, correlationId: sessionId }]
   })

@@ -2,6 +2,7 @@ import type { Decider } from '../core/decider.ts'
 import { isExpectedVersionConflict } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage } from '../core/event.ts'
 import type { AggregateOptions, Appended, AppendOptions, EventStore } from './event-store.ts'
+import { keepSnapshot } from './fold-from-snapshot.ts'
 import { LruCache } from './lru-cache.ts'
 import { appendTrigger } from './snapshot-policy.ts'
 
@@ -17,6 +18,12 @@ export interface CommandHandlerOptions<State, Command, E extends AnyEvent>
   /** One with a catalogue of these events, or one that takes any. */
   readonly store: EventStore<E> | EventStore
   readonly decider: Decider<State, Command, E>
+  /**
+   * What a new snapshot after an append is made of. `log` (default): the stream is read, so it is what a reader would fold.
+   * `state`: the state at hand, which costs no read; for events whose data is the same before it is stored and after it is
+   * read (no defaults, no codecs), and an `evolve` that changes no state.
+   */
+  readonly snapshotFrom?: 'log' | 'state'
   /** Decisions per command before the conflict reaches the caller. Default 10. */
   readonly maxAttempts?: number
   /** Streams whose folded state is kept in memory. Default 1,000; 0 keeps none. */
@@ -69,7 +76,7 @@ const DEFAULT_CACHED_STREAMS = 1_000
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
-  const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore, snapshot } = options
+  const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore, snapshot, snapshotFrom = 'log' } = options
   const store = options.store as EventStore<E>
   const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
 
@@ -146,11 +153,22 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   function done(stream: string, appended: Appended, state: State, events: readonly E[]): CommandHandled<State, E> {
     const { currentStreamVersion } = appended
     remember(stream, { state, currentStreamVersion })
-    // Off the hot path, from the log: whoever appends does not wait, and a snapshot is what a reader would fold.
     if (isSnapshotDue?.(stream, currentStreamVersion - events.length, currentStreamVersion)) {
-      store.aggregateStream(stream, whole).catch(() => {})
+      void leaveSnapshot(stream, { state, currentStreamVersion }).catch(() => {})
     }
     return { state, events, currentStreamVersion, repeated: false }
+  }
+
+  /** Off the hot path: whoever appends does not wait. */
+  async function leaveSnapshot(stream: string, made: LoadedStream<State>): Promise<void> {
+    if (snapshot === undefined || snapshotFrom === 'log') {
+      await store.aggregateStream(stream, whole)
+      return
+    }
+    const { state, currentStreamVersion: from } = made
+    for await (const event of store.readStream(stream, { from, maxCount: 1 })) {
+      keepSnapshot(store.snapshots, stream, snapshot, { event, state })
+    }
   }
 
   async function repeated(stream: string): Promise<CommandHandled<State, E>> {

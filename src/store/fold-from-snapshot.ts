@@ -34,7 +34,7 @@ export async function foldFromSnapshot<State, E extends AnyEvent>(
     snapshots.ignored(kind.name, stream, 'it is ahead of the stream, or of another log')
   const base = last.restarted ? undefined : found
   if (last.event !== undefined && plain.from === undefined && isDue(kind, base, folded.currentStreamVersion)) {
-    write(snapshots, stream, kind, { event: last.event, state: folded.state })
+    keepSnapshot(snapshots, stream, kind, { event: last.event, state: folded.state })
   }
   return folded
 }
@@ -93,7 +93,8 @@ async function usable<State>(
   return fits ? found : undefined
 }
 
-function write<State>(
+/** Of a stream right after an event. */
+export function keepSnapshot<State>(
   snapshots: SnapshotStore,
   stream: string,
   { name, version, schema, toJson, clock = systemClock }: SnapshotOptions<State>,

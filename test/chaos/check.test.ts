@@ -136,6 +136,10 @@ describe('the judge of a chaos run', () => {
     expect(found(evidence(good, { log: { ...log, tasks: [...log.tasks, log.tasks[0]!] } }))).toEqual([
       'repeated: the task of call plan:1 was sent twice',
     ])
+    const local: Fact[] = [['SessionCreated', { settings: { dispatch: 'local' } }], ...good.slice(1)]
+    const ofLocal = evidence(local, { log: { ...evidence(local).log, tasks: log.tasks.slice(0, 1) } })
+    expect(found(ofLocal)).toEqual(['unrecorded: a task was sent for call plan:1 of a local session'])
+    expect(found({ ...ofLocal, log: { ...ofLocal.log, tasks: [] } })).toEqual([])
   })
 
   it('calls repeated what was paid twice in silence', () => {

@@ -200,9 +200,11 @@ function checkEpochs(events: readonly RawEvent[]): Violation[] {
     : [violation('repeated', `epochs of claims do not grow: ${epochs.join(', ')}`)]
 }
 
-/** P2: a reservation and its task message left together, once. */
+/** P2: a reservation and its task message left together, once; of a local session there is none. */
 function checkTasks({ log }: Evidence, calls: ReadonlyMap<string, Call>): Violation[] {
   const sent = log.tasks.map(({ callId }) => callId)
+  if (isLocal(log.events[0]))
+    return sent.map((callId) => violation('unrecorded', `a task was sent for call ${callId} of a local session`))
   const missing = [...calls.values()].filter(
     ({ callId, reservedAt }) => reservedAt.length > 0 && !sent.includes(callId),
   )
@@ -213,6 +215,10 @@ function checkTasks({ log }: Evidence, calls: ReadonlyMap<string, Call>): Violat
       .filter((callId) => !calls.get(callId)?.reservedAt.length)
       .map((callId) => violation('unrecorded', `a task was sent for call ${callId}, which was never reserved`)),
   ]
+}
+
+function isLocal(created: RawEvent | undefined): boolean {
+  return (created?.data.settings as { readonly dispatch?: unknown } | undefined)?.dispatch === 'local'
 }
 
 /** The journal against the log: who really executed had claimed, and what the log calls completed was executed. */

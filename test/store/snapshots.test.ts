@@ -184,4 +184,17 @@ describe('a command handler with snapshots', () => {
     expect(await cold.load('s')).toEqual({ state: 325, currentStreamVersion: 25 })
     expect(counted.read()).toBeLessThanOrEqual(6)
   })
+
+  it('may make them of the state at hand: one event is read, and no fold', async () => {
+    const { store, read } = counting(openMemoryStore())
+    const handler = createCommandHandler({ store, decider, snapshot, snapshotFrom: 'state' })
+    for (let n = 1; n <= 25; n++) await handler.handle('s', n)
+    const taken = async () => (await store.snapshots.load('sum', 's'))?.streamPosition
+    await expect.poll(taken).toBe(20)
+    // Of the first load nothing: there was no stream.
+    expect(read()).toBe(2)
+    const cold = createCommandHandler({ store, decider, snapshot })
+    expect(await cold.load('s')).toEqual({ state: 325, currentStreamVersion: 25 })
+    expect(read()).toBe(2 + 6)
+  })
 })

@@ -232,11 +232,9 @@ function linkCall(state: SessionState, call: SessionEventData['AgentCallReserved
   })
 }
 
-const KEPT_OUTPUT_CHARS = 200
-
-/** An answer that has been used: states stay small however much agents write. */
-function used({ structured: _, changes: __, ...result }: NonNullable<CallState['result']>) {
-  return { ...result, output: result.output.slice(0, KEPT_OUTPUT_CHARS) }
+/** An answer that has been used is in the log; states stay small however much agents write. */
+function used({ output: _, structured: __, changes: ___, ...result }: NonNullable<CallState['result']>) {
+  return result
 }
 
 function withWorkUsed(state: SessionState, workItemId: string): SessionState {

@@ -4,16 +4,21 @@ import type { SessionState } from './state.ts'
 import { StateMap } from './state-map.ts'
 
 /*
- * A session's state as JSON, for snapshots: maps and sets are written as tagged lists, in their order.
+ * A session's state as JSON, for snapshots. A long session has thousands of calls and work items that look alike: the
+ * names of an object's fields are written once, as its shape, and everything that is no primitive is a list that begins
+ * with a number: the shape of an object whose values follow, or one of the kinds below.
  */
 
-type Entries = readonly (readonly [string, unknown])[]
+const LIST = -1
+const MAP = -2
+const STATE_MAP = -3
+const SET = -4
 
-/** At most one of the tags is there. */
-interface Tagged {
-  readonly $stateMap?: Entries
-  readonly $map?: Entries
-  readonly $set?: readonly unknown[]
+type Shape = readonly string[]
+
+interface Packed {
+  readonly shapes: readonly Shape[]
+  readonly state: unknown
 }
 
 /**
@@ -22,44 +27,113 @@ interface Tagged {
  */
 export const sessionSnapshot: SnapshotOptions<SessionState> = {
   name: `session@${VERSION}`,
-  version: 2,
+  version: 3,
   every: 2_500,
-  toJson: toJson,
-  fromJson: (json) => fromJson(json) as SessionState,
+  toJson: (state): Packed => {
+    const packer = new Packer()
+    return { state: packer.pack(state), shapes: packer.shapes }
+  },
+  fromJson: (json) => {
+    const { shapes, state } = json as Packed
+    return unpack(state, shapes) as SessionState
+  },
 }
 
-function toJson(value: unknown): unknown {
-  if (value instanceof StateMap) return { $stateMap: entriesOf(value) }
-  if (value instanceof Map) return { $map: entriesOf(value) }
-  if (value instanceof Set) return { $set: [...value].map(toJson) }
-  if (Array.isArray(value)) return value.map(toJson)
-  return isObject(value) ? mapValues(value, toJson) : value
+/** Names one after the other, down to the shape that has exactly these. */
+interface ShapeNode {
+  number?: number
+  readonly next: Map<string, ShapeNode>
 }
 
-function entriesOf(map: Iterable<readonly [unknown, unknown]>): (readonly [string, unknown])[] {
-  return [...map].map(([key, value]) => [String(key), toJson(value)] as const)
+class Packer {
+  readonly shapes: Shape[] = []
+  readonly #root: ShapeNode = { next: new Map() }
+
+  pack(value: unknown): unknown {
+    if (typeof value !== 'object' || value === null) return value
+    if (Array.isArray(value)) return this.#list(LIST, value)
+    if (value instanceof StateMap) return this.#entries(STATE_MAP, value.chunks.flat())
+    if (value instanceof Map) return this.#entries(MAP, value)
+    if (value instanceof Set) return this.#list(SET, value)
+    return this.#object(value as Readonly<Record<string, unknown>>)
+  }
+
+  #list(kind: number, values: Iterable<unknown>): unknown[] {
+    const packed: unknown[] = [kind]
+    for (const value of values) packed.push(this.pack(value))
+    return packed
+  }
+
+  #entries(kind: number, entries: Iterable<readonly [unknown, unknown]>): unknown[] {
+    const packed: unknown[] = [kind]
+    for (const [key, value] of entries) packed.push(key, this.pack(value))
+    return packed
+  }
+
+  /** What is undefined is left out, as JSON does. */
+  #object(object: Readonly<Record<string, unknown>>): unknown[] {
+    const packed: unknown[] = [0]
+    let node = this.#root
+    for (const name of Object.keys(object)) {
+      const value = object[name]
+      if (value === undefined) continue
+      node = nodeAfter(node, name)
+      packed.push(this.pack(value))
+    }
+    packed[0] = node.number ??= this.shapes.push(namesOf(object)) - 1
+    return packed
+  }
 }
 
-function fromJson(json: unknown): unknown {
-  if (Array.isArray(json)) return json.map(fromJson)
-  if (!isObject(json)) return json
-  const { $stateMap, $map, $set } = json as Tagged
-  if ($stateMap !== undefined) return new StateMap(new Map(readEntries($stateMap)))
-  if ($map !== undefined) return new Map(readEntries($map))
-  if ($set !== undefined) return new Set($set.map(fromJson))
-  return mapValues(json, fromJson)
+function nodeAfter({ next }: ShapeNode, name: string): ShapeNode {
+  const known = next.get(name)
+  if (known !== undefined) return known
+  const node: ShapeNode = { next: new Map() }
+  next.set(name, node)
+  return node
 }
 
-function readEntries(entries: Entries): [string, unknown][] {
-  return entries.map(([key, value]) => [key, fromJson(value)])
+function namesOf(object: Readonly<Record<string, unknown>>): Shape {
+  return Object.keys(object).filter((name) => object[name] !== undefined)
 }
 
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
+function unpack(packed: unknown, shapes: readonly Shape[]): unknown {
+  if (!Array.isArray(packed)) return packed
+  switch (packed[0]) {
+    case LIST:
+      return listOf(packed, shapes)
+    case MAP:
+      return mapOf(packed, shapes)
+    case STATE_MAP:
+      return new StateMap(mapOf(packed, shapes))
+    case SET:
+      return new Set(listOf(packed, shapes))
+    default:
+      return objectOf(packed, shapes)
+  }
 }
 
-/** What is undefined is left out, as JSON does. */
-function mapValues(object: Record<string, unknown>, change: (value: unknown) => unknown): Record<string, unknown> {
-  const kept = Object.entries(object).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(kept.map(([key, value]) => [key, change(value)]))
+function listOf(packed: readonly unknown[], shapes: readonly Shape[]): unknown[] {
+  const list: unknown[] = []
+  for (let index = 1; index < packed.length; index++) list.push(unpack(packed[index], shapes))
+  return list
+}
+
+function mapOf(packed: readonly unknown[], shapes: readonly Shape[]): Map<unknown, unknown> {
+  const map = new Map<unknown, unknown>()
+  for (let index = 1; index < packed.length; index += 2) map.set(packed[index], unpack(packed[index + 1], shapes))
+  return map
+}
+
+function objectOf(packed: readonly unknown[], shapes: readonly Shape[]): object {
+  const shape = shapes[Number(packed[0])]!
+  const object: Record<string, unknown> = {}
+  for (let index = 0; index < shape.length; index++) {
+    const name = shape[index]!
+    const value = unpack(packed[index + 1], shapes)
+    // An agent's answer may have any name; this one would be taken for something else.
+    if (name === '__proto__') Object.defineProperty(object, name, { value, enumerable: true, writable: true })
+    else object[name] = value
+  }
+  return object
 }

@@ -49,8 +49,10 @@ export interface CallState {
   /** It ended and nobody knows what it cost: budgets count its reservation. */
   readonly costUnknown?: true
   readonly durationMs?: number
-  /** Of calls whose answer has been used, only the beginning of the output is kept; all of it is in the log. */
-  readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch' | 'requestDigest'>
+  /** Without the answer itself once that has been used: it is in the log. */
+  readonly result?: Omit<SessionEventData['AgentCallCompleted'], 'callId' | 'epoch' | 'requestDigest' | 'output'> & {
+    readonly output?: string
+  }
   readonly requestDigest?: string
   /** How often tools were used within it. */
   readonly toolCalls?: number
