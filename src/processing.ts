@@ -44,7 +44,7 @@ export {
   startInlineProjection,
 } from './processing/inline-projection.ts'
 export { memoryViews } from './processing/memory-views.ts'
-export type { WaitingPartition } from './processing/partition-watch.ts'
+export type { WaitingMessage } from './processing/partition-watch.ts'
 export type { PoisonOptions } from './processing/poison-policy.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
 export { type ProcessEvent, processEvents } from './processing/process-events.ts'

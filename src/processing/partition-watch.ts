@@ -1,16 +1,15 @@
 import type { AnyEvent } from '../core/event.ts'
 import { messageOf } from '../core/message-of.ts'
-import type { EventStore, TakenPartition } from '../store/event-store.ts'
+import type { EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { lagOf, type Place, placeOf } from './partition-lag.ts'
 import type { PartitionLag } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 
-/** A partition that waits at a message: nothing behind it is heard until that could be taken in. */
-export interface WaitingPartition {
+/** A message that cannot be taken in yet: its process waits at it; where its process cannot be told, its partition. */
+export interface WaitingMessage {
   readonly topic: string
   readonly partition: number
-  /** Of the message it waits at, as what follows. */
   readonly offset: number
   readonly key: string
   readonly type: string
@@ -22,36 +21,46 @@ export interface WaitingPartition {
   readonly reason: string
 }
 
-/** What a person wants to know of the partitions that a consumer has: how far each is behind, and where it waits. */
+/** What a person wants to know of the partitions that a consumer has: how far each is behind, and what waits. */
 export class PartitionWatch {
   readonly #taken = new Map<string, TakenPartition>()
-  readonly #waiting = new Map<string, WaitingPartition>()
+  readonly #waiting = new Map<string, WaitingMessage>()
 
   take(taken: TakenPartition): void {
     this.#taken.set(placeOf(taken), taken)
-    this.done(taken)
+    for (const message of [...this.#waiting.values()]) if (placeOf(message) === placeOf(taken)) this.done(message)
   }
 
-  failed(error: unknown, message: Projected | undefined, attempts: number): void {
-    if (message === undefined) return
+  failed(error: unknown, message: Projected, attempts: number): void {
     const { topic, partition, offset, key, type } = message
-    const place = placeOf(message)
-    const before = this.#waiting.get(place)
-    const since = before?.offset === offset ? before.since : new Date(systemClock.now()).toISOString()
-    this.#waiting.set(place, { topic, partition, offset, key, type, attempts, since, reason: messageOf(error) })
+    const since = this.#waiting.get(keyOf(message))?.since ?? new Date(systemClock.now()).toISOString()
+    this.#waiting.set(keyOf(message), {
+      topic,
+      partition,
+      offset,
+      key,
+      type,
+      attempts,
+      since,
+      reason: messageOf(error),
+    })
   }
 
-  /** It is past the message it had come to. */
-  done(place: Place): void {
-    if (this.#waiting.size > 0) this.#waiting.delete(placeOf(place))
+  /** It was taken in, or passed over. */
+  done(message: PartitionPosition): void {
+    if (this.#waiting.size > 0) this.#waiting.delete(keyOf(message))
   }
 
   lag<E extends AnyEvent>(store: EventStore<E>): Promise<readonly PartitionLag[]> {
     return lagOf(store, this.#taken.values())
   }
 
-  waiting(): readonly WaitingPartition[] {
+  waiting(): readonly WaitingMessage[] {
     const isHere = (each: Place) => this.#taken.get(placeOf(each))?.signal.aborted === false
     return [...this.#waiting.values()].filter(isHere)
   }
+}
+
+function keyOf(message: PartitionPosition): string {
+  return `${placeOf(message)}/${message.offset}`
 }

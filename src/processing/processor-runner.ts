@@ -59,6 +59,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
       topics: topics.includes(eventTopic) ? [...topics, redriveTopic(group)] : topics,
       ...(from && { from }),
       maxInFlight: options.maxInFlight,
+      select: (message) => !isOwnFact(message),
       onTaken: (partition) => this.#take(partition),
       handler: (message, context) => this.#handle(message, context),
       unreadable: (error, message, context) => this.#unreadable(error, message as Projected<E>, context),
@@ -125,7 +126,6 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   }
 
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
-    if (isOwnFact(message)) return
     const { lanes, slots, batcher } = this.#partitionOf(message)
     const settle = () => this.#settler.settle(workOf(message, context, this.#options.group), slots)
     if (batcher === undefined) return lanes.run(message.key, settle)
@@ -136,7 +136,6 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {
-    if (isOwnFact(message)) return
     const { lanes, batcher } = this.#partitionOf(message)
     const task = () => this.#settler.unreadable(error, workOf(message, context, this.#options.group))
     await (batcher === undefined ? lanes.run(message.key, task) : batcher.runAlone(message, task))

@@ -3,22 +3,21 @@ import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
+import { checkInteger } from '../store/check-arguments.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
-import type { Consumer, ConsumerContext, EventStore } from '../store/event-store.ts'
+import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
-import { redriveTopic } from './dead-letter.ts'
 import { guarded } from './guarded-manager.ts'
-import { isOwnFact, writtenBy } from './own-facts.ts'
-import { PartitionWatch, type WaitingPartition } from './partition-watch.ts'
-import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
+import { writtenBy } from './own-facts.ts'
+import type { WaitingMessage } from './partition-watch.ts'
+import type { PoisonOptions } from './poison-policy.ts'
 import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
-import { processFailed } from './process-failed.ts'
+import { ProcessListener } from './process-listener.ts'
 import type { ProcessManager } from './process-manager.ts'
 import { isEnded, type ProcessState } from './process-state.ts'
 import type { PartitionLag } from './processor-options.ts'
 import type { Projected } from './projection.ts'
-import { isPointer, resolveFact } from './put-aside.ts'
 import { shortKey } from './short-key.ts'
 import type { PendingTimer } from './timer-index.ts'
 import { TimerService } from './timer-service.ts'
@@ -26,8 +25,10 @@ import { TimerService } from './timer-service.ts'
 /*
  * A process manager at work.
  *
- * P2 What a process heard, what it decided, the messages that follow and the consumer's checkpoint are one append.
- * P5 An event's id is the append's idempotency key: a process hears it once, whatever is delivered again.
+ * P2 What a process heard, what it decided and the messages that follow are one append; so is the consumer's checkpoint
+ *    where all before is done.
+ * P5 An event's id is the append's idempotency key: a process hears it once, whatever is delivered again, and whoever
+ *    believes to own the partition still.
  */
 
 /** What {@link startProcessManager} takes. */
@@ -38,6 +39,11 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> extends P
   readonly eventTopic?: string
   /** What timers go by. Default: the system's. */
   readonly clock?: Clock
+  /**
+   * Messages per partition that may be read and not yet heard: those of different processes are heard side by side, those
+   * of one process in order. So many come again after a crash at most; behind so many that wait nothing is read. Default 256.
+   */
+  readonly maxInFlight?: number
   /**
    * How far a start may have to read back for pending timers: about so many events per partition, or ten times the
    * pending timers where that is more. A timer pending for longer than that is scheduled once more. Default 100,000.
@@ -66,8 +72,11 @@ export interface RunningProcessManager<State> {
   readonly pendingTimers: number
   /** How far this instance's partitions are behind; other instances tell of theirs. */
   lag(): Promise<readonly PartitionLag[]>
-  /** The partitions of this instance that wait at a message, with why: nothing behind it is heard meanwhile. */
-  waiting(): readonly WaitingPartition[]
+  /**
+   * What this instance cannot take in yet, with why: the process waits at it, or the whole partition where nobody can tell
+   * whose it is; and the partition is read no further than `maxInFlight`.
+   */
+  waiting(): readonly WaitingMessage[]
   /** Stops listening; timers go on with the other instances, or at the next start. Idempotent. */
   stop(): Promise<void>
 }
@@ -85,6 +94,7 @@ export function startProcessManager<State, E extends AnyEvent>(
   return new Runner(options)
 }
 
+const DEFAULT_MAX_IN_FLIGHT = 256
 const DEFAULT_READ_BACK = 100_000
 const MARK_EVERY = 10_000
 
@@ -93,17 +103,16 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly ended: Promise<DuologError | undefined>
   readonly stopped: Promise<string | undefined>
   readonly #end = Promise.withResolvers<string | undefined>()
-  readonly #poison: PoisonPolicy<E>
   readonly #options: StartProcessManagerOptions<State, E>
   readonly #handler: CommandHandler<ProcessState<State>, ProcessCommand, ProcessEvent>
   readonly #manager: ProcessManager<State, E>
   readonly #clock: Clock
-  readonly #consumer: Consumer
+  readonly #listener: ProcessListener<State, E>
   readonly #timers: TimerService<E>
-  readonly #watch = new PartitionWatch()
 
   constructor(options: StartProcessManagerOptions<State, E>) {
-    const { store, manager, eventTopic = store.eventTopic } = options
+    const { store, manager, eventTopic = store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
+    checkInteger('maxInFlight', maxInFlight, 1)
     this.#options = options
     this.#manager = guarded(manager)
     this.#clock = options.clock ?? systemClock
@@ -113,9 +122,18 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       decider: signed(manager),
     })
     this.stopped = this.#end.promise
-    this.#poison = this.#policy()
     const onError = (error: unknown) => this.#report(error)
-    this.#consumer = this.#listen()
+    this.#listener = new ProcessListener({
+      ...options,
+      manager: this.#manager,
+      eventTopic,
+      maxInFlight,
+      group: this.#group,
+      hear: (message, correlationId, checkpoint) => this.#hear(message, correlationId, checkpoint),
+      onSkipped: (message, error) => this.#skipped(message, error),
+      onStop: (reason) => this.#stopFor(reason),
+      onError,
+    })
     this.#timers = new TimerService({
       store,
       group: `process.${manager.name}.timers`,
@@ -130,8 +148,8 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       maxReadBack: options.timerReadBack ?? DEFAULT_READ_BACK,
       markEvery: Math.min(MARK_EVERY, Math.ceil((options.timerReadBack ?? DEFAULT_READ_BACK) / 4)),
     })
-    this.ready = Promise.all([this.#consumer.ready, this.#timers.ready]).then(() => {})
-    const ends = [this.#consumer.ended, this.#timers.ended]
+    this.ready = Promise.all([this.#listener.ready, this.#timers.ready]).then(() => {})
+    const ends = [this.#listener.ended, this.#timers.ended]
     // One without the other would hear and never fire, or the other way round.
     for (const end of ends) void end.then((failure) => failure && this.stop())
     this.ended = Promise.all(ends).then((failures) => failures.find((failure) => failure !== undefined))
@@ -144,11 +162,11 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   }
 
   lag(): Promise<readonly PartitionLag[]> {
-    return this.#watch.lag(this.#options.store)
+    return this.#listener.watch.lag(this.#options.store)
   }
 
-  waiting(): readonly WaitingPartition[] {
-    return this.#watch.waiting()
+  waiting(): readonly WaitingMessage[] {
+    return this.#listener.watch.waiting()
   }
 
   async load(correlationId: string): Promise<ProcessState<State>> {
@@ -156,66 +174,17 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   }
 
   async stop(): Promise<void> {
-    await Promise.all([this.#consumer.stop(), this.#timers.stop()])
+    await Promise.all([this.#listener.stop(), this.#timers.stop()])
   }
 
-  #policy(): PoisonPolicy<E> {
-    return new PoisonPolicy({
-      ...this.#options,
-      group: this.#group,
-      onSkipped: (message, error) => this.#skipped(message, error),
-      onStop: (reason) => this.#stopFor(reason),
-    })
-  }
-
-  #listen(): Consumer {
-    const { store, manager, eventTopic = store.eventTopic } = this.#options
-    const { topics = [eventTopic] } = manager
-    const unreadable = async (error: unknown, message: Projected, { checkpoint }: ConsumerContext) => {
-      if (!isOwnFact(message)) await this.#poison.meet(error, message, checkpoint)
-      this.#watch.done(message)
-    }
-    return store.consume({
-      group: this.#group,
-      topics: topics.includes(eventTopic) ? [...topics, redriveTopic(this.#group)] : topics,
-      onTaken: (partition) => this.#watch.take(partition),
-      handler: async (message, context) => {
-        await this.#take(message, context)
-        this.#watch.done(message)
-      },
-      unreadable,
-      ...(this.#poison.hearsOfStrangers && { stranger: unreadable }),
-      onError: (error, message, attempt) => {
-        this.#watch.failed(error, message, attempt)
-        this.#report(error)
-      },
-    })
-  }
-
-  /** What its own functions cannot take in is for the policy; a log that does not get on is waited for. */
-  async #take(delivered: Projected<E>, context: ConsumerContext): Promise<void> {
-    if (isOwnFact(delivered)) return
-    const { store, manager } = this.#options
-    const message = isPointer(delivered, this.#group) ? await resolveFact(store, delivered, this.#group) : delivered
-    try {
-      await this.#hear(message, context)
-    } catch (error) {
-      const failed = processFailed(manager.name, message, error)
-      if (failed === undefined) throw error
-      await this.#poison.meet(failed, delivered, context.checkpoint)
-    }
-  }
-
-  async #hear(message: Projected<E>, { checkpoint }: ConsumerContext): Promise<void> {
-    const correlationId = this.#manager.correlate(message)
-    if (correlationId === undefined) return
+  async #hear(message: Projected<E>, correlationId: string, checkpoint: Checkpoint | undefined): Promise<void> {
     const { eventId, type, data } = message
     const stream = this.#streamOf(correlationId)
     const command: ProcessCommand = { kind: 'observe', event: { eventId, type, data }, nowMs: this.#clock.now() }
     reach('process.observe.begin')
     await this.#handler.handle(stream, command, {
       idempotencyKey: shortKey(`observe:${eventId}`),
-      checkpoint,
+      ...(checkpoint && { checkpoint }),
       correlationId,
       causationId: eventId,
       outgoing: messagesOf(this.#options.manager, { stream, correlationId }),

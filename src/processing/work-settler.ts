@@ -10,6 +10,7 @@ import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Effect } from './dead-letter.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
 import { callWithin } from './handler-call.ts'
+import { insist, pauseAfter } from './insist.ts'
 import { Gate, type Slots } from './key-lanes.ts'
 import { orAborted } from './or-aborted.ts'
 import { ParkedMessages } from './parked-messages.ts'
@@ -46,8 +47,6 @@ const DEFAULT_SLOW_AFTER_MS = 30_000
 const DEFAULT_GRACE_MS = 5_000
 const DEFAULT_BLOCKED_AFTER_MS = 1_000
 const LOOK_AGAIN_MS = 10
-const STORE_PAUSE_MS = 100
-const LONGEST_STORE_PAUSE_MS = 5_000
 
 export class WorkSettler<E extends AnyEvent> {
   readonly gate = new Gate()
@@ -118,7 +117,7 @@ export class WorkSettler<E extends AnyEvent> {
     if (unreadable === 'deadLetter') await this.#putAside(work, work.messages, { attempts: 1, why: whyOf(error) })
     if (unreadable === 'stop') return this.#stop(work, `It came to a message it cannot read: ${reason}`)
     for (let attempt = 2; unreadable === 'wait'; attempt++) {
-      await this.#park(work, attempt - 1, { pauseMs: storePause(attempt), reason })
+      await this.#park(work, attempt - 1, { pauseMs: pauseAfter(attempt), reason })
       this.report(error, message, attempt)
     }
   }
@@ -218,17 +217,8 @@ export class WorkSettler<E extends AnyEvent> {
   }
 
   /** Until the store has done it. */
-  async #insist<T>(work: Work<E>, step: () => Promise<T>): Promise<T> {
-    for (let attempt = 1; ; attempt++) {
-      work.signal.throwIfAborted()
-      try {
-        return await step()
-      } catch (error) {
-        if (work.signal.aborted || isDuologError(error, 'CHECKPOINT_FENCED')) throw error
-        this.report(error, work.messages[0], attempt)
-        await pause(storePause(attempt), work.signal)
-      }
-    }
+  #insist<T>({ signal, messages: [message] }: Work<E>, step: () => Promise<T>): Promise<T> {
+    return insist(step, { signal, onFailure: (error, attempt) => this.report(error, message, attempt) })
   }
 
   /** Never returns: the work is not done. */
@@ -278,10 +268,6 @@ function checked(given: unknown): Outcome {
 
 /** What a timer can wait. */
 const MAX_PAUSE_MS = 2_147_483_647
-
-function storePause(attempt: number): number {
-  return Math.min(STORE_PAUSE_MS * 2 ** (attempt - 1), LONGEST_STORE_PAUSE_MS)
-}
 
 /** Also of an append that is under way, though its attempt is over. */
 async function effectOf<E extends AnyEvent>({ effect, signal }: Work<E>): Promise<Effect | undefined> {

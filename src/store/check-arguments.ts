@@ -74,6 +74,8 @@ export function checkConsumeOptions(options: ConsumeOptions<never>): void {
     throw invalidArgument(`from must be 'beginning' or 'end', got ${describe(options.from)}.`)
   }
   if (typeof options.handler !== 'function') throw invalidArgument('handler must be a function.')
+  if (options.select !== undefined && typeof options.select !== 'function')
+    throw invalidArgument('select must be a function.')
   if (options.maxInFlight !== undefined) checkInteger('maxInFlight', options.maxInFlight, 1)
 }
 

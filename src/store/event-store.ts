@@ -299,6 +299,12 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
    */
   readonly maxInFlight?: number
   /**
+   * Only these messages; the checkpoint moves past the others. Asked before a catalogue looks at the data, so that what is
+   * not wanted need not be readable; not about records that are no messages. Where it throws `onError` hears of it, and the
+   * message counts as wanted.
+   */
+  readonly select?: (message: RecordedMessage | RecordedEvent) => boolean
+  /**
    * Called when a partition was taken, before its first message, and awaited. When it rejects, `onError` hears of it, the
    * partition waits, and it is called again after a pause.
    */

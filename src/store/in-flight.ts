@@ -17,9 +17,23 @@ interface Source<E extends AnyEvent> {
   position(): PartitionPosition
 }
 
-export interface Held<E extends AnyEvent> {
+interface Held<E extends AnyEvent> {
   readonly message: Message<E>
+  readonly isDone: boolean
+}
+
+export interface InHand<E extends AnyEvent> extends Held<E> {
   isDone: boolean
+}
+
+/** Messages in a row that nobody gets: the last of them stands for all. */
+class Passed<E extends AnyEvent> implements Held<E> {
+  message: Message<E>
+  readonly isDone = true
+
+  constructor(message: Message<E>) {
+    this.message = message
+  }
 }
 
 export class InFlight<E extends AnyEvent> {
@@ -60,7 +74,7 @@ export class InFlight<E extends AnyEvent> {
   }
 
   /** From here to the end of `work` the message is in hand; it stays, not done, when `work` gave it up. */
-  async hold(message: Message<E>, work: (held: Held<E>) => Promise<void>): Promise<void> {
+  async hold(message: Message<E>, work: (held: InHand<E>) => Promise<void>): Promise<void> {
     const held = { message, isDone: false }
     this.#held.push(held)
     this.#running++
@@ -68,6 +82,14 @@ export class InFlight<E extends AnyEvent> {
     await work(held)
     this.#running--
     this.#changed.wakeAll()
+  }
+
+  /** It is done, and nobody gets it. */
+  pass(message: Message<E>): void {
+    const last = this.#held[this.#held.length - 1]
+    // Whoever flushes has looked at it already.
+    if (last instanceof Passed && !this.#isFlushing) last.message = message
+    else this.#held.push(new Passed(message))
   }
 
   /** Commits how far all is done. While somebody commits already, that one goes on as long as there is more. */
@@ -90,19 +112,23 @@ export class InFlight<E extends AnyEvent> {
   /** What an append of this message's handler may carry: past the message once all before it are done. */
   checkpointFor(held: Held<E>): Checkpoint {
     const own = this.#source.checkpointAfter(held.message)
-    const first = this.#held[0] ?? held
+    const first = this.#firstOpen() ?? held
     if (first.message.offset >= held.message.offset) return own
     return this.#reached ?? { ...own, offset: first.message.offset }
   }
 
   view(signal: AbortSignal): TakenPartition {
-    const oldest = () => this.#held[0]?.message ?? this.upcoming
+    const oldest = () => this.#firstOpen()?.message ?? this.upcoming
     const { topic, partition } = this.#source.position()
     return {
       ...{ topic, partition, signal },
       position: () => oldest()?.offset ?? this.#source.position().offset,
       oldestTimestamp: () => oldest()?.timestamp,
     }
+  }
+
+  #firstOpen(): Held<E> | undefined {
+    return this.#held.find(({ isDone }) => !isDone)
   }
 
   #doneFromTheHead(): readonly Held<E>[] {

@@ -3,7 +3,7 @@ import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import { checkNotAhead, groupName } from './checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
-import { type Held, InFlight } from './in-flight.ts'
+import { InFlight, type InHand } from './in-flight.ts'
 import { pause } from './wake-ups.ts'
 
 /*
@@ -32,7 +32,10 @@ export interface PartitionSource<E extends AnyEvent = AnyEvent> {
 }
 
 export interface PartitionLoop<E extends AnyEvent>
-  extends Pick<ConsumeOptions<E>, 'group' | 'handler' | 'onError' | 'checkpoints' | 'maxInFlight' | 'onTaken'> {
+  extends Pick<
+    ConsumeOptions<E>,
+    'group' | 'handler' | 'select' | 'onError' | 'checkpoints' | 'maxInFlight' | 'onTaken'
+  > {
   readonly source: PartitionSource<E>
   /** Fires when the partition is taken away or the consumer stops. */
   readonly signal: AbortSignal
@@ -109,6 +112,10 @@ async function waitForMore<E extends AnyEvent>({ source, hands, checkpoints, sig
 async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Message<E>[]): Promise<void> {
   const { hands, signal, maxInFlight } = loop
   for (const message of batch) {
+    if (!isWanted(loop, message)) {
+      hands.pass(message)
+      continue
+    }
     hands.upcoming = message
     if (!hands.hasRoom) await hands.room(signal)
     if (signal.aborted) return
@@ -116,6 +123,16 @@ async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Mes
   }
   // One after the other: also before the next is read.
   if (maxInFlight === 1) await hands.idle()
+  if (hands.mayFlush && (await persist(loop, undefined, () => hands.flush())) === 'fenced') loop.fence()
+}
+
+function isWanted<E extends AnyEvent>(loop: Running<E>, message: Message<E>): boolean {
+  try {
+    return loop.select === undefined || loop.select(message)
+  } catch (error) {
+    report(loop, error, message, 1)
+    return true
+  }
 }
 
 /** Who keeps checkpoints of its own and takes one message after the other needs no book of what is in hand. */
@@ -123,6 +140,7 @@ async function handOutInTurn<E extends AnyEvent>(loop: Running<E>, batch: readon
   const { source, hands, handler, signal } = loop
   for (const message of batch) {
     if (signal.aborted) return
+    if (!isWanted(loop, message)) continue
     hands.upcoming = message
     const context = {
       get checkpoint() {
@@ -137,7 +155,7 @@ async function handOutInTurn<E extends AnyEvent>(loop: Running<E>, batch: readon
   hands.upcoming = undefined
 }
 
-async function handle<E extends AnyEvent>(loop: Running<E>, held: Held<E>): Promise<void> {
+async function handle<E extends AnyEvent>(loop: Running<E>, held: InHand<E>): Promise<void> {
   const { hands, signal, handler } = loop
   const context = {
     get checkpoint() {

@@ -41,6 +41,13 @@ const counter = (fault: Fault | 'none') =>
     },
   })
 
+const flakyEvolve = (fails: () => boolean) => {
+  return ({ heard }: { readonly heard: readonly string[] }, { type }: Fact) => {
+    if (type === 'Flaky' && fails()) throw new Error('not now')
+    return { heard: [...heard, type] }
+  }
+}
+
 const fact = (type: string): Fact => ({ type, data: { id: 'a' } })
 const bad: Fact = { type: 'Bad', data: null }
 
@@ -100,6 +107,64 @@ export function processPoisonSuite(log: LogKind, faults = FAULTS): void {
       expect(mended.waiting()).toEqual([])
       expect(await heard(mended)).toEqual(['One', 'Bad', 'Two'])
       expect(skipped).toEqual([])
+    })
+
+    const of = (id: string, type: string): Fact => ({ type, data: { id } })
+
+    it('wait: at what one process cannot take in only that process waits; others of its partition go on', async () => {
+      const { store, start } = await setUp()
+      const first = start('nextActions')
+      await store.appendToStream('a', [of('a', 'One'), of('a', 'Bad'), of('a', 'Two'), of('b', 'One'), of('b', 'Two')])
+      await until(async () => (await first.load('b')).state.heard.length === 2)
+      await until(() => first.waiting().length === 1)
+      expect(first.waiting()).toMatchObject([{ key: 'a', type: 'Bad' }])
+      expect((await first.load('a')).state.heard).toEqual(['One'])
+      await first.stop()
+      const mended = start('none')
+      await until(async () => (await mended.load('a')).state.heard.length === 3)
+      expect((await mended.load('a')).state.heard).toEqual(['One', 'Bad', 'Two'])
+      expect((await mended.load('b')).state.heard).toEqual(['One', 'Two'])
+    })
+
+    it('wait: behind what may be any process nobody hears anything', async () => {
+      const { store, failures, start } = await setUp()
+      const first = start('correlate')
+      await store.appendToStream('a', [of('b', 'One'), bad, of('b', 'Two')])
+      await until(() => failures.length > 1)
+      expect((await first.load('b')).state.heard).toEqual(['One'])
+      await first.stop()
+      const mended = start('none')
+      await until(async () => (await mended.load('b')).state.heard.length === 2)
+    })
+
+    it('what failed for a while is heard in its order; behind maxInFlight that wait nothing is read', async () => {
+      const { store, clock } = await setUp()
+      let failing = true
+      const flaky = { ...counter('none'), evolve: flakyEvolve(() => failing) }
+      const manager = bench.running(
+        startProcessManager({ store, manager: flaky, clock, maxInFlight: 3, onError: () => {} }),
+      )
+      await store.appendToStream('a', [
+        of('a', 'One'),
+        of('a', 'Flaky'),
+        of('a', 'Two'),
+        of('b', 'One'),
+        of('c', 'One'),
+      ])
+      await until(async () => (await manager.load('b')).state.heard.length === 1)
+      await until(() => (manager.waiting()[0]?.attempts ?? 0) > 1)
+      expect((await manager.load('c')).state.heard).toEqual([])
+      failing = false
+      await until(async () => (await manager.load('c')).state.heard.length === 1)
+      await until(async () => (await manager.load('a')).state.heard.length === 3)
+      expect((await manager.load('a')).state.heard).toEqual(['One', 'Flaky', 'Two'])
+      expect(manager.waiting()).toEqual([])
+    })
+
+    it('refuses a maxInFlight that is no number of messages', async () => {
+      const { store } = await setUp()
+      const manager = counter('none')
+      expect(() => startProcessManager({ store, manager, maxInFlight: 0 })).toThrow(/maxInFlight/)
     })
 
     it.each(faults)(

@@ -148,7 +148,14 @@ export class KafkaConsumer implements Consumer {
       if (fed === undefined) return
       const source = this.#source(owned, fed)
       const handler = this.#handler
-      const end = await runPartition({ ...this.#options, handler, source, signal: owned.signal, logger })
+      const end = await runPartition({
+        ...this.#options,
+        ...this.#select(),
+        handler,
+        source,
+        signal: owned.signal,
+        logger,
+      })
       this.#feed?.unfollow(fed)
       if (end === 'aborted') return
       if (end !== 'fenced') return this.#fail(end)
@@ -185,6 +192,12 @@ export class KafkaConsumer implements Consumer {
     const reason = this.#strangers.get(message)
     if (reason === undefined || this.#options.stranger === undefined) return this.#options.handler(message, context)
     return this.#options.stranger(recordUnreadable(message, reason), message, context)
+  }
+
+  /** A record that is no message is somebody's business all the same. */
+  #select(): Pick<ConsumeOptions, 'select'> {
+    const { select } = this.#options
+    return select === undefined ? {} : { select: (message) => this.#strangers.has(message) || select(message) }
   }
 
   async #commit(checkpoint: Checkpoint, { identity, commits }: Owned): Promise<void> {

@@ -144,6 +144,45 @@ export const consumingTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'select: only what is wanted is handed out; the checkpoint moves past the others, and waits before what is not done',
+    async run(t) {
+      const stream = t.name('select')
+      const group = t.name('group')
+      const errors: string[] = []
+      const select = ({ key, data }: { readonly key: string; readonly data: unknown }) => {
+        if (key !== stream) return false
+        const { n } = data as { readonly n: number }
+        if (n === 4) throw new Error('cannot tell')
+        return n % 2 === 1
+      }
+      const options = {
+        keys: stream,
+        group,
+        select,
+        maxInFlight: 10,
+        onError: (error: unknown) => void errors.push(String(error)),
+      }
+      let goOn = () => {}
+      const three = new Promise<void>((resolve) => {
+        goOn = resolve
+      })
+      const first = await t.collect({
+        ...options,
+        handle: async ({ data }) => ((data as { n: number }).n === 3 ? three : undefined),
+      })
+      await t.store.appendToStream(stream, events(6))
+      const handled = await first.handled(3)
+      assert.deepEqual(dataOf(handled), [{ n: 1 }, { n: 4 }, { n: 5 }])
+      assert.deepEqual(errors, ['Error: cannot tell'])
+      goOn()
+      await first.handled(4)
+      await first.stop()
+      const second = await t.collect({ keys: stream, group })
+      await t.store.appendToStream(stream, [event(7)])
+      assert.deepEqual(dataOf(await second.handled(1)), [{ n: 7 }])
+    },
+  },
+  {
     name: 'P6 a message whose handler gave up at the stop comes to the next consumer',
     async run(t) {
       const stream = t.name('giveup')
@@ -279,6 +318,7 @@ export const consumingTests: readonly ContractTest[] = [
       await refused(consume({ topics: ['no such name!'] }), 'INVALID_ARGUMENT')
       await refused(consume({ from: 'middle' }), 'INVALID_ARGUMENT')
       await refused(consume({ handler: 'text' }), 'INVALID_ARGUMENT')
+      await refused(consume({ select: 'Paid' }), 'INVALID_ARGUMENT')
     },
   },
 ]
