@@ -8,7 +8,7 @@ import { connectKafkajs } from '../src/kafka/drivers/kafkajs.ts'
 import type { EventStore } from '../src/store/event-store.ts'
 import { openEventStore } from '../src/store/open-event-store.ts'
 import { startBroker } from '../test/support/broker.ts'
-import { timersDueAtOnce } from './processing/timers.ts'
+import { type TimersFired, timersDueAtOnce } from './processing/timers.ts'
 import { atLeastOnce, eventHeaders, exactlyOnce, fill } from './processing/transform.ts'
 import { rebuildSpeed, visibleAfter } from './processing/visible.ts'
 import { median, oneOf, progress, type Result, round, settle } from './report.ts'
@@ -20,7 +20,7 @@ export const usage = `npm run bench -- processing [--log file|kafka] [--part vis
 Without flags all parts on both logs (transforming on Kafka only); progress on stderr, one JSON object at the end.
   visible    from an append to the view that shows it, at 200/s and 5,000/s
   rebuild    events a second into a view in SQLite
-  timers     10,000 due at once
+  timers     10,000 events heard, each by a process that sets a timer, and all timers due at once
   transform  consume, transform and append exactly once, beside the same driver at least once`
 
 const TIMERS = 10_000
@@ -52,13 +52,16 @@ async function onFile(folder: string, wanted: Wanted): Promise<readonly Result[]
   const open = (name: string) => openEventStore(`file:${join(folder, name)}`)
   const results: Result[] = []
   if (wanted('visible')) {
-    const measure = (store: EventStore) => measureVisible(store, folder, 'file', [30, 30])
+    const measure = async (store: EventStore) => {
+      await warmUp(store, folder, 'file')
+      return measureVisible(store, folder, 'file', [30, 30])
+    }
     results.push(...(await withStore(await open('visible.db'), measure)))
   }
   if (wanted('rebuild')) {
     results.push(...(await withStore(await open('rebuild.db'), (store) => measureRebuild(store, folder, 'file'))))
   }
-  if (wanted('timers')) results.push(await measureTimers((round) => open(`timers-${round}.db`), 'file'))
+  if (wanted('timers')) results.push(...(await measureTimers((round) => open(`timers-${round}.db`), 'file')))
   return results
 }
 
@@ -68,6 +71,7 @@ async function onKafka(folder: string, wanted: Wanted): Promise<readonly Result[
   const open = (prefix = `bench-${randomUUID()}.`) => openEventStore(`kafka://${broker.address}/?prefix=${prefix}`)
   const results: Result[] = []
   try {
+    await withStore(await open(), (store) => warmUp(store, inner, 'kafka'))
     if (wanted('visible')) {
       const measure = (store: EventStore) => measureVisible(store, inner, 'kafka', [50, 100])
       results.push(...(await withStore(await open(), measure)))
@@ -76,7 +80,7 @@ async function onKafka(folder: string, wanted: Wanted): Promise<readonly Result[
       results.push(...(await withStore(await open(), (store) => measureRebuild(store, inner, 'kafka'))))
     }
     if (wanted('transform')) results.push(...(await measureTransform(broker.address.split(','), open)))
-    if (wanted('timers')) results.push(await measureTimers(() => open(), 'kafka'))
+    if (wanted('timers')) results.push(...(await measureTimers(() => open(), 'kafka')))
     return results
   } finally {
     await broker.stop()
@@ -112,6 +116,11 @@ const RATES = [
   { perSecond: 5_000, seconds: 17 },
 ] as const
 
+async function warmUp(store: EventStore, folder: string, log: 'file' | 'kafka'): Promise<void> {
+  progress(`${log}: warming up`)
+  await visibleAfter(store, folder, WARM_UP[log])
+}
+
 async function measureVisible(
   store: EventStore,
   folder: string,
@@ -119,8 +128,6 @@ async function measureVisible(
   goals: readonly [number | undefined, number | undefined],
 ): Promise<Result[]> {
   const results: Result[] = []
-  progress(`${log}: warming up`)
-  await visibleAfter(store, folder, WARM_UP[log])
   for (const [index, load] of RATES.entries()) {
     progress(`${log}: append to visible at ${load.perSecond}/s`)
     const { p50Ms, p99Ms } = await visibleAfter(store, folder, load)
@@ -134,17 +141,23 @@ async function measureVisible(
 }
 
 /** Each round on a log of its own; round 0 warms up and does not count. */
-async function measureTimers(open: (round: number) => Promise<EventStore>, log: string): Promise<Result> {
-  const times: number[] = []
+async function measureTimers(open: (round: number) => Promise<EventStore>, log: string): Promise<Result[]> {
+  const rounds: TimersFired[] = []
   for (let number = 0; number <= ROUNDS; number++) {
     progress(`${log}: ${TIMERS} timers, round ${number}`)
-    const ms = await withStore(await open(number), (store) => timersDueAtOnce(store, TIMERS))
-    if (number > 0) times.push(ms)
+    const fired = await withStore(await open(number), (store) => timersDueAtOnce(store, TIMERS))
+    if (number > 0) rounds.push(fired)
   }
+  const times = rounds.map(({ firedMs }) => firedMs)
   const ms = median(times)
+  const speeds = rounds.map(({ heardPerSecond }) => heardPerSecond)
+  const heard = `its start included; each by a process of its own; median of ${speeds.map(round).join(', ')}`
+  const fired = `the last fired; median of ${times.map(round).join(', ')}`
   const goal = { goal: '< 2,000 ms', met: ms < 2_000 }
-  const against = `the last fired; median of ${times.map(round).join(', ')}`
-  return { name: `${log}: 10,000 timers due at once`, value: round(ms), unit: 'ms', ...goal, against }
+  return [
+    { name: `${log}: a process manager hears`, value: round(median(speeds)), unit: 'events/s', against: heard },
+    { name: `${log}: 10,000 timers due at once`, value: round(ms), unit: 'ms', ...goal, against: fired },
+  ]
 }
 
 async function measureTransform(brokers: readonly string[], open: (prefix: string) => Promise<EventStore>) {
