@@ -2,6 +2,7 @@ import { didYouMean } from './did-you-mean.ts'
 import { DuologError } from './errors.ts'
 import type { AnyEvent, EnvelopeOptions, Event } from './event.ts'
 import { decodeData, encodeData, jsonSchemaOf } from './event-data.ts'
+import { checkNames, type Names } from './known-names.ts'
 import type { OutputOf, StandardSchema } from './standard-schema.ts'
 
 /*
@@ -81,21 +82,25 @@ export type EventOf<T> =
       ? Event<Name, Data>
       : never
 
-/** @throws INVALID_ARGUMENT when a version before the current one has no upcaster. */
+const EVENT_SPEC: Names<EventSpec<string, StandardSchema>> = { name: true, version: true, data: true, upcast: true }
+
+/** @throws INVALID_ARGUMENT naming the field; also when a version before the current one has no upcaster. */
 export function defineEvent<const Name extends string, Schema extends StandardSchema>(
   spec: EventSpec<Name, Schema>,
 ): EventDefinition<Name, OutputOf<Schema>> {
-  const { name, version = 1, data: schema } = spec
+  const { name, version = 1, data: schema } = spec ?? {}
+  checkSpec(spec)
   const upcasters = new Map(Object.entries(spec.upcast ?? {}).map(([from, upcast]) => [Number(from), upcast]))
   checkVersions(name, version, upcasters)
   return { name, version, schema, upcasters, create: (data, envelope) => ({ ...envelope, type: name, version, data }) }
 }
 
-/** @throws INVALID_ARGUMENT when two definitions have one name. */
+/** @throws INVALID_ARGUMENT when two definitions have one name, or one is no definition. */
 export function defineCatalogue<const Definitions extends readonly AnyDefinition[]>(
   list: Definitions,
   { unknownEvents = 'refuse' }: CatalogueOptions = {},
 ): Catalogue<EventOf<Definitions[number]>> {
+  checkDefinitions(list, unknownEvents)
   const definitions = new Map(list.map((definition) => [definition.name, definition as AnyDefinition]))
   const repeated = list.find((definition) => definitions.get(definition.name) !== definition)
   if (repeated !== undefined) throw invalidArgument(`The catalogue defines "${repeated.name}" twice.`)
@@ -151,6 +156,22 @@ function upcast({ version, upcasters }: AnyDefinition, event: VersionedEvent, wh
     }
   }
   return data
+}
+
+function checkSpec(spec: EventSpec<string, StandardSchema>): void {
+  checkNames('What defineEvent takes', spec, EVENT_SPEC)
+  if (typeof spec?.data?.['~standard']?.validate === 'function') return
+  throw invalidArgument(
+    `data of event "${spec?.name}" must be a schema: z.object({ … }) of zod, or one of another library that follows Standard Schema.`,
+  )
+}
+
+function checkDefinitions(list: readonly AnyDefinition[], unknownEvents: unknown): void {
+  if (!Array.isArray(list)) throw invalidArgument('defineCatalogue takes a list: defineCatalogue([defineEvent(…), …]).')
+  const stranger = list.findIndex((definition) => typeof definition?.create !== 'function')
+  if (stranger >= 0) throw invalidArgument(`definitions[${stranger}] is none: make it with defineEvent.`)
+  if (unknownEvents === 'refuse' || unknownEvents === 'pass') return
+  throw invalidArgument(`unknownEvents must be 'refuse' or 'pass', got "${unknownEvents}".`)
 }
 
 function checkVersions(name: string, version: number, upcasters: ReadonlyMap<number, Upcaster>): void {

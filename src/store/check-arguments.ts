@@ -1,5 +1,6 @@
 import { DuologError } from '../core/errors.ts'
-import type { ConsumeOptions, ReadStreamOptions } from './event-store.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import type { ConsumeOptions, EventStore, ReadStreamOptions } from './event-store.ts'
 
 /*
  * The checks of arguments that every backing makes alike, so that a program refused by one is refused by all.
@@ -54,8 +55,11 @@ export function checkInteger(what: string, value: unknown, min: number): void {
   throw invalidArgument(`${what} must be an integer of at least ${min}, got ${describe(value)}.`)
 }
 
+const READ_NAMES: Names<ReadStreamOptions> = { from: true, to: true, maxCount: true, consistency: true }
+
 export function checkReadOptions(stream: unknown, options: ReadStreamOptions): void {
   checkStream(stream)
+  checkNames('options of readStream', options, READ_NAMES)
   if (options.from !== undefined) checkInteger('from', options.from, 1)
   if (options.to !== undefined) checkInteger('to', options.to, 0)
   if (options.maxCount !== undefined) checkInteger('maxCount', options.maxCount, 0)
@@ -64,7 +68,22 @@ export function checkReadOptions(stream: unknown, options: ReadStreamOptions): v
   throw invalidArgument(`consistency must be 'linearizable' or 'eventual', got ${describe(consistency)}.`)
 }
 
+const CONSUME_NAMES: Names<ConsumeOptions> = {
+  group: true,
+  topics: true,
+  from: true,
+  handler: true,
+  select: true,
+  maxInFlight: true,
+  onTaken: true,
+  checkpoints: true,
+  unreadable: true,
+  stranger: true,
+  onError: true,
+}
+
 export function checkConsumeOptions(options: ConsumeOptions<never>): void {
+  checkNames('options of consume', options, CONSUME_NAMES)
   checkName('The consumer group', options.group)
   if (!Array.isArray(options.topics) || options.topics.length === 0) {
     throw invalidArgument('topics must be a list of at least one topic name.')
@@ -77,6 +96,14 @@ export function checkConsumeOptions(options: ConsumeOptions<never>): void {
   if (options.select !== undefined && typeof options.select !== 'function')
     throw invalidArgument('select must be a function.')
   if (options.maxInFlight !== undefined) checkInteger('maxInFlight', options.maxInFlight, 1)
+}
+
+/** The commonest slip: `openEventStore` was not awaited. */
+export function checkStore(store: Pick<EventStore<never>, 'appendToStream'>): void {
+  if (store instanceof Promise) throw invalidArgument('store is a promise: await openEventStore(…).')
+  if (typeof store?.appendToStream !== 'function') {
+    throw invalidArgument(`store must be an event store, from openEventStore, got ${describe(store)}.`)
+  }
 }
 
 /** A value as a message to people shows it: short, never its whole content. */

@@ -1,6 +1,9 @@
 import type { Decider } from '../core/decider.ts'
 import { isExpectedVersionConflict } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage } from '../core/event.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import { checkInteger, checkStore, describe, invalidArgument } from './check-arguments.ts'
+import { checkFunctions } from './check-store-options.ts'
 import type { AggregateOptions, Appended, AppendOptions, EventStore } from './event-store.ts'
 import { keepSnapshot } from './fold-from-snapshot.ts'
 import { LruCache } from './lru-cache.ts'
@@ -69,6 +72,24 @@ export interface CommandHandler<State, Command, E extends AnyEvent> {
   forget(stream: string): void
 }
 
+const NAMES: Names<CommandHandlerOptions<never, never, never>> = {
+  store: true,
+  decider: true,
+  maxAttempts: true,
+  cacheStreams: true,
+  stateBefore: true,
+  snapshot: true,
+  snapshotFrom: true,
+}
+const HANDLE_NAMES: Names<HandleCommandOptions<never, never>> = {
+  idempotencyKey: true,
+  checkpoint: true,
+  correlationId: true,
+  causationId: true,
+  isFirst: true,
+  outgoing: true,
+}
+
 const DEFAULT_ATTEMPTS = 10
 const DEFAULT_CACHED_STREAMS = 1_000
 
@@ -76,6 +97,7 @@ const DEFAULT_CACHED_STREAMS = 1_000
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {
+  checkOptions(options)
   const { decider, maxAttempts = DEFAULT_ATTEMPTS, stateBefore, snapshot, snapshotFrom = 'log' } = options
   const store = options.store as EventStore<E>
   const cache = new LruCache<string, LoadedStream<State>>(options.cacheStreams ?? DEFAULT_CACHED_STREAMS)
@@ -114,14 +136,15 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   async function decide(stream: string, command: Command, { fresh, isFirst }: { fresh: boolean; isFirst: boolean }) {
     const known = fresh ? undefined : (cache.get(stream) ?? (isFirst ? unborn() : undefined))
     if (known !== undefined) {
-      const events = attempt(() => decider.decide(command, known.state))
+      const events = attempt(() => answer(decider.decide(command, known.state)))
       if (events !== undefined && events.length > 0) return { loaded: known, events }
     }
     const loaded = await load(stream)
-    return { loaded, events: decider.decide(command, loaded.state) }
+    return { loaded, events: answer(decider.decide(command, loaded.state)) }
   }
 
   async function handle(stream: string, command: Command, given: HandleCommandOptions<State, E> = {}) {
+    checkNames('options of handle', given, HANDLE_NAMES)
     for (let attempts = 1; ; attempts++) {
       const { loaded, events } = await decide(stream, command, { fresh: attempts > 1, isFirst: given.isFirst === true })
       if (events.length === 0) return { ...loaded, events, repeated: false }
@@ -197,4 +220,22 @@ function attempt<T>(decide: () => T): T | undefined {
   } catch {
     return undefined
   }
+}
+
+function checkOptions<State, Command, E extends AnyEvent>(options: CommandHandlerOptions<State, Command, E>): void {
+  checkNames('options of createCommandHandler', options, NAMES)
+  checkStore(options?.store)
+  checkFunctions('decider', options.decider, ['initialState', 'decide', 'evolve'])
+  if (options.maxAttempts !== undefined) checkInteger('maxAttempts', options.maxAttempts, 1)
+  if (options.cacheStreams !== undefined) checkInteger('cacheStreams', options.cacheStreams, 0)
+}
+
+/** An async `decide` is the commonest slip of all. */
+function answer<E extends AnyEvent>(events: readonly E[]): readonly E[] {
+  if (Array.isArray(events)) return events
+  const isPromise = (events as unknown) instanceof Promise
+  // Whatever becomes of it, nobody waits for it.
+  if (isPromise) (events as unknown as Promise<unknown>).catch(() => {})
+  const got = isPromise ? 'a promise: it must not be async' : describe(events)
+  throw invalidArgument(`decide must answer a list of events, got ${got}.`)
 }

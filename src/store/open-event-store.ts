@@ -1,22 +1,14 @@
-import type { Catalogue } from '../core/catalogue.ts'
 import type { AnyEvent } from '../core/event.ts'
+import { checkOpenOptions } from './check-store-options.ts'
 import type { EventStore } from './event-store.ts'
-import type { StoreOptions } from './store-options.ts'
+import type { OpenEventStoreOptions, StoreOptions } from './store-options.ts'
 import { parseStoreUrl, type StoreUrl } from './store-url.ts'
 import { withCatalogue } from './with-catalogue.ts'
-import { type LargeEventsOptions, withLargeEvents } from './with-large-events.ts'
+import { withLargeEvents } from './with-large-events.ts'
 
 /*
  * From a URL to a store: the only file that knows the backings. Each is loaded when its scheme is used.
  */
-
-/** Options of {@link openEventStore}. */
-export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends StoreOptions {
-  /** Which events there are: types the store, validates what is appended, upcasts what is read. */
-  readonly events?: Catalogue<E>
-  /** What is too large for the log goes to the log's blobs, unseen by who appends and reads. Default: above 64 KiB. */
-  readonly largeEvents?: LargeEventsOptions
-}
 
 /**
  * Opens a log by its URL; the same program runs on all three.
@@ -28,12 +20,13 @@ export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends St
  * Options win over the URL's parameters. Without a catalogue (`events`) any `{ type, data }` is accepted; with one, data
  * is validated before anything is written and brought up to date when it is read.
  *
- * @throws UNKNOWN_URL_SCHEME, INVALID_URL; what the backing says about its file or broker.
+ * @throws UNKNOWN_URL_SCHEME, INVALID_URL, INVALID_ARGUMENT; what the backing says about its file or broker.
  */
 export async function openEventStore<E extends AnyEvent = AnyEvent>(
   url: string,
   options: OpenEventStoreOptions<E> = {},
 ): Promise<EventStore<E>> {
+  checkOpenOptions(options as OpenEventStoreOptions<never>)
   const { events, largeEvents, ...rest } = options
   const backing = await openBacking(parseStoreUrl(url), rest)
   const blobs = largeEvents?.blobs ?? backing.blobs

@@ -1,7 +1,8 @@
 import type { Clock } from '../core/clock.ts'
 import { DuologError } from '../core/errors.ts'
-import type { AnyEvent, EnvelopeOptions, NewEvent, OutgoingMessage } from '../core/event.ts'
+import type { AnyEvent, EnvelopeOptions, NewEvent, OutgoingMessage, RecordedEvent } from '../core/event.ts'
 import { type RandomBytes, uuidV7 } from '../core/ids.ts'
+import { checkNames, type Names, strangerIn, unknownName } from '../core/known-names.ts'
 import {
   type ExpectedStreamVersion,
   NO_CONCURRENCY_CHECK,
@@ -70,6 +71,41 @@ export interface PrepareContext {
   readonly random: RandomBytes
 }
 
+const APPEND_NAMES: Names<AppendOptions> = {
+  expectedStreamVersion: true,
+  idempotencyKey: true,
+  outgoing: true,
+  checkpoint: true,
+  appendTimeoutMs: true,
+  signal: true,
+}
+
+const EVENT_NAMES: Names<AnyEvent & EnvelopeOptions> = {
+  type: true,
+  data: true,
+  eventId: true,
+  version: true,
+  timestamp: true,
+  correlationId: true,
+  causationId: true,
+  headers: true,
+}
+
+/** What a reader is given beside them: an event that was read can be appended again, its old place counts for nothing. */
+const PLACE_NAMES: Names<Omit<RecordedEvent, keyof (AnyEvent & EnvelopeOptions)>> = {
+  topic: true,
+  partition: true,
+  offset: true,
+  key: true,
+  stream: true,
+  streamPosition: true,
+  globalPosition: true,
+}
+
+const MESSAGE_NAMES: Names<OutgoingMessage> = { ...EVENT_NAMES, topic: true, key: true, raw: true }
+const OF_EVENTS = { told: EVENT_NAMES, taken: { ...EVENT_NAMES, ...PLACE_NAMES } }
+const OF_MESSAGES = { told: MESSAGE_NAMES, taken: { ...MESSAGE_NAMES, ...PLACE_NAMES } }
+
 /** @throws INVALID_ARGUMENT, INVALID_EVENT or EVENT_ID_REUSED, naming the field. */
 export function prepareAppend(
   stream: string,
@@ -78,6 +114,7 @@ export function prepareAppend(
   context: PrepareContext,
 ): PreparedAppend {
   checkStream(stream)
+  checkNames('options of appendToStream', options, APPEND_NAMES)
   if (!Array.isArray(events)) throw invalidArgument(`events must be a list, got ${describe(events)}.`)
   const outgoing = options.outgoing ?? []
   if (!Array.isArray(outgoing)) throw invalidArgument(`outgoing must be a list, got ${describe(outgoing)}.`)
@@ -126,7 +163,8 @@ function timestampOf(ms: number): string {
 }
 
 function prepareEvent(stream: string, event: NewEvent<AnyEvent>, index: number, context: Moment) {
-  return prepareRecord(event, { where: `events[${index}]`, topic: context.eventTopic, key: stream }, context)
+  const place = { where: `events[${index}]`, topic: context.eventTopic, key: stream, names: OF_EVENTS }
+  return prepareRecord(event, place, context)
 }
 
 function prepareOutgoing(message: OutgoingMessage, index: number, context: Moment): PreparedRecord {
@@ -140,7 +178,11 @@ function prepareOutgoing(message: OutgoingMessage, index: number, context: Momen
   }
   const flaw = flawOfKey(message.key)
   if (flaw !== undefined) throw invalidArgument(`The key of ${where} ${flaw}.`)
-  const prepared = prepareRecord(message, { where, topic: message.topic, key: message.key }, context)
+  const prepared = prepareRecord(
+    message,
+    { where, topic: message.topic, key: message.key, names: OF_MESSAGES },
+    context,
+  )
   return message.raw === undefined ? prepared : { ...prepared, raw: message.raw }
 }
 
@@ -148,6 +190,7 @@ interface Place {
   readonly where: string
   readonly topic: string
   readonly key: string
+  readonly names: typeof OF_EVENTS
 }
 
 function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, moment: Moment): PreparedRecord {
@@ -155,6 +198,7 @@ function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, moment: 
     throw invalidEvent(place.where, undefined, `must be { type, data }, got ${describe(event)}`)
   }
   checkEnvelope(event, place.where)
+  refuseLostFields(event, place)
   return {
     topic: place.topic,
     key: place.key,
@@ -167,6 +211,14 @@ function prepareRecord(event: AnyEvent & EnvelopeOptions, place: Place, moment: 
     headers: event.headers === undefined ? NO_HEADERS : { ...event.headers },
     dataJson: serialise(event, place.where),
   }
+}
+
+/** A field that nobody keeps would be lost without a word. */
+function refuseLostFields(event: AnyEvent, { where, names }: Place): void {
+  const stranger = strangerIn(event, names.taken)
+  if (stranger === undefined) return
+  const advice = 'What is to be kept belongs into data, or as text into headers'
+  throw invalidEvent(where, event.type, `${unknownName(stranger, names.told)} ${advice}`)
 }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})

@@ -1,7 +1,10 @@
+import type { Catalogue } from '../core/catalogue.ts'
 import type { Clock } from '../core/clock.ts'
+import type { AnyEvent } from '../core/event.ts'
 import type { RandomBytes } from '../core/ids.ts'
 import type { Logger } from '../core/logger.ts'
 import type { TopicDefinition } from './topics.ts'
+import type { LargeEventsOptions } from './with-large-events.ts'
 
 /** What every backing takes. */
 export interface StoreOptions {
@@ -25,4 +28,12 @@ export interface StoreOptions {
   readonly clock?: Clock
   readonly random?: RandomBytes
   readonly logger?: Logger
+}
+
+/** Options of `openEventStore`. */
+export interface OpenEventStoreOptions<E extends AnyEvent = AnyEvent> extends StoreOptions {
+  /** Which events there are: types the store, validates what is appended, upcasts what is read. */
+  readonly events?: Catalogue<E>
+  /** What is too large for the log goes to the log's blobs, unseen by who appends and reads. Default: above 64 KiB. */
+  readonly largeEvents?: LargeEventsOptions
 }

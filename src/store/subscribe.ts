@@ -1,8 +1,9 @@
 import { isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
 import { categoryOf } from './category.ts'
-import { checkName, checkStream, describe, invalidArgument } from './check-arguments.ts'
+import { checkName, checkStore, checkStream, describe, invalidArgument } from './check-arguments.ts'
 import type { EventStore, PartitionPosition } from './event-store.ts'
 import { type Cursor, cursorAhead, formatCursor, parseCursor } from './subscription-cursor.ts'
 import { pause } from './wake-ups.ts'
@@ -55,7 +56,7 @@ export interface Subscription<E extends AnyEvent = AnyEvent> extends AsyncIterab
  * @throws INVALID_ARGUMENT; CHECKPOINT_AHEAD from the iteration when the cursor is of another log.
  */
 export function subscribe<E extends AnyEvent>(store: EventStore<E>, options: SubscribeOptions = {}): Subscription<E> {
-  const start = checkOptions(store, options)
+  const start = checkOptions(store as EventStore<never>, options)
   const closing = new AbortController()
   const signal = AbortSignal.any([closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
   const place = new Place(start, options.onCaughtUp)
@@ -241,7 +242,23 @@ function selection({
 }
 
 /** @returns the cursor to resume from, if there is one. */
-function checkOptions({ eventTopic }: Pick<EventStore, 'eventTopic'>, options: SubscribeOptions): Cursor | undefined {
+const NAMES: Names<SubscribeOptions> = {
+  stream: true,
+  category: true,
+  types: true,
+  from: true,
+  signal: true,
+  onCaughtUp: true,
+  unreadable: true,
+}
+
+function checkOptions(store: Pick<EventStore, 'eventTopic' | 'appendToStream'>, options: SubscribeOptions) {
+  checkStore(store)
+  checkNames('options of subscribe', options, NAMES)
+  return cursorOf(store, options)
+}
+
+function cursorOf({ eventTopic }: Pick<EventStore, 'eventTopic'>, options: SubscribeOptions): Cursor | undefined {
   const { stream, category, types, from } = options
   if (stream !== undefined) checkStream(stream)
   if (category !== undefined) checkCategory(category)
