@@ -24,6 +24,7 @@ import {
   settingsOf,
   takenOver,
 } from './coordinator-parts.ts'
+import { eitherSignal } from './either-signal.ts'
 import { type Forked, forkSession } from './fork-session.ts'
 import { gateRunner } from './gates/gate-runner.ts'
 import { newOwner, newSessionId } from './names.ts'
@@ -160,7 +161,7 @@ export class KafkaAgentCoordinator {
       ...(claimFor && { claimFor }),
       ...(workItems && { workItems: workItems.map(asWorkItem) }),
     } as const
-    await this.#sessions.handle(sessionId, command, { isFirst: true })
+    await this.#sessions.handle(sessionId, command, { isFirst: workItems === undefined })
     return sessionId
   }
 
@@ -316,8 +317,10 @@ export class KafkaAgentCoordinator {
   }
 
   #runToEnd(sessionId: string, signal?: AbortSignal): Promise<SessionView> {
-    const stop = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])])
-    const run = this.#runUntil(sessionId, stop).finally(() => this.#runs.delete(run))
+    const stop = eitherSignal(this.#closing.signal, signal)
+    const run = this.#runUntil(sessionId, stop.signal)
+      .finally(stop.release)
+      .finally(() => this.#runs.delete(run))
     this.#runs.add(run)
     return run
   }

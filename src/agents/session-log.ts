@@ -24,7 +24,7 @@ export interface HandleOptions {
   readonly checkpoint?: Checkpoint
   readonly causationId?: string
   readonly idempotencyKey?: string
-  /** The session should be new: it is not looked for first. */
+  /** The session should be new: it is not looked for first. Where it is there, the events that were made of the command were made in vain. */
   readonly isFirst?: boolean
 }
 

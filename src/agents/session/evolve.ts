@@ -316,10 +316,15 @@ function changeItem(
 }
 
 function withCall(state: SessionState, call: CallState): SessionState {
-  const openCallIds = new Set(state.openCallIds)
-  if (isOpen(call) || isUnresolved(call)) openCallIds.add(call.callId)
-  else openCallIds.delete(call.callId)
-  return { ...state, calls: state.calls.with(call.callId, call), openCallIds, tallies: tallied(state, call) }
+  const calls = state.calls.with(call.callId, call)
+  return { ...state, calls, openCallIds: openWith(state.openCallIds, call), tallies: tallied(state, call) }
+}
+
+function openWith(openCallIds: ReadonlySet<string>, call: CallState): ReadonlySet<string> {
+  const { callId } = call
+  const needsSomebody = isOpen(call) || isUnresolved(call)
+  if (openCallIds.has(callId) === needsSomebody) return openCallIds
+  return new Set(needsSomebody ? [...openCallIds, callId] : [...openCallIds].filter((open) => open !== callId))
 }
 
 /** The running sums, with this call instead of what it was before. */

@@ -25,13 +25,21 @@ export function outlinesOf({ workItems }: SessionState): Outline[] {
 function outlineOf(chunk: StateMapChunk<string, WorkItemState>): Outline {
   const known = outlines.get(chunk)
   if (known !== undefined) return known
-  const items = chunk.map(([, item]) => item)
-  const planned = items.filter(({ status }) => status === 'planned').sort((a, b) => a.priority - b.priority)
-  const active = items.filter((item) => item.status !== 'planned' && !isSettled(item))
-  const fallen = items.filter(({ status }) => status === 'failed' || status === 'blocked').length
-  const outline = { active, planned, fallen }
+  const outline = outlined(chunk)
   outlines.set(chunk, outline)
   return outline
+}
+
+function outlined(chunk: StateMapChunk<string, WorkItemState>): Outline {
+  const active: WorkItemState[] = []
+  const planned: WorkItemState[] = []
+  let fallen = 0
+  for (const [, item] of chunk) {
+    if (item.status === 'planned') planned.push(item)
+    else if (!isSettled(item)) active.push(item)
+    else if (item.status !== 'accepted') fallen++
+  }
+  return { active, planned: planned.sort((a, b) => a.priority - b.priority), fallen }
 }
 
 export function isSettled(item: WorkItemState): boolean {

@@ -15,10 +15,10 @@ export class StateMap<K, V> implements ReadonlyMap<K, V> {
   readonly #places: Map<K, number>
   readonly size: number
 
-  constructor(entries: ReadonlyMap<K, V> = new Map(), grown?: GrownStateMap<K, V>) {
-    this.#chunks = grown?.chunks ?? chunked([...entries])
-    this.#places = grown?.places ?? new Map([...entries.keys()].map((key, place) => [key, place]))
-    this.size = grown?.size ?? entries.size
+  constructor(entries?: ReadonlyMap<K, V>, grown: GrownStateMap<K, V> = grownFrom(entries)) {
+    this.#chunks = grown.chunks
+    this.#places = grown.places
+    this.size = grown.size
   }
 
   /** All entries, in order. */
@@ -69,11 +69,11 @@ export class StateMap<K, V> implements ReadonlyMap<K, V> {
   }
 
   *keys(): Generator<K, undefined> {
-    for (const [key] of this.entries()) yield key
+    for (const chunk of this.#chunks) for (const entry of chunk) yield entry[0]
   }
 
   *values(): Generator<V, undefined> {
-    for (const [, value] of this.entries()) yield value
+    for (const chunk of this.#chunks) for (const entry of chunk) yield entry[1]
   }
 
   [Symbol.iterator](): Generator<[K, V], undefined> {
@@ -90,6 +90,12 @@ export interface GrownStateMap<K, V> {
   readonly chunks: readonly StateMapChunk<K, V>[]
   readonly places: Map<K, number>
   readonly size: number
+}
+
+function grownFrom<K, V>(entries: ReadonlyMap<K, V> = new Map()): GrownStateMap<K, V> {
+  const places = new Map<K, number>()
+  for (const key of entries.keys()) places.set(key, places.size)
+  return { chunks: chunked([...entries]), places, size: entries.size }
 }
 
 function chunked<K, V>(entries: readonly StateMapEntry<K, V>[]): StateMapChunk<K, V>[] {

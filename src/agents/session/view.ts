@@ -214,8 +214,9 @@ function unknownCost({ costUnknown, unbegun, epoch }: CallState): true | undefin
 }
 
 function optional<T extends object>(fields: T): { [Name in keyof T]?: NonNullable<T[Name]> } {
-  const known = Object.entries(fields).filter(([, value]) => value !== undefined)
-  return Object.fromEntries(known) as { [Name in keyof T]?: NonNullable<T[Name]> }
+  const known: { [Name in keyof T]?: T[Name] } = {}
+  for (const name of Object.keys(fields) as (keyof T)[]) if (fields[name] !== undefined) known[name] = fields[name]
+  return known as { [Name in keyof T]?: NonNullable<T[Name]> }
 }
 
 function totalsOf(state: SessionState, calls: readonly CallState[]): SessionTotals {
