@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { isPlain } from './plain-schema.ts'
 import type { StandardIssue, StandardSchema } from './standard-schema.ts'
 
 /*
@@ -12,7 +13,7 @@ export type Converted = { readonly ok: true; readonly data: unknown } | { readon
 export function encodeData(schema: StandardSchema, data: unknown): Converted {
   if (!isZod(schema)) return validate(schema, data)
   try {
-    return fromZod(z.safeEncode(schema, data))
+    return fromZod(isPlain(schema) ? z.safeParse(schema, data) : z.safeEncode(schema, data))
   } catch (error) {
     if (!isEncodeError(error)) throw error
     return { ok: false, issues: `${error.message} (a transform has no way back: use z.codec)` }

@@ -228,6 +228,9 @@ function checkOptions<State, Command, E extends AnyEvent>(options: CommandHandle
   checkFunctions('decider', options.decider, ['initialState', 'decide', 'evolve'])
   if (options.maxAttempts !== undefined) checkInteger('maxAttempts', options.maxAttempts, 1)
   if (options.cacheStreams !== undefined) checkInteger('cacheStreams', options.cacheStreams, 0)
+  const { snapshotFrom = 'log' } = options
+  if (snapshotFrom === 'log' || snapshotFrom === 'state') return
+  throw invalidArgument(`snapshotFrom must be "log" or "state", got ${describe(snapshotFrom)}.`)
 }
 
 /** An async `decide` is the commonest slip of all. */

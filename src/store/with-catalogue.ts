@@ -56,14 +56,35 @@ function toStored<T extends AnyEvent>(catalogue: Catalogue, event: T, where: str
   return typeof event?.type === 'string' ? catalogue.toStored(event, where) : event
 }
 
-async function* readStream<E extends AnyEvent, T extends E>(
+/** No generator: an event would cost three promises more. */
+function readStream<E extends AnyEvent, T extends E>(
   store: EventStore,
   catalogue: Catalogue<E>,
   stream: string,
   options: ReadStreamOptions | undefined,
-): AsyncGenerator<RecordedEvent<T>> {
-  for await (const event of store.readStream(stream, options)) {
-    yield catalogue.fromStored(event, placeOf(event)) as unknown as RecordedEvent<T>
+): AsyncIterableIterator<RecordedEvent<T>> {
+  let begun: AsyncIterator<RecordedEvent> | undefined
+  const load = (event: RecordedEvent) => catalogue.fromStored(event, placeOf(event)) as unknown as RecordedEvent<T>
+  const end = async () => {
+    await begun?.return?.()
+    return { value: undefined, done: true } as const
+  }
+  return {
+    next: async () => {
+      begun ??= store.readStream(stream, options)[Symbol.asyncIterator]()
+      const step = await begun.next()
+      if (step.done) return { value: undefined, done: true }
+      try {
+        return { value: load(step.value), done: false }
+      } catch (error) {
+        await end()
+        throw error
+      }
+    },
+    return: end,
+    [Symbol.asyncIterator]() {
+      return this
+    },
   }
 }
 

@@ -105,6 +105,7 @@ describe('what is of the wrong kind is named', () => {
       'store is a promise: await openEventStore(…).',
     )
     expect(await messageOf(() => make({ store, decider: {} }))).toContain('decider.initialState must be a function')
+    expect(await messageOf(() => make({ store, decider, snapshotFrom: 'stat' }))).toContain('snapshotFrom must be')
     expect(await messageOf(() => make({ store, decider, cacheStream: 1 }))).toContain('Did you mean "cacheStreams"?')
     const answer = (said: unknown) =>
       messageOf(() => make({ store, decider: { ...decider, decide: () => said } }).handle('a-1', 1))

@@ -23,7 +23,12 @@ export function changeWatch(db: DatabaseSync, onChange: () => void): ChangeWatch
   let holders = 0
   let timer: ReturnType<typeof setInterval> | undefined
 
+  /** Whoever waits again and again finds it running: a timer costs more than what it looks for. */
   function look(): void {
+    if (holders === 0) {
+      stop()
+      return
+    }
     const version = read(seen)
     if (version === seen) return
     seen = version
@@ -46,12 +51,15 @@ export function changeWatch(db: DatabaseSync, onChange: () => void): ChangeWatch
 
   return {
     hold() {
-      // Not from `seen`: what was committed before the first look is for the one who holds to see.
-      if (holders++ === 0) seen = read(undefined)
-      timer ??= setInterval(look, POLL_MS)
+      holders++
+      if (timer === undefined) {
+        // Not from `seen`: what was committed before the first look is for the one who holds to see.
+        seen = read(undefined)
+        timer = setInterval(look, POLL_MS)
+      } else if (holders === 1) timer.ref()
       let held = true
       return () => {
-        if (held && --holders === 0) stop()
+        if (held && --holders === 0) timer?.unref()
         held = false
       }
     },
