@@ -45,25 +45,29 @@ export function processDecider<State, E extends AnyEvent>(
   }
 }
 
-/** The messages that leave with these events. */
-export function messagesOf<State, E extends AnyEvent>(
-  definition: ProcessManager<State, E>,
-  { stream, correlationId }: { readonly stream: string; readonly correlationId: string },
-) {
+/** Of a process: the messages that leave with what it decided. */
+export type MessagesOf<State> = (process: {
+  readonly stream: string
+  readonly correlationId: string
+}) => (events: readonly ProcessEvent[], state: ProcessState<State>) => readonly OutgoingMessage[]
+
+export function messagesOf<State, E extends AnyEvent>(definition: ProcessManager<State, E>): MessagesOf<State> {
   const manager = guarded(definition)
-  const outgoing = (id: string, { topic, key = correlationId, type, data }: ProcessMessage): OutgoingMessage => {
-    return { topic, key, type, data, eventId: shortKey(`${stream}/${id}`), correlationId }
+  return ({ stream, correlationId }) => {
+    const outgoing = (id: string, { topic, key = correlationId, type, data }: ProcessMessage): OutgoingMessage => {
+      return { topic, key, type, data, eventId: shortKey(`${stream}/${id}`), correlationId }
+    }
+    return (events, { state }) =>
+      events.flatMap(({ type, data }) => {
+        if (type === 'MessageSent') return [outgoing(`send/${data.id}`, toMessage(data.message))]
+        if (type === 'StepStarted')
+          return commandOf(manager.steps[data.step], (command) => outgoing(data.step, command(state)))
+        if (type !== 'CompensationRequested') return []
+        const { step, attempt } = data
+        const compensation = manager.steps[step]?.compensation
+        return commandOf(compensation, (command) => outgoing(`undo/${step}/${attempt}`, command(state)))
+      })
   }
-  return (events: readonly ProcessEvent[], { state }: ProcessState<State>): readonly OutgoingMessage[] =>
-    events.flatMap(({ type, data }) => {
-      if (type === 'MessageSent') return [outgoing(`send/${data.id}`, toMessage(data.message))]
-      if (type === 'StepStarted')
-        return commandOf(manager.steps[data.step], (command) => outgoing(data.step, command(state)))
-      if (type !== 'CompensationRequested') return []
-      const { step, attempt } = data
-      const compensation = manager.steps[step]?.compensation
-      return commandOf(compensation, (command) => outgoing(`undo/${step}/${attempt}`, command(state)))
-    })
 }
 
 function commandOf<State>(

@@ -11,7 +11,7 @@ import { guarded } from './guarded-manager.ts'
 import { writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
 import type { PoisonOptions } from './poison-policy.ts'
-import { messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
+import { type MessagesOf, messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
 import { ProcessListener } from './process-listener.ts'
 import type { ProcessManager } from './process-manager.ts'
@@ -95,6 +95,8 @@ export function startProcessManager<State, E extends AnyEvent>(
 }
 
 const DEFAULT_MAX_IN_FLIGHT = 256
+/** States in memory: who is heard again, or whose timer fires, is not read again. */
+const REMEMBERED_PROCESSES = 10_000
 const DEFAULT_READ_BACK = 100_000
 const MARK_EVERY = 10_000
 
@@ -106,6 +108,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #options: StartProcessManagerOptions<State, E>
   readonly #handler: CommandHandler<ProcessState<State>, ProcessCommand, ProcessEvent>
   readonly #manager: ProcessManager<State, E>
+  readonly #messages: MessagesOf<State>
   readonly #clock: Clock
   readonly #listener: ProcessListener<State, E>
   readonly #timers: TimerService<E>
@@ -115,11 +118,13 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     checkInteger('maxInFlight', maxInFlight, 1)
     this.#options = options
     this.#manager = guarded(manager)
+    this.#messages = messagesOf(manager)
     this.#clock = options.clock ?? systemClock
     // The store's own type says which events users append; these are ours.
     this.#handler = createCommandHandler({
       store: store as unknown as EventStore<ProcessEvent>,
       decider: signed(manager),
+      cacheStreams: REMEMBERED_PROCESSES,
     })
     this.stopped = this.#end.promise
     const onError = (error: unknown) => this.#report(error)
@@ -187,7 +192,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       ...(checkpoint && { checkpoint }),
       correlationId,
       causationId: eventId,
-      outgoing: messagesOf(this.#options.manager, { stream, correlationId }),
+      outgoing: this.#messages({ stream, correlationId }),
     })
     reach('process.observe.done')
   }
@@ -213,7 +218,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
       { kind: 'timer', timer, nowMs: this.#clock.now() },
       {
         correlationId,
-        outgoing: messagesOf(this.#options.manager, { stream, correlationId }),
+        outgoing: this.#messages({ stream, correlationId }),
       },
     )
     reach('process.fire.done')

@@ -100,7 +100,7 @@ class Run<State, E extends AnyEvent> {
     )
     this.state = events.reduce((state, event) => deepFreeze(decider.evolve(state, deepFreeze(event))), this.state)
     const place = { stream: `${this.#manager.name}:id`, correlationId: 'id' }
-    return { events, sent: messagesOf(this.#manager, place)(events, this.state) }
+    return { events, sent: messagesOf(this.#manager)(place)(events, this.state) }
   }
 }
 
