@@ -14,7 +14,8 @@ import type { SharingTask } from './sharing-program.ts'
  * takes when events come at a given rate, whether or not the store keeps up (no caller waits for another).
  */
 
-const CONTEND_MS = 5000
+/** Holds are 80 to 500 ms: shares of a few seconds are chance. */
+const CONTEND_MS = 15_000
 const CONTEND_CALLERS = 50
 const CONTENDERS = 3
 const TAKEOVERS = 40
