@@ -6,7 +6,7 @@ import type { FollowSource } from '../follow-partitions.ts'
 import type { Names } from './names.ts'
 import type { FeedPartition, Taken } from './partition-feed.ts'
 import type { PartitionLog } from './partition-log.ts'
-import { claimOf, decodeRecord, type Origin, strangerMessage } from './record-codec.ts'
+import { decodeRecord, type Origin, strangerMessage } from './record-codec.ts'
 import { toStoreError } from './store-errors.ts'
 
 /*
@@ -75,13 +75,8 @@ async function decode({ place }: FeedPartition, taken: Taken, tools: FedPartitio
   const log = eventLog(place.partition)
   log.offer(taken)
   await log.catchUpPast(last.offset)
-  return records.flatMap((record) => factOf(record, log) ?? noFact({ record, place, log }, tools) ?? [])
-}
-
-/** The replica has it decoded and checked; here is asked only which one it is. */
-function factOf(record: FetchedRecord, log: PartitionLog): RecordedEvent | undefined {
-  const claim = claimOf(record)
-  return claim && log.factAt({ ...claim, offset: record.offset })
+  // The replica has it decoded and checked.
+  return records.flatMap((record) => log.factOf(record) ?? noFact({ record, place, log }, tools) ?? [])
 }
 
 interface NoFact {

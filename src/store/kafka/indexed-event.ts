@@ -1,7 +1,7 @@
 import { partitionOf } from '../../core/murmur2.ts'
-import type { FetchedRecord } from '../../kafka/driver.ts'
-import type { IndexedEvent } from './partition-replica.ts'
-import { type RecordFields, readFields } from './record-codec.ts'
+import type { FetchedPartition, FetchedRecord } from '../../kafka/driver.ts'
+import type { EventMark, IndexedEvent } from './partition-replica.ts'
+import { headerText, type RecordFields, readFields } from './record-codec.ts'
 
 /** A record of the event topic as a replica keeps it, or why it is no event (C3). */
 export function toIndexedEvent(
@@ -37,4 +37,9 @@ function indexed(fields: RecordFields, offset: number, sequence: number): Indexe
     ],
     idempotencyKey: fields.idempotencyKey,
   }
+}
+
+/** The event lies where the answer begins. */
+export function hasEvent({ records: [record] }: FetchedPartition, { offset, eventId }: EventMark): boolean {
+  return record?.offset === offset && headerText(record, 'ce_id') === eventId
 }

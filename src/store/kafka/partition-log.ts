@@ -5,13 +5,14 @@ import type { StreamInfo } from '../event-store.ts'
 import type { StreamFacts } from '../judge-append.ts'
 import { type EventRow, toEvent } from '../sqlite/rows.ts'
 import { pause } from '../wake-ups.ts'
-import { toIndexedEvent } from './indexed-event.ts'
+import { hasEvent, toIndexedEvent } from './indexed-event.ts'
 import type { OwedVersions } from './owed-versions.ts'
 import type { Taken } from './partition-feed.ts'
 import { type EventMark, type IndexedEvent, type PartitionReplica, ReplicaLost } from './partition-replica.ts'
-import { headerText } from './record-codec.ts'
+import { RecentEvents } from './recent-events.ts'
+import { claimOf } from './record-codec.ts'
 import { ShownEnd } from './shown-end.ts'
-import { storeClosed } from './store-errors.ts'
+import { isOutOfRange, storeClosed } from './store-errors.ts'
 
 /*
  * One partition of the event topic and this process's replica of it.
@@ -62,13 +63,6 @@ export interface PartitionLogOptions {
 
 type Portion = Pick<FetchedPartition, 'records' | 'fromOffset' | 'nextOffset'>
 
-/** Where a record lies, and what it says it is. */
-interface ClaimedPlace {
-  readonly stream: string
-  readonly sequence: number
-  readonly offset: number
-}
-
 export class PartitionLog {
   readonly #replica: PartitionReplica
   readonly #options: PartitionLogOptions
@@ -83,6 +77,8 @@ export class PartitionLog {
   #beginnings = 0
   #readAt = performance.now()
   #closed = false
+  /** Since somebody follows. */
+  #recent: RecentEvents | undefined
 
   constructor(options: PartitionLogOptions) {
     this.#options = options
@@ -132,11 +128,15 @@ export class PartitionLog {
     return this.#replica.facts(stream)
   }
 
-  /** The event there, if every reader of the log counts it as one: the replica has it at this very offset. */
-  factAt({ stream, sequence, offset }: ClaimedPlace): RecordedEvent | undefined {
+  /** The event that the record is, if every reader of the log counts it as one: the replica has it at this very offset. */
+  factOf(record: FetchedRecord): RecordedEvent | undefined {
     this.#mustBeWhole()
-    const [row] = this.#replica.rows(stream, sequence, sequence)
-    return row?.[0] === offset ? this.toEvent(row, stream) : undefined
+    this.#recent ??= new RecentEvents()
+    const recent = this.#recent.at(record.offset, record.key)
+    if (recent !== undefined) return this.toEvent(recent.row, recent.stream)
+    const claim = claimOf(record)
+    const [row] = claim === undefined ? [] : this.#replica.rows(claim.stream, claim.sequence, claim.sequence)
+    return claim && row?.[0] === record.offset ? this.toEvent(row, claim.stream) : undefined
   }
 
   /** Why a record that is no fact is none. */
@@ -199,6 +199,7 @@ export class PartitionLog {
 
   #forget(): void {
     this.#replica.clear()
+    this.#recent?.clear()
     this.#mark = undefined
     this.#reached = 0
     this.#caughtUp = false
@@ -232,7 +233,11 @@ export class PartitionLog {
 
   #announce(events: readonly IndexedEvent[], refused: ReadonlyMap<number, string>): void {
     const grown = new Map<string, number>()
-    for (const { stream, row } of events) if (!refused.has(row[0])) grown.set(stream, row[9])
+    for (const event of events) {
+      if (refused.has(event.row[0])) continue
+      grown.set(event.stream, event.row[9])
+      this.#recent?.add(event)
+    }
     if (grown.size > 0) this.#options.onEvents(grown)
   }
 
@@ -390,11 +395,3 @@ type Target = (fetched: FetchedPartition, anew: boolean) => number | Promise<num
 const stableEnd: Target = ({ stableOffset }) => stableOffset
 
 const OTHER_RECORD = 'another record stands where its last event was'
-
-function hasEvent({ records: [record] }: FetchedPartition, { offset, eventId }: EventMark): boolean {
-  return record?.offset === offset && headerText(record, 'ce_id') === eventId
-}
-
-export function isOutOfRange(error: unknown): boolean {
-  return error instanceof KafkaError && error.code === 'OFFSET_OUT_OF_RANGE'
-}

@@ -44,3 +44,7 @@ export function endNotShown({ topic, partition, shownTo, end, forMs }: Unshown):
 export function storeClosed(): DuologError {
   return new DuologError('STORE_CLOSED', 'This store was closed; open another one.')
 }
+
+export function isOutOfRange(error: unknown): boolean {
+  return error instanceof KafkaError && error.code === 'OFFSET_OUT_OF_RANGE'
+}
