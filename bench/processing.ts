@@ -71,11 +71,12 @@ async function onKafka(folder: string, wanted: Wanted): Promise<readonly Result[
   const open = (prefix = `bench-${randomUUID()}.`) => openEventStore(`kafka://${broker.address}/?prefix=${prefix}`)
   const results: Result[] = []
   try {
-    await withStore(await open(), (store) => warmUp(store, inner, 'kafka'))
-    if (wanted('visible')) {
-      const measure = (store: EventStore) => measureVisible(store, inner, 'kafka', [50, 100])
-      results.push(...(await withStore(await open(), measure)))
-    }
+    results.push(
+      ...(await withStore(await open(), async (store) => {
+        await warmUp(store, inner, 'kafka')
+        return wanted('visible') ? measureVisible(store, inner, 'kafka', [50, 100]) : []
+      })),
+    )
     if (wanted('rebuild')) {
       results.push(...(await withStore(await open(), (store) => measureRebuild(store, inner, 'kafka'))))
     }
