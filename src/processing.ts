@@ -44,6 +44,7 @@ export {
   startInlineProjection,
 } from './processing/inline-projection.ts'
 export { memoryViews } from './processing/memory-views.ts'
+export type { StoreOfHandled } from './processing/own-facts.ts'
 export type { WaitingMessage } from './processing/partition-watch.ts'
 export type { PoisonOptions } from './processing/poison-policy.ts'
 export { type ProcessCommand, processDecider } from './processing/process-decider.ts'
@@ -74,6 +75,7 @@ export type {
 } from './processing/processor-options.ts'
 export {
   defineProjection,
+  type HandlersProjection,
   type Projected,
   type Projection,
   type ProjectionOptions,

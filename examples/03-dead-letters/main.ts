@@ -17,7 +17,7 @@ const mailed: string[] = []
 let mended = false
 
 const processor = startProcessor<Mail>({
-  store: store as never,
+  store,
   group: 'mailer',
   topics: ['mails'],
   retry: { maxAttempts: 3, firstPauseMs: 10 },

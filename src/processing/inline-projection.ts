@@ -13,7 +13,8 @@ import type { ListRowsOptions, ViewRow } from './view-store.ts'
 /** What {@link startInlineProjection} takes. */
 export interface StartInlineProjectionOptions<Row, E extends AnyEvent> {
   readonly store: EventStore<E>
-  readonly projection: Projection<Row, E>
+  /** One that takes all events of the store; one with handlers takes any. */
+  readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
 }
 
 /** A view that is never behind: every read sees every append acknowledged before it, to anyone. */

@@ -1,7 +1,8 @@
 import type { AnyEvent, NewEvent } from '../core/event.ts'
 import { isRecordedEvent } from '../core/event.ts'
-import { deadLetterEventNames, topicOfDeadLetterStream } from './dead-letter.ts'
-import { processEventNames } from './process-events.ts'
+import type { EventStore } from '../store/event-store.ts'
+import { type DeadLetterEvent, deadLetterEventNames, topicOfDeadLetterStream } from './dead-letter.ts'
+import { type ProcessEvent, processEventNames } from './process-events.ts'
 import type { Projected } from './projection.ts'
 
 /*
@@ -10,6 +11,9 @@ import type { Projected } from './projection.ts'
  */
 
 const WRITTEN_BY = 'process-manager'
+
+/** A store for handlers of these events: its catalogue may have, besides, only what handlers do not hear of. */
+export type StoreOfHandled<E extends AnyEvent> = EventStore<E | ProcessEvent | DeadLetterEvent>
 
 /** As a process manager of that name writes it. */
 export function writtenBy<E extends AnyEvent>(manager: string, event: NewEvent<E>): NewEvent<E> {

@@ -64,10 +64,10 @@ export type StepStatus = 'started' | 'completed' | 'failed' | 'timed-out' | 'com
 export type ProcessStatus = 'running' | 'compensating' | 'completed' | 'compensated' | 'partly-compensated'
 
 /** What `nextActions` sees of the process beside its own state. */
-export interface ProcessProgress {
+export interface ProcessProgress<Step extends string = string> {
   readonly status: ProcessStatus
   /** Those that were started, by name. */
-  readonly steps: Readonly<Record<string, StepStatus>>
+  readonly steps: { readonly [Name in Step]?: StepStatus }
   /** Timers of `schedule`, by name. */
   readonly timers: Readonly<Record<string, 'pending' | 'fired' | 'cancelled'>>
 }
@@ -83,7 +83,10 @@ export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends s
   readonly initialState: () => State
   readonly evolve: (state: State, event: E) => State
   readonly steps: Readonly<Record<Step, ProcessStep<State>>>
-  readonly nextActions: (state: State, progress: ProcessProgress) => readonly ProcessAction<Step>[]
+  readonly nextActions: (
+    state: State,
+    progress: ProcessProgress<NoInfer<Step>>,
+  ) => readonly ProcessAction<NoInfer<Step>>[]
 }
 
 /** A process manager's definition; run it with `startProcessManager`. */

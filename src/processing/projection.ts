@@ -1,5 +1,6 @@
+import type { Catalogue } from '../core/catalogue.ts'
 import { DuologError } from '../core/errors.ts'
-import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { AnyEvent, Event, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import { messageOf } from '../core/message-of.ts'
 import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
@@ -16,8 +17,11 @@ export type Projected<E extends AnyEvent = AnyEvent> = RecordedEvent<E> | Record
 
 /** What happens to a row at one type of event; nothing returned: the row is deleted. */
 export type RowHandlers<Row, E extends AnyEvent> = {
-  readonly [Type in E['type']]?: (row: Row, event: Projected<Extract<E, { readonly type: Type }>>) => Row | undefined
+  readonly [Type in E['type']]?: (row: Row, event: Projected<Named<E, Type>>) => Row | undefined
 }
+
+/** What may have this type: one event, or one of several types and the same data. */
+type Named<E extends AnyEvent, Type> = E extends AnyEvent ? (Type extends E['type'] ? E : never) : never
 
 interface ProjectionSpec<Row, E extends AnyEvent> {
   /** Names its rows in a view store and its consumer group. */
@@ -29,14 +33,22 @@ interface ProjectionSpec<Row, E extends AnyEvent> {
   /** The row a message belongs to; nothing: it does not concern this view. Default: the message's key (the stream). */
   readonly key?: (event: Projected<E>) => string | undefined
   readonly initialState: () => Row
+  /** Only for types: the events of this catalogue are what it reads. */
+  readonly events?: Catalogue<E>
+}
+
+interface EvolveOptions<Row, E extends AnyEvent> extends ProjectionSpec<Row, E> {
+  readonly evolve: (row: Row, event: Projected<E>) => Row | undefined
+  readonly handlers?: never
+}
+
+interface HandlersOptions<Row, E extends AnyEvent, Handlers = RowHandlers<Row, E>> extends ProjectionSpec<Row, E> {
+  readonly handlers: Handlers
+  readonly evolve?: never
 }
 
 /** What {@link defineProjection} takes: one `evolve` for every message, or handlers by type (others are passed over). */
-export type ProjectionOptions<Row, E extends AnyEvent> = ProjectionSpec<Row, E> &
-  (
-    | { readonly evolve: (row: Row, event: Projected<E>) => Row | undefined; readonly handlers?: never }
-    | { readonly handlers: RowHandlers<Row, E>; readonly evolve?: never }
-  )
+export type ProjectionOptions<Row, E extends AnyEvent> = EvolveOptions<Row, E> | HandlersOptions<Row, E>
 
 /** A view's definition; see {@link defineProjection}. Run it with `startProjection`. */
 export interface Projection<Row, E extends AnyEvent = AnyEvent> {
@@ -50,14 +62,40 @@ export interface Projection<Row, E extends AnyEvent = AnyEvent> {
   readonly evolve: (row: Row, event: Projected<E>) => Row | undefined
 }
 
+/** A projection with handlers by type: it passes over all other events, so it may read any store. */
+export type HandlersProjection<Row, E extends AnyEvent> = Projection<Row> & Projection<Row, E>
+
+/** Each says by its parameter what it takes. */
+type TypedHandlers<Row> = Readonly<Record<string, (row: Row, event: never) => Row | undefined>>
+
+/** The events that handlers take, each under its name. */
+type EventsOf<Handlers> = {
+  [Type in keyof Handlers & string]: Handlers[Type] extends (row: never, event: infer Given) => unknown
+    ? Event<Type, DataOf<Given, Type>>
+    : never
+}[keyof Handlers & string]
+
+type DataOf<Given, Type> = [Extract<Given, { readonly type: Type }>] extends [never]
+  ? Given extends { readonly data: infer Data }
+    ? Data
+    : unknown
+  : Extract<Given, { readonly type: Type; readonly data: unknown }>['data']
+
 /**
- * Defines a view: rows of JSON, each a pure fold over the messages with its key (P1).
+ * Defines a view: rows of JSON, each a pure fold over the messages with its key (P1). What it reads is told by the type of
+ * `evolve`'s event, by those of the handlers, or by `events`, a catalogue.
  *
  * @throws INVALID_ARGUMENT naming the field.
  */
+export function defineProjection<Row, E extends AnyEvent = AnyEvent>(options: EvolveOptions<Row, E>): Projection<Row, E>
 export function defineProjection<Row, E extends AnyEvent = AnyEvent>(
-  options: ProjectionOptions<Row, E>,
-): Projection<Row, E> {
+  options: HandlersOptions<Row, E>,
+): HandlersProjection<Row, E>
+export function defineProjection<Row, Handlers extends TypedHandlers<Row>>(
+  options: HandlersOptions<Row, NoInfer<EventsOf<Handlers>>, Handlers> & { readonly events?: never },
+): HandlersProjection<Row, EventsOf<Handlers>>
+export function defineProjection<Row, E extends AnyEvent>(options: ProjectionOptions<Row, E>): Projection<Row, E>
+export function defineProjection<Row, E extends AnyEvent>(options: ProjectionOptions<Row, E>): Projection<Row, E> {
   const { name, version = 1, topics, initialState } = options
   checkName('The name of a projection', name)
   checkInteger(`The version of projection "${name}"`, version, 1)

@@ -8,7 +8,7 @@ import { type CommandHandler, createCommandHandler } from '../store/command-hand
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { guarded } from './guarded-manager.ts'
-import { writtenBy } from './own-facts.ts'
+import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
 import type { PoisonOptions } from './poison-policy.ts'
 import { type MessagesOf, messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
@@ -33,7 +33,8 @@ import { TimerService } from './timer-service.ts'
 
 /** What {@link startProcessManager} takes. */
 export interface StartProcessManagerOptions<State, E extends AnyEvent> extends PoisonOptions {
-  readonly store: EventStore<E>
+  /** One that hands out these events and, besides, only what processing writes. */
+  readonly store: NoInfer<StoreOfHandled<E>>
   readonly manager: ProcessManager<State, E>
   /** The topic the store keeps events in. Default: the store's. */
   readonly eventTopic?: string
@@ -114,15 +115,15 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #timers: TimerService<E>
 
   constructor(options: StartProcessManagerOptions<State, E>) {
-    const { store, manager, eventTopic = store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
+    const { manager, eventTopic = options.store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
+    const store = options.store as EventStore<E>
     checkInteger('maxInFlight', maxInFlight, 1)
     this.#options = options
     this.#manager = guarded(manager)
     this.#messages = messagesOf(manager)
     this.#clock = options.clock ?? systemClock
-    // The store's own type says which events users append; these are ours.
     this.#handler = createCommandHandler({
-      store: store as unknown as EventStore<ProcessEvent>,
+      store: options.store as EventStore,
       decider: signed(manager),
       cacheStreams: REMEMBERED_PROCESSES,
     })
@@ -130,6 +131,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     const onError = (error: unknown) => this.#report(error)
     this.#listener = new ProcessListener({
       ...options,
+      store,
       manager: this.#manager,
       eventTopic,
       maxInFlight,

@@ -1,5 +1,8 @@
 import type { AnyEvent } from '../core/event.ts'
 import { checkInteger, invalidArgument } from '../store/check-arguments.ts'
+import type { EventStore } from '../store/event-store.ts'
+import type { StoreTaking } from '../store/store-taking.ts'
+import type { StoreOfHandled } from './own-facts.ts'
 import type { Processor, ProcessorBase, ProcessorContext, ProcessorOptions } from './processor-options.ts'
 import { ProcessorRunner } from './processor-runner.ts'
 import type { Projected } from './projection.ts'
@@ -9,12 +12,21 @@ const DEFAULT_MAX_IN_FLIGHT = 1_000
 const DEFAULT_BATCH_MESSAGES = 100
 const DEFAULT_BATCH_WAIT_MS = 20
 
+type With<Store, Options> = Omit<Options, 'store'> & { readonly store: Store }
+/** The store's catalogue may have, besides the handler's events, what processing writes. */
+type OfHandled<Options, E extends AnyEvent> = With<NoInfer<StoreOfHandled<E> & StoreTaking<E>>, Options>
+/** The handler's type says what is in the topics that are named: the store may be any. */
+type OfTopics<Options> = With<EventStore, Options> & { readonly topics: readonly string[] }
+
 /**
  * Starts a processor: a member of a consumer group with retries, circuit breaker, dead letters and redrive.
  *
  * @throws INVALID_ARGUMENT naming the option.
  */
-export function startProcessor<E extends AnyEvent>(options: ProcessorOptions<E>): Processor {
+export function startProcessor<E extends AnyEvent>(options: ProcessorOptions<E>): Processor
+export function startProcessor<E extends AnyEvent>(options: OfHandled<ProcessorOptions<E>, E>): Processor
+export function startProcessor<E extends AnyEvent>(options: OfTopics<ProcessorOptions<E>>): Processor
+export function startProcessor<E extends AnyEvent>(options: With<EventStore, ProcessorOptions<E>>): Processor {
   const { handler, order, concurrency, maxInFlight, ...base } = options
   checkBase(base)
   if (typeof handler !== 'function') throw invalidArgument('handler must be a function.')
@@ -26,6 +38,7 @@ export function startProcessor<E extends AnyEvent>(options: ProcessorOptions<E>)
   }
   return new ProcessorRunner<E>({
     ...base,
+    store: base.store as EventStore<E>,
     call: ([message], context) => handler(message as Projected<E>, context),
     concurrency: concurrency ?? (byKey ? DEFAULT_KEY_CONCURRENCY : 1),
     maxInFlight: byKey ? (maxInFlight ?? DEFAULT_MAX_IN_FLIGHT) : 1,
@@ -49,7 +62,12 @@ export interface BatchProcessorOptions<E extends AnyEvent> extends ProcessorBase
 }
 
 /** Starts a processor that handles messages in batches; an append through its context is one for the whole batch. */
-export function startBatchProcessor<E extends AnyEvent>(options: BatchProcessorOptions<E>): Processor {
+export function startBatchProcessor<E extends AnyEvent>(options: BatchProcessorOptions<E>): Processor
+export function startBatchProcessor<E extends AnyEvent>(options: OfHandled<BatchProcessorOptions<E>, E>): Processor
+export function startBatchProcessor<E extends AnyEvent>(options: OfTopics<BatchProcessorOptions<E>>): Processor
+export function startBatchProcessor<E extends AnyEvent>(
+  options: With<EventStore, BatchProcessorOptions<E>>,
+): Processor {
   const { handleBatch, maxBatchMessages = DEFAULT_BATCH_MESSAGES, ...rest } = options
   const { maxBatchWaitMs = DEFAULT_BATCH_WAIT_MS, ...base } = rest
   checkBase(base)
@@ -58,6 +76,7 @@ export function startBatchProcessor<E extends AnyEvent>(options: BatchProcessorO
   checkInteger('maxBatchWaitMs', maxBatchWaitMs, 0)
   return new ProcessorRunner<E>({
     ...base,
+    store: base.store as EventStore<E>,
     call: handleBatch,
     concurrency: 1,
     // One batch is handled while the next gathers.
@@ -68,7 +87,7 @@ export function startBatchProcessor<E extends AnyEvent>(options: BatchProcessorO
 
 const UNREADABLE: readonly unknown[] = ['wait', 'skip', 'deadLetter', 'stop', undefined]
 
-function checkBase<E extends AnyEvent>(options: ProcessorBase<E>): void {
+function checkBase<E extends AnyEvent>(options: Omit<ProcessorBase<E>, 'store'>): void {
   for (const name of ['timeoutMs', 'slowAfterMs', 'blockedAfterMs'] as const) {
     if (options[name] !== undefined) checkInteger(name, options[name], 1)
   }

@@ -20,7 +20,7 @@ import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-stor
 /** What {@link startProjection} takes. */
 export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonOptions {
   readonly store: EventStore<E>
-  readonly projection: Projection<Row, E>
+  readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
   /** Default: `memoryViews()`. It is yours to close, after the projection. */
   readonly views?: ViewStore
   /** Messages applied in one transaction at most. Default 500. */

@@ -8,6 +8,7 @@ import type { AggregateOptions, Appended, AppendOptions, EventStore } from './ev
 import { keepSnapshot } from './fold-from-snapshot.ts'
 import { LruCache } from './lru-cache.ts'
 import { appendTrigger } from './snapshot-policy.ts'
+import type { StoreTaking } from './store-taking.ts'
 
 /*
  * Load → decide → append; on a conflict load the tail and decide again, at most n times.
@@ -16,10 +17,10 @@ import { appendTrigger } from './snapshot-policy.ts'
  */
 
 /** How commands of one kind of stream are handled. With `snapshot`, a stream is loaded from its last one, and new ones are made after appends. */
-export interface CommandHandlerOptions<State, Command, E extends AnyEvent>
+export interface CommandHandlerOptions<State, Command, E extends AnyEvent, Store = StoreTaking<E>>
   extends Pick<AggregateOptions<State, E>, 'stateBefore' | 'snapshot'> {
-  /** One with a catalogue of these events, or one that takes any. */
-  readonly store: EventStore<E> | EventStore
+  /** One that takes these events: its catalogue may have others, too. */
+  readonly store: Store
   readonly decider: Decider<State, Command, E>
   /**
    * What a new snapshot after an append is made of. `log` (default): the stream is read, so it is what a reader would fold.
@@ -94,6 +95,12 @@ const DEFAULT_ATTEMPTS = 10
 const DEFAULT_CACHED_STREAMS = 1_000
 
 /** Makes a {@link CommandHandler} over any backing. Keep one per kind of stream: it remembers folded states. */
+export function createCommandHandler<State, Command, E extends AnyEvent>(
+  options: CommandHandlerOptions<State, Command, E, EventStore<E> & NoInfer<StoreTaking<E>>>,
+): CommandHandler<State, Command, E>
+export function createCommandHandler<State, Command, E extends AnyEvent>(
+  options: CommandHandlerOptions<State, Command, E, NoInfer<StoreTaking<E>>>,
+): CommandHandler<State, Command, E>
 export function createCommandHandler<State, Command, E extends AnyEvent>(
   options: CommandHandlerOptions<State, Command, E>,
 ): CommandHandler<State, Command, E> {

@@ -56,7 +56,7 @@ export function poisonSuite(log: LogKind): void {
       const start = (
         options: PoisonOptions & { onError?: (error: unknown) => void },
         { cannot = 13, on = store, projection = sums(cannot) }: Started = {},
-      ) => bench.running(startProjection({ store: on, projection, views, onSkipped, ...options }))
+      ) => bench.running(startProjection<number, Added>({ store: on, projection, views, onSkipped, ...options }))
       return { url, store, skipped, start }
     }
 

@@ -232,7 +232,7 @@ export function processPoisonSuite(log: LogKind, faults = FAULTS): void {
       const going = start('none', { unreadable: 'deadLetter' }, reading)
       await until(async () => (await heard(going)).length === 2)
       expect(await heard(going)).toEqual(['One', 'Two'])
-      const letters = await listDeadLetters(store as unknown as EventStore, store.eventTopic)
+      const letters = await listDeadLetters(store, store.eventTopic)
       expect(letters.map(({ error }) => error)).toEqual(['EVENT_VERSION_NEWER', 'UNKNOWN_EVENT_TYPE'])
       expect(skipped).toEqual(['One', 'New'])
     })

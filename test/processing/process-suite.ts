@@ -133,8 +133,8 @@ export function processSuite(log: LogKind): void {
         }),
         correlate: ({ type, data }) => (type === 'OrderPlaced' || type === 'PaymentTaken' ? data.order : undefined),
         steps: {},
-        nextActions: ({ order, isPaid }, { timers }): ProcessAction[] => {
-          const mail = (id: string): ProcessAction => {
+        nextActions: ({ order, isPaid }, { timers }): ProcessAction<never>[] => {
+          const mail = (id: string): ProcessAction<never> => {
             return { kind: 'send', id, message: { topic: 'mails', type: 'SendMail', data: { order, about: id } } }
           }
           if (isPaid) return [{ kind: 'cancel', timer: 'late' }, mail('thanks'), { kind: 'complete' }]
