@@ -70,8 +70,8 @@ export function bytesOf({ key, value, headers }: BatchRecord): number {
   return bytes
 }
 
-/** Not exact: enough. A character takes at most three bytes of UTF-8. */
-function mostBytesOf({ key, value, headers }: BatchRecord): number {
+/** Not exact: enough, and without counting. A character takes at most three bytes of UTF-8. */
+export function mostBytesOf({ key, value, headers }: BatchRecord): number {
   let bytes = 6 * MAX_VARINT_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
   for (const name of Object.keys(headers)) {
     const { length } = headers[name] as string | Buffer

@@ -11,7 +11,7 @@ import type {
   WriterOptions,
 } from '../driver.ts'
 import { KafkaError } from '../driver.ts'
-import { bytesOf } from '../encode-batch.ts'
+import { bytesOf, mostBytesOf } from '../encode-batch.ts'
 import { groupBy } from '../group-by.ts'
 import { type Asked, nameDenied } from './access-denied.ts'
 import { membershipOf } from './group-identity.ts'
@@ -337,6 +337,7 @@ const MAX_PIECE_BYTES = 700 * 1024
 const MAX_PIECES_UNDER_WAY = 5
 
 function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {
+  if (fitTogether(records)) return [[...records]]
   const pieces: DriverRecord[][] = []
   let bytes = Number.POSITIVE_INFINITY
   for (const record of records) {
@@ -350,6 +351,16 @@ function inPieces(records: readonly DriverRecord[]): DriverRecord[][] {
     }
   }
   return pieces
+}
+
+/** For certain, and without counting the bytes of each text. */
+function fitTogether(records: readonly DriverRecord[]): boolean {
+  let bytes = 0
+  for (const record of records) {
+    bytes += mostBytesOf(record)
+    if (bytes > MAX_PIECE_BYTES) return false
+  }
+  return records.length > 0
 }
 
 type Produced = Awaited<ReturnType<RequestBroker['produce']>>['topics']
