@@ -51,7 +51,9 @@ const done = (n: number) => ({ type: 'Done', data: { n } }) as unknown as ShopEv
 const store = await openEventStore<ShopEvent>(config.url)
 const views = await sqliteViews(config.views)
 const projection = startProjection({ store: store as never, projection: counts(), views })
-const manager = startProcessManager({ store, manager: fulfilment, timerReadBack: 1 })
+// One by one each message has a transaction, and a marker: enough offsets behind a pending timer for it to be carried.
+const oneByOne = config.dieAt === 'process.carry.done' ? { maxInFlight: 1 } : {}
+const manager = startProcessManager({ store, manager: fulfilment, timerReadBack: 1, ...oneByOne })
 const shop = store.consume({
   group: 'shop',
   topics: [COMMANDS],
