@@ -1,13 +1,5 @@
 import { isDuologError } from '../core/errors.ts'
-import { pause } from '../store/wake-ups.ts'
-
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 5_000
-
-/** How long to wait after so many failures. */
-export function pauseAfter(failures: number): number {
-  return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
-}
+import { pause, pauseAfter } from '../store/wake-ups.ts'
 
 /**
  * Tries until it works, pausing longer after each failure; rejects only when the partition was taken away or the consumer

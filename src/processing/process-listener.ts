@@ -12,6 +12,7 @@ import { processFailed } from './process-failed.ts'
 import type { ProcessManager } from './process-manager.ts'
 import type { Projected } from './projection.ts'
 import { isPointer, resolveFact } from './put-aside.ts'
+import { ownCheckpoint } from './work.ts'
 
 /*
  * What a process manager hears: each message is brought to an end, heard by its process, passed over or put aside.
@@ -80,7 +81,7 @@ export class ProcessListener<State, E extends AnyEvent> {
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
     const process = this.#processOf(message)
     if (process === 'none') return
-    const take = () => this.#take(message, context)
+    const take = () => this.#take(message, process.id, context)
     await this.#lanesOf(message).run(process.id, () => this.#insist(message, context, take))
   }
 
@@ -108,11 +109,11 @@ export class ProcessListener<State, E extends AnyEvent> {
   }
 
   /** What its own functions cannot take in is for the policy; a log that does not get on is waited for. */
-  async #take(delivered: Projected<E>, context: ConsumerContext): Promise<void> {
+  async #take(delivered: Projected<E>, id: string | undefined, context: ConsumerContext): Promise<void> {
     const { store, group, manager, hear } = this.#options
     const message = isPointer(delivered, group) ? await resolveFact(store, delivered, group) : delivered
     try {
-      const correlationId = manager.correlate(message)
+      const correlationId = id ?? manager.correlate(message)
       if (correlationId !== undefined) await hear(message, correlationId, ownCheckpoint(delivered, context))
     } catch (error) {
       const failed = processFailed(manager.name, message, error)
@@ -126,11 +127,6 @@ export class ProcessListener<State, E extends AnyEvent> {
     if (lanes === undefined) throw new Error(`Partition ${placeOf(message)} was not taken.`)
     return lanes
   }
-}
-
-/** Only one past the message itself moves with what is appended for it (P6). */
-function ownCheckpoint(message: Projected, { checkpoint }: ConsumerContext): Checkpoint | undefined {
-  return checkpoint.offset > message.offset ? checkpoint : undefined
 }
 
 /** In the order of the calls. */

@@ -3,7 +3,6 @@ import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
-import { checkInteger } from '../store/check-arguments.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
@@ -117,7 +116,6 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   constructor(options: StartProcessManagerOptions<State, E>) {
     const { manager, eventTopic = options.store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
     const store = options.store as EventStore<E>
-    checkInteger('maxInFlight', maxInFlight, 1)
     this.#options = options
     this.#manager = guarded(manager)
     this.#messages = messagesOf(manager)

@@ -22,8 +22,13 @@ export interface EffectSlot {
   known: Promise<Effect | undefined> | undefined
 }
 
+/** Only one past the message itself moves with what is appended for it (P6). */
+export function ownCheckpoint(message: Projected, { checkpoint }: ConsumerContext): Checkpoint | undefined {
+  return checkpoint.offset > message.offset ? checkpoint : undefined
+}
+
 export function workOf<E extends AnyEvent>(message: Projected<E>, context: ConsumerContext, group: string): Work<E> {
-  const own = () => (context.checkpoint.offset > message.offset ? context.checkpoint : undefined)
+  const own = () => ownCheckpoint(message, context)
   const { signal } = context
   const redrives = redrivesOf(message)
   const known = effectOf(message, group)

@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.ts'
 import { checkNotAhead, groupName } from './checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
 import { InFlight, type InHand } from './in-flight.ts'
-import { pause } from './wake-ups.ts'
+import { pause, pauseAfter } from './wake-ups.ts'
 
 /*
  * What `consume` does with one partition, the same in every backing.
@@ -45,9 +45,6 @@ export interface PartitionLoop<E extends AnyEvent>
 
 /** Why a loop ended: its signal fired, another owner has the partition, or its checkpoint is not of this log. */
 export type LoopEnd = 'aborted' | 'fenced' | DuologError
-
-const FIRST_PAUSE_MS = 100
-const LONGEST_PAUSE_MS = 5000
 
 /** Handles one partition's messages in order until the signal fires or ownership is lost. Never rejects. */
 export async function runPartition<E extends AnyEvent>(options: PartitionLoop<E>): Promise<LoopEnd> {
@@ -184,7 +181,7 @@ async function persist<E extends AnyEvent>(
       const end = endBy(error, loop.signal, message)
       if (typeof end !== 'string') report(loop, error, message, attempt)
       if (end !== undefined) return end
-      await pause(Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), LONGEST_PAUSE_MS), loop.signal)
+      await pause(pauseAfter(attempt), loop.signal)
       if (loop.signal.aborted) return 'aborted'
     }
   }

@@ -52,6 +52,14 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return never.after(never.generation, { signal, timeoutMs: ms })
 }
 
+const FIRST_PAUSE_MS = 100
+const LONGEST_PAUSE_MS = 5_000
+
+/** Milliseconds to wait after so many failures in a row. */
+export function pauseAfter(failures: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS)
+}
+
 /** Resolves when the clock has gone on by `ms`, or the signal fires; never rejects. A test's clock need not really wait. */
 export function pauseBy(clock: Clock, ms: number, signal?: AbortSignal): Promise<void> {
   return clock.after === undefined ? pause(ms, signal) : clock.after(ms, signal)
