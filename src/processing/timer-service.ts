@@ -5,6 +5,7 @@ import { isRecordedEvent, type RecordedEvent } from '../core/event.ts'
 import { reach } from '../core/reach.ts'
 import type { Consumer, EventStore, PartitionPosition } from '../store/event-store.ts'
 import { pause, pauseBy, WakeUps } from '../store/wake-ups.ts'
+import { isOwnFact } from './own-facts.ts'
 import type { ProcessEvent } from './process-events.ts'
 import type { Projected } from './projection.ts'
 import { type PendingTimer, TimerIndex } from './timer-index.ts'
@@ -50,6 +51,8 @@ interface Partition {
   next: number
   heard: number
   mark: number
+  /** Behind the last event that is no mark. */
+  worthAMark: number
   marking: boolean
   carrying: boolean
 }
@@ -114,6 +117,7 @@ export class TimerService<E extends AnyEvent> {
       mark,
       next: mark,
       heard: 0,
+      worthAMark: 0,
       caughtUp: false,
       marking: false,
       carrying: false,
@@ -143,6 +147,7 @@ export class TimerService<E extends AnyEvent> {
     const partition = this.#partitions.get(message.partition)
     if (partition === undefined || signal.aborted) return
     partition.next = message.offset + 1
+    if (!isMark(message)) partition.worthAMark = partition.next
     if (isRecordedEvent(message) && message.stream.startsWith(this.#options.prefix)) {
       if (TIMER_EVENTS.has(message.type)) this.#note(partition, message as unknown as TimerEvent)
     }
@@ -267,8 +272,12 @@ export class TimerService<E extends AnyEvent> {
     return this.#partitions.get(partition.number) === partition && !this.#stopping.signal.aborted
   }
 
-  /** T3. Any mark that was ever right stays right, so it needs no fence. */
+  /**
+   * T3. Any mark that was ever right stays right, so it needs no fence. Marks alone are not worth one: those of two
+   * partitions may lie in each other, and each would be followed by the other's for ever.
+   */
   #moveMark(partition: Partition): void {
+    if (partition.worthAMark <= partition.mark) return
     const safe = partition.timers.oldest?.offset ?? partition.next
     if (partition.marking || safe - partition.mark < this.#options.markEvery || this.#stopping.signal.aborted) return
     partition.marking = true
@@ -289,6 +298,10 @@ export class TimerService<E extends AnyEvent> {
     }
     partition.marking = false
   }
+}
+
+function isMark(message: Projected): boolean {
+  return message.type === 'TimerMarkMoved' && isOwnFact(message)
 }
 
 function turn(): Promise<void> {

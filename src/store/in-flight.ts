@@ -44,6 +44,8 @@ export class InFlight<E extends AnyEvent> {
   readonly #maxMessages: number
   readonly #changed = new WakeUps()
   #held: Held<E>[] = []
+  /** Of those held, who were handed out: what is passed over takes no room, since nobody is at work on it who would make some. */
+  #handedOut = 0
   #running = 0
   #isFlushing = false
   /** The last checkpoint that was committed. */
@@ -56,7 +58,7 @@ export class InFlight<E extends AnyEvent> {
   }
 
   get hasRoom(): boolean {
-    return this.#held.length < this.#maxMessages
+    return this.#handedOut < this.#maxMessages
   }
 
   room(signal: AbortSignal): Promise<void> {
@@ -77,6 +79,7 @@ export class InFlight<E extends AnyEvent> {
   async hold(message: Message<E>, work: (held: InHand<E>) => Promise<void>): Promise<void> {
     const held = { message, isDone: false }
     this.#held.push(held)
+    this.#handedOut++
     this.#running++
     this.upcoming = undefined
     await work(held)
@@ -102,6 +105,7 @@ export class InFlight<E extends AnyEvent> {
         await this.#commit(checkpoint)
         this.#reached = checkpoint
         this.#held = this.#held.slice(done.length)
+        this.#handedOut -= done.filter((held) => !(held instanceof Passed)).length
         this.#changed.wakeAll()
       }
     } finally {

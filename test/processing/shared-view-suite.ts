@@ -56,8 +56,9 @@ export function sharedViewSuite(log: LogKind): void {
       expect(await two.ended).toMatchObject({ code: 0 })
       await append(store, 3)
       await shows(await inLog(store))
-      expect(one.lines.length).toBeGreaterThan(before)
-      expect(holesIn([one, two])).toEqual([])
+      // What it says of what it did comes a moment after the view shows it.
+      await expect.poll(() => one.lines.length, { timeout: 30_000 }).toBeGreaterThan(before)
+      await expect.poll(() => holesIn([one, two]), { timeout: 30_000 }).toEqual([])
     })
 
     it.each([

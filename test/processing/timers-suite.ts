@@ -94,6 +94,23 @@ export function timersSuite(log: LogKind): void {
       expect(read.counted.messages).toBeLessThan(all - 20)
     })
 
+    it('marks are not followed by marks for ever, however soon they move', async () => {
+      const { store, start, ask, marks } = await setUp()
+      const manager = start({ timerReadBack: 1 })
+      const noise = Array.from({ length: 40 }, (_, n) =>
+        store.appendToStream(`noise-${n}`, [{ type: 'Answered', data: { id: 'nobody' } }]),
+      )
+      await Promise.all([...noise, ask('pending', 60_000)])
+      await until(() => manager.pendingTimers === 1)
+      await until(async () => (await marks()).length > 0)
+      const grows = async () => {
+        const before = (await marks()).length
+        await new Promise((resolve) => setTimeout(resolve, 500))
+        return (await marks()).length > before
+      }
+      await until(async () => !(await grows()))
+    })
+
     it('a timer that would make the next start read far back is carried to the end of the log', async () => {
       const { store, clock, start, ask, types, marks } = await setUp()
       const manager = start({ timerReadBack: 20 })

@@ -183,6 +183,18 @@ export const consumingTests: readonly ContractTest[] = [
     },
   },
   {
+    name: 'select, one message at a time: what is passed over takes no room',
+    async run(t) {
+      const stream = t.name('select-one')
+      // Before the consumer begins: it finds what is wanted and what is not in one batch.
+      await t.store.appendToStream(stream, events(6))
+      const select = ({ key, data }: { readonly key: string; readonly data: unknown }) =>
+        key === stream && (data as { readonly n: number }).n % 2 === 0
+      const consumer = await t.collect({ keys: stream, select })
+      assert.deepEqual(dataOf(await consumer.handled(3)), [{ n: 2 }, { n: 4 }, { n: 6 }])
+    },
+  },
+  {
     name: 'P6 a message whose handler gave up at the stop comes to the next consumer',
     async run(t) {
       const stream = t.name('giveup')
