@@ -8,6 +8,7 @@ export const libraryEntries = {
   kafka: 'src/kafka.ts',
   processing: 'src/processing.ts',
   agents: 'src/agents.ts',
+  compat: 'src/compat.ts',
   monitoring: 'src/monitoring.ts',
   testing: 'src/testing.ts',
 } as const

@@ -2,12 +2,11 @@ import { existsSync } from 'node:fs'
 import { type Command, Option } from 'commander'
 import { DuologError } from '../core/errors.ts'
 import type { Logger } from '../core/logger.ts'
+import { DEFAULT_LOG } from '../store/default-log.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { openEventStore } from '../store/open-event-store.ts'
 import { parseStoreUrl } from '../store/store-url.ts'
 import { stderrLogger } from './stderr-logger.ts'
-
-export const DEFAULT_LOG = 'file:./.duolog/log.db'
 
 /** What every command takes. */
 export interface LogFlags {

@@ -1,6 +1,6 @@
 import type { SessionView } from '../agents/session/view.ts'
+import { DEFAULT_LOG } from '../store/default-log.ts'
 import type { ExecutorFlags } from './executor-flags.ts'
-import { DEFAULT_LOG } from './log-flags.ts'
 import type { PromptsFlags } from './prompts-flag.ts'
 import type { WorkRootFlags } from './work-dir.ts'
 

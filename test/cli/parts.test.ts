@@ -4,12 +4,12 @@ import { type SessionView, sessionView } from '../../src/agents/session/view.ts'
 import { shortData } from '../../src/cli/event-data.ts'
 import { eventLine } from '../../src/cli/event-line.ts'
 import { EXIT, exitCodeOf } from '../../src/cli/exit-codes.ts'
-import { DEFAULT_LOG } from '../../src/cli/log-flags.ts'
 import { hideSqliteWarning } from '../../src/cli/quiet-warnings.ts'
 import { collect, collectGate, settingsFrom } from '../../src/cli/settings-flags.ts'
 import { splitCommand } from '../../src/cli/split-command.ts'
 import { goOnLines } from '../../src/cli/summary.ts'
 import type { RecordedEvent } from '../../src/core/event.ts'
+import { DEFAULT_LOG } from '../../src/store/default-log.ts'
 
 describe('a command as text', () => {
   it.each([

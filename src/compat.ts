@@ -1,0 +1,30 @@
+export type { CoordinatorExtras } from './compat/coordinator-extras.ts'
+export type {
+  AgentCapability,
+  AgentCoordinatorConfig,
+  AgentError,
+  AgentMessage,
+  AgentModel,
+  AgentRole,
+  AgentState,
+  AgentStatus,
+  CoordinationEvent,
+  CoordinationEventType,
+  ErrorType,
+  ExecutionContext,
+  HandoffMetrics,
+  HandoffValidation,
+  MessageType,
+  PerformanceMetrics,
+  QualityCheck,
+  QualityMetrics,
+  RecoveryStrategy,
+  SDKAgentResult,
+  SDKDualAgentOptions,
+  TaskStatus,
+  WorkflowPhase,
+  WorkflowState,
+  WorkItem,
+} from './compat/host-types.ts'
+export { SDKDualAgentCoordinator } from './compat/sdk-dual-agent-coordinator.ts'
+export type { SessionFileContent, SessionIteration } from './compat/session-file-view.ts'
