@@ -64,6 +64,7 @@ export {
 } from './processing/process-manager.ts'
 export type { CompensationState, ProcessState } from './processing/process-state.ts'
 export type {
+  BatchProcessorOptions,
   Outcome,
   ParkedMessage,
   PartitionLag,
@@ -82,6 +83,14 @@ export {
   type RowChanges,
   type RowHandlers,
 } from './processing/projection.ts'
+export type {
+  ProjectionLag,
+  ProjectionStatus,
+  RunningProjection,
+  StartProjectionOptions,
+  WaitForOptions,
+  WaitTarget,
+} from './processing/projection-options.ts'
 export type { RetryPolicy } from './processing/retry-policy.ts'
 export {
   type InboxDatabase,
@@ -95,14 +104,6 @@ export {
   type StartProcessManagerOptions,
   startProcessManager,
 } from './processing/start-process-manager.ts'
-export { type BatchProcessorOptions, startBatchProcessor, startProcessor } from './processing/start-processor.ts'
-export {
-  type ProjectionLag,
-  type ProjectionStatus,
-  type RunningProjection,
-  type StartProjectionOptions,
-  startProjection,
-  type WaitForOptions,
-  type WaitTarget,
-} from './processing/start-projection.ts'
+export { startBatchProcessor, startProcessor } from './processing/start-processor.ts'
+export { startProjection } from './processing/start-projection.ts'
 export type { ListRowsOptions, ViewBuild, ViewChange, ViewRow, ViewStore } from './processing/view-store.ts'

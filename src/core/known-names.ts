@@ -9,6 +9,9 @@ import { DuologError } from './errors.ts'
 /** Every name of `T`, none forgotten: the compiler compares. */
 export type Names<T> = Readonly<Record<keyof Required<T>, true>>
 
+/** Options as somebody without a compiler may give them. */
+export type Given<T> = { readonly [Name in keyof T]?: unknown }
+
 /** @throws INVALID_ARGUMENT naming what is not known; a name without a value is none. */
 export function checkNames(where: string, given: unknown, known: Readonly<Record<string, true>>): void {
   if (given === undefined) return

@@ -1,5 +1,6 @@
 import type { AnyEvent } from '../core/event.ts'
-import { checkInteger } from '../store/check-arguments.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import { checkHandlers, checkInteger } from '../store/check-arguments.ts'
 import { Slots } from './key-lanes.ts'
 import type { Projected } from './projection.ts'
 
@@ -30,6 +31,8 @@ export interface BatchResult<E extends AnyEvent> {
   readonly heldBack: readonly Projected<E>[]
 }
 
+const NAMES: Names<BatchEventProcessorOptions<never>> = { handlers: true, concurrency: true }
+
 const DEFAULT_CONCURRENCY = 8
 
 /**
@@ -44,7 +47,11 @@ export class BatchEventProcessor<E extends AnyEvent> {
   readonly #handlers: Readonly<Record<string, ((events: readonly Projected<E>[]) => Promise<unknown>) | undefined>>
   readonly #slots: Slots
 
-  constructor({ handlers, concurrency = DEFAULT_CONCURRENCY }: BatchEventProcessorOptions<E>) {
+  /** @throws INVALID_ARGUMENT naming the option. */
+  constructor(options: BatchEventProcessorOptions<E>) {
+    checkNames('options of BatchEventProcessor', options, NAMES)
+    checkHandlers('handlers', options?.handlers)
+    const { handlers, concurrency = DEFAULT_CONCURRENCY } = options
     checkInteger('concurrency', concurrency, 1)
     this.#handlers = handlers as never
     this.#slots = new Slots(concurrency)

@@ -1,6 +1,7 @@
 import { type CircuitBreakerPolicy, CircuitState, ConsecutiveBreaker, circuitBreaker, handleWhen } from 'cockatiel'
+import { checkNames, type Given, type Names } from '../core/known-names.ts'
 import { messageOf } from '../core/message-of.ts'
-import { checkInteger } from '../store/check-arguments.ts'
+import { checkFunction, checkInteger } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
 import { tell } from './tell.ts'
@@ -41,8 +42,27 @@ export interface CircuitBreaker {
   run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T>
 }
 
-/** A circuit breaker; give it to a processor or an executor, or to several that call the same thing. */
+const NAMES: Names<CircuitBreakerOptions> = { failures: true, openMs: true, counts: true, onChange: true }
+
+/** @throws INVALID_ARGUMENT naming the option. */
+export function checkBreakerOptions(given: unknown): void {
+  checkNames('options of a circuit breaker', given, NAMES)
+  const options = given as Given<CircuitBreakerOptions>
+  for (const name of ['failures', 'openMs'] as const) {
+    if (options[name] !== undefined) checkInteger(`${name} of a circuit breaker`, options[name], 1)
+  }
+  for (const name of ['counts', 'onChange'] as const) {
+    if (options[name] !== undefined) checkFunction(`${name} of a circuit breaker`, options[name])
+  }
+}
+
+/**
+ * A circuit breaker; give it to a processor or an executor, or to several that call the same thing.
+ *
+ * @throws INVALID_ARGUMENT naming the option.
+ */
 export function createCircuitBreaker(options: CircuitBreakerOptions = {}): CircuitBreaker {
+  checkBreakerOptions(options)
   return new Breaker(options)
 }
 
@@ -65,8 +85,6 @@ class Breaker implements CircuitBreaker {
     counts = mayPass,
     onChange,
   }: CircuitBreakerOptions) {
-    checkInteger('failures of a circuit breaker', failures, 1)
-    checkInteger('openMs of a circuit breaker', openMs, 1)
     this.#openMs = openMs
     this.#policy = circuitBreaker(
       handleWhen((error) => isCounted(counts, error)),

@@ -1,4 +1,13 @@
 import { DuologError } from '../core/errors.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import {
+  checkInteger,
+  checkNumber,
+  checkOneOf,
+  checkStore,
+  describe,
+  invalidArgument,
+} from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { type DeadLetter, type DeadLetterStatus, topicOfDeadLetterStream } from './dead-letter.ts'
@@ -48,11 +57,39 @@ export interface RedriveOptions extends SettleOptions {
   readonly maxRedrives?: number
 }
 
+type DiscardOptions = SettleOptions & { readonly reason: string }
+
 /** What came of it. */
 export interface Settled {
   readonly settled: readonly DeadLetterEntry[]
   /** Those that were not, and why. */
   readonly refused: readonly { readonly letter: DeadLetterEntry; readonly reason: string }[]
+}
+
+const FILTER: Names<DeadLetterFilter> = {
+  ids: true,
+  group: true,
+  key: true,
+  type: true,
+  error: true,
+  olderThanMs: true,
+  newerThanMs: true,
+  status: true,
+}
+const SETTLE: Names<SettleOptions> = { filter: true, by: true, dryRun: true }
+const REDRIVE: Names<RedriveOptions> = { ...SETTLE, maxRedrives: true }
+const DISCARD: Names<DiscardOptions> = { ...SETTLE, reason: true }
+
+/** A condition that nobody reads would settle all letters. */
+function checkFilter(filter: DeadLetterFilter | undefined): void {
+  checkNames('filter', filter, FILTER)
+  if (filter?.ids !== undefined && !Array.isArray(filter.ids)) {
+    throw invalidArgument(`ids must be a list of ids, got ${describe(filter.ids)}.`)
+  }
+  for (const name of ['olderThanMs', 'newerThanMs'] as const) {
+    if (filter?.[name] !== undefined) checkNumber(name, filter[name], 0)
+  }
+  if (filter?.status !== undefined) checkOneOf('status', filter.status, ['open', 'redriven', 'discarded', 'any'])
 }
 
 const DEFAULT_MAX_REDRIVES = 5
@@ -70,6 +107,8 @@ export async function listDeadLetters(
   topic: string,
   filter: DeadLetterFilter = {},
 ): Promise<readonly DeadLetterEntry[]> {
+  checkStore(store)
+  checkFilter(filter)
   return select(await readLetters(store, topic), filter)
 }
 
@@ -86,7 +125,11 @@ export async function showDeadLetter(store: EventStore, topic: string, id: strin
  * (a key's order is kept), those that go in circles, and those of a projection, whose view is to be built again.
  */
 export async function redriveDeadLetters(store: EventStore, topic: string, options: RedriveOptions): Promise<Settled> {
+  checkStore(store)
+  checkNames('options of redriveDeadLetters', options ?? null, REDRIVE)
+  checkSettling(options)
   const { filter, by, dryRun = false, maxRedrives = DEFAULT_MAX_REDRIVES } = options
+  checkInteger('maxRedrives', maxRedrives, 0)
   const plan = (letters: Letters): SettlePlan => {
     const wanted = select(letters, { ...filter, status: 'open' }).toSorted(inOrder)
     return planRedrive(letters, wanted, maxRedrives)
@@ -102,13 +145,28 @@ export async function discardDeadLetters(
   topic: string,
   options: SettleOptions & { readonly reason: string },
 ): Promise<Settled> {
+  checkStore(store)
+  checkNames('options of discardDeadLetters', options ?? null, DISCARD)
+  checkSettling(options)
   const { filter, by, reason, dryRun = false } = options
+  checkText('reason', reason)
   const plan = (letters: Letters): SettlePlan => ({
     accepted: select(letters, { ...filter, status: 'open' }),
     refused: [],
   })
   const settling = { action: 'discard', by, reason } as const
   return done(dryRun ? plan(await readLetters(store, topic)) : await settleLetters(store, topic, settling, plan))
+}
+
+function checkSettling({ filter, by, dryRun }: SettleOptions): void {
+  checkFilter(filter)
+  checkText('by', by)
+  if (dryRun !== undefined && typeof dryRun !== 'boolean')
+    throw invalidArgument(`dryRun must be true or false, got ${describe(dryRun)}.`)
+}
+
+function checkText(what: string, value: unknown): void {
+  if (typeof value !== 'string') throw invalidArgument(`${what} must be text, got ${describe(value)}.`)
 }
 
 function done({ accepted, refused }: SettlePlan): Settled {

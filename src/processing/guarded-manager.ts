@@ -1,5 +1,6 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
+import { type Names, strangerIn, unknownName } from '../core/known-names.ts'
 import { messageOf } from '../core/message-of.ts'
 import { describe } from '../store/check-arguments.ts'
 import type { ProcessAction, ProcessManager, ProcessMessage, ProcessStep } from './process-manager.ts'
@@ -71,9 +72,15 @@ function checkAction(manager: string, given: unknown): asserts given is ProcessA
   if (kind === 'send') checkMessage(manager, `nextActions, sending "${action.id}"`, action.message)
 }
 
+const MESSAGE: Names<ProcessMessage> = { topic: true, key: true, type: true, data: true }
+
 function checkMessage(manager: string, what: string, given: unknown): asserts given is ProcessMessage {
   const { topic, type } = (given ?? {}) as Readonly<Record<string, unknown>>
-  if (typeof topic === 'string' && typeof type === 'string') return
+  if (typeof topic === 'string' && typeof type === 'string') {
+    const stranger = strangerIn(given as ProcessMessage, MESSAGE)
+    if (stranger === undefined) return
+    throw nonsense(manager, what, `a message with what nobody sends: ${unknownName(stranger, MESSAGE)}`)
+  }
   throw nonsense(manager, what, `${describeAnswer(given)}, not a message with topic, type and data`)
 }
 

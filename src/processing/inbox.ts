@@ -1,6 +1,7 @@
 import { DuologError } from '../core/errors.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
 import { reach } from '../core/reach.ts'
-import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
+import { checkFunction, checkInteger, checkMade, checkName, checkOneOf } from '../store/check-arguments.ts'
 
 /*
  * Effects outside the log, once per message.
@@ -70,12 +71,16 @@ export interface Inbox {
   resolve(messageId: string, outcome: 'done' | 'not-done'): Promise<void>
 }
 
-const POLICIES: readonly unknown[] = ['ask', 'retry', 'skip']
+const NAMES: Names<InboxOptions> = { consumer: true, store: true, inDoubt: true }
+const WINDOW: Names<InboxWindow> = { maxMessages: true, maxAgeMs: true }
 
 /** An inbox: effects outside the log (a mail, a payment, a command) once per message. @throws INVALID_ARGUMENT */
-export function createInbox({ consumer, store, inDoubt = 'ask' }: InboxOptions): Inbox {
-  checkName('consumer', consumer)
-  if (!POLICIES.includes(inDoubt)) throw invalidArgument(`inDoubt must be one of ${POLICIES.join(', ')}.`)
+export function createInbox(options: InboxOptions): Inbox {
+  checkNames('options of createInbox', options, NAMES)
+  checkName('consumer', options?.consumer)
+  const { consumer, store, inDoubt = 'ask' } = options
+  checkMade('store', store, 'memoryInbox() or sqliteInbox({ path })', ['begin', 'finish', 'forget', 'begun'])
+  checkOneOf('inDoubt', inDoubt, ['ask', 'retry', 'skip'])
 
   async function run(messageId: string, isRepeat: boolean, effect: (context: EffectContext) => Promise<unknown>) {
     reach('inbox.effect.begin')
@@ -93,6 +98,7 @@ export function createInbox({ consumer, store, inDoubt = 'ask' }: InboxOptions):
   return {
     async once(messageId, effect) {
       checkName('messageId', messageId)
+      checkFunction('effect', effect)
       const known = await store.begin(consumer, messageId)
       if (known === 'done') return 'repeated'
       if (known === 'begun' && inDoubt === 'ask') throw effectInDoubt(consumer, messageId)
@@ -106,6 +112,7 @@ export function createInbox({ consumer, store, inDoubt = 'ask' }: InboxOptions):
     inDoubt: () => store.begun(consumer),
     async resolve(messageId, outcome) {
       checkName('messageId', messageId)
+      checkOneOf('outcome', outcome, ['done', 'not-done'])
       if (outcome === 'done') await store.finish(consumer, messageId)
       else await store.forget(consumer, messageId)
     },
@@ -121,6 +128,7 @@ export function checkWindow({ maxMessages, maxAgeMs }: InboxWindow): void {
 
 /** An inbox that lives as long as the process: against repeats, not against crashes. */
 export function memoryInbox(window: InboxWindow = {}): InboxStore {
+  checkNames('options of memoryInbox', window, WINDOW)
   checkWindow(window)
   const consumers = new Map<string, Known>()
   const of = (consumer: string) => {

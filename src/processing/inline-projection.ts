@@ -1,8 +1,10 @@
 import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { invalidArgument } from '../store/check-arguments.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import { checkStore, invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { InlineView, KeptView } from '../store/inline-views.ts'
+import { checkListOptions, checkProjection } from './check-projection.ts'
 import { type Projection, project, topicsOf } from './projection.ts'
 import type { ListRowsOptions, ViewRow } from './view-store.ts'
 
@@ -16,6 +18,8 @@ export interface StartInlineProjectionOptions<Row, E extends AnyEvent> {
   /** One that takes all events of the store; one with handlers takes any. */
   readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
 }
+
+const NAMES: Names<StartInlineProjectionOptions<never, never>> = { store: true, projection: true }
 
 /** A view that is never behind: every read sees every append acknowledged before it, to anyone. */
 export interface InlineProjection<Row> {
@@ -36,10 +40,13 @@ export interface InlineProjection<Row> {
  * @throws INVALID_ARGUMENT on a log whose append has no such transaction (Kafka), and when a newer version of the view is
  *   there; PROJECTION_FAILED when it cannot catch up.
  */
-export async function startInlineProjection<Row, E extends AnyEvent>({
-  store,
-  projection,
-}: StartInlineProjectionOptions<Row, E>): Promise<InlineProjection<Row>> {
+export async function startInlineProjection<Row, E extends AnyEvent>(
+  options: StartInlineProjectionOptions<Row, E>,
+): Promise<InlineProjection<Row>> {
+  checkNames('options of startInlineProjection', options, NAMES)
+  checkStore(options?.store)
+  checkProjection(options.projection)
+  const { store, projection } = options
   if (store.inlineViews === undefined) throw notHere(store.backing, projection.name)
   return new Inline(await store.inlineViews.keep(toInlineView(projection, topicsOf(projection, store))))
 }
@@ -56,6 +63,7 @@ class Inline<Row> implements InlineProjection<Row> {
   }
 
   async list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]> {
+    checkListOptions(options)
     return (await this.#kept.list(options)).map(([key, text]) => ({ key, row: JSON.parse(text) as Row }))
   }
 

@@ -1,6 +1,7 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { invalidArgument } from '../store/check-arguments.ts'
+import type { Given } from '../core/known-names.ts'
+import { checkOneOf } from '../store/check-arguments.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { isDeadLetterFact } from './own-facts.ts'
 import type { Unreadable } from './processor-options.ts'
@@ -37,18 +38,21 @@ export interface PoisonPolicyOptions<E extends AnyEvent> extends PoisonOptions {
   readonly onStop: (reason: string) => void
 }
 
-const POLICIES: readonly unknown[] = ['wait', 'skip', 'deadLetter', 'stop', undefined]
+/** What such an option may say. */
+export const UNREADABLE: readonly Unreadable[] = ['wait', 'skip', 'deadLetter', 'stop']
+
+/** @throws INVALID_ARGUMENT naming the option. */
+export function checkPoisonOptions(options: Given<PoisonOptions>): void {
+  for (const name of ['poison', 'unreadable', 'stranger'] as const) {
+    if (options[name] !== undefined) checkOneOf(name, options[name], UNREADABLE)
+  }
+}
 
 export class PoisonPolicy<E extends AnyEvent> {
   readonly #options: PoisonPolicyOptions<E>
 
-  /** @throws INVALID_ARGUMENT naming the option. */
   constructor(options: PoisonPolicyOptions<E>) {
     this.#options = options
-    for (const name of ['poison', 'unreadable', 'stranger'] as const) {
-      if (POLICIES.includes(options[name])) continue
-      throw invalidArgument(`${name} must be one of ${POLICIES.slice(0, -1).join(', ')}, got "${options[name]}".`)
-    }
   }
 
   get hearsOfStrangers(): boolean {

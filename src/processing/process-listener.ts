@@ -42,7 +42,6 @@ export class ProcessListener<State, E extends AnyEvent> {
   readonly #consumer: Consumer
   readonly #lanes = new Map<string, PartitionLanes>()
 
-  /** @throws INVALID_ARGUMENT naming the option. */
   constructor(options: ProcessListenerOptions<State, E>) {
     this.#options = options
     this.#poison = new PoisonPolicy(options)

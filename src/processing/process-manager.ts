@@ -1,5 +1,13 @@
 import type { AnyEvent } from '../core/event.ts'
-import { checkInteger, describe, invalidArgument } from '../store/check-arguments.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
+import {
+  checkFunction,
+  checkInteger,
+  checkNameList,
+  checkTopics,
+  describe,
+  invalidArgument,
+} from '../store/check-arguments.ts'
 import type { Projected } from './projection.ts'
 
 /*
@@ -102,17 +110,16 @@ const NAME = /^[a-zA-Z0-9._-]{1,200}$/
 export function defineProcessManager<State, E extends AnyEvent, const Step extends string>(
   options: ProcessManagerOptions<State, E, Step>,
 ): ProcessManager<State, E> {
-  // Streams, a consumer group and the topic of what it gets again are called after it.
-  if (!NAME.test(options.name)) {
-    throw invalidArgument(
-      'The name of a process manager must be 1 to 200 of the characters a-z, A-Z, 0-9, ".", "_" and "-", ' +
-        `got ${describe(options.name)}.`,
-    )
+  checkNames('options of defineProcessManager', options, NAMES)
+  checkManagerName(options?.name)
+  const { topics, steps } = options
+  const of = `of process manager "${options.name}"`
+  if (topics !== undefined) checkTopics(`topics ${of}`, topics)
+  for (const name of FUNCTIONS) checkFunction(`${name} ${of}`, options[name])
+  if (typeof steps !== 'object' || steps === null || Array.isArray(steps)) {
+    throw invalidArgument(`steps ${of} must be steps by name, got ${describe(steps)}.`)
   }
-  // The marks of its timers are in streams of that name.
-  if (options.name.endsWith('.timers'))
-    throw invalidArgument('The name of a process manager must not end in ".timers".')
-  for (const [name, step] of Object.entries<ProcessStep<State>>(options.steps)) checkStep(name, step)
+  for (const [name, step] of Object.entries<ProcessStep<State>>(steps)) checkStep(name, step)
   const nextActions = options.nextActions as ProcessManager<State, E>['nextActions']
   return { ...options, nextActions }
 }
@@ -120,13 +127,67 @@ export function defineProcessManager<State, E extends AnyEvent, const Step exten
 /** The same under the name by which others know it. */
 export const defineSaga = defineProcessManager
 
-function checkStep<State>(name: string, { doneBy, timeoutMs, compensation }: ProcessStep<State>): void {
-  if (doneBy.length === 0) throw invalidArgument(`doneBy of step "${name}" must name at least one event.`)
-  if (timeoutMs !== undefined) checkInteger(`timeoutMs of step "${name}"`, timeoutMs, 1)
-  if (compensation === undefined) return
-  const of = `of the compensation of step "${name}"`
-  if (compensation.doneBy.length === 0) throw invalidArgument(`doneBy ${of} must name at least one event.`)
-  if (compensation.maxAttempts !== undefined) checkInteger(`maxAttempts ${of}`, compensation.maxAttempts, 1)
-  if (compensation.timeoutMs !== undefined) checkInteger(`timeoutMs ${of}`, compensation.timeoutMs, 1)
-  if (compensation.retryAfterMs !== undefined) checkInteger(`retryAfterMs ${of}`, compensation.retryAfterMs, 0)
+const NAMES: Names<ProcessManagerOptions<never, never, never>> = {
+  name: true,
+  topics: true,
+  correlate: true,
+  initialState: true,
+  evolve: true,
+  steps: true,
+  nextActions: true,
+}
+const FUNCTIONS = ['correlate', 'initialState', 'evolve', 'nextActions'] as const
+const STEP: Names<ProcessStep<never>> = {
+  command: true,
+  doneBy: true,
+  failedBy: true,
+  timeoutMs: true,
+  compensation: true,
+}
+const COMPENSATION: Names<Compensation<never>> = {
+  command: true,
+  doneBy: true,
+  failedBy: true,
+  timeoutMs: true,
+  maxAttempts: true,
+  retryAfterMs: true,
+}
+
+function checkManagerName(name: unknown): void {
+  // Streams, a consumer group and the topic of what it gets again are called after it.
+  if (typeof name !== 'string' || !NAME.test(name)) {
+    throw invalidArgument(
+      'The name of a process manager must be 1 to 200 of the characters a-z, A-Z, 0-9, ".", "_" and "-", ' +
+        `got ${describe(name)}.`,
+    )
+  }
+  // The marks of its timers are in streams of that name.
+  if (name.endsWith('.timers')) throw invalidArgument('The name of a process manager must not end in ".timers".')
+}
+
+function checkStep<State>(name: string, step: ProcessStep<State>): void {
+  const where = `step "${name}"`
+  checkNames(where, step ?? null, STEP)
+  const { timeoutMs, compensation } = step
+  checkAsked(where, step)
+  if (timeoutMs !== undefined) checkInteger(`timeoutMs of ${where}`, timeoutMs, 1)
+  if (compensation !== undefined) checkCompensation(`the compensation of ${where}`, compensation)
+}
+
+function checkCompensation<State>(where: string, compensation: Compensation<State>): void {
+  checkNames(where, compensation, COMPENSATION)
+  const { maxAttempts, timeoutMs, retryAfterMs } = compensation
+  checkAsked(where, compensation)
+  if (maxAttempts !== undefined) checkInteger(`maxAttempts of ${where}`, maxAttempts, 1)
+  if (timeoutMs !== undefined) checkInteger(`timeoutMs of ${where}`, timeoutMs, 1)
+  if (retryAfterMs !== undefined) checkInteger(`retryAfterMs of ${where}`, retryAfterMs, 0)
+}
+
+/** What is asked for, and which events answer it. */
+function checkAsked<State>(where: string, asked: Pick<ProcessStep<State>, 'command' | 'doneBy' | 'failedBy'>): void {
+  const { command, doneBy, failedBy } = asked
+  checkFunction(`command of ${where}`, command)
+  checkNameList(`doneBy of ${where}`, doneBy, 'event')
+  // An empty list says what is true without it.
+  if (failedBy?.length !== 0 && failedBy !== undefined) checkNameList(`failedBy of ${where}`, failedBy, 'event')
 }

@@ -100,6 +100,22 @@ export interface ProcessorOptions<E extends AnyEvent> extends ProcessorBase<E> {
   readonly maxInFlight?: number
 }
 
+/** What `startBatchProcessor` takes. */
+export interface BatchProcessorOptions<E extends AnyEvent> extends ProcessorBase<E> {
+  /**
+   * Gets messages of one partition, in order, one batch at a time; its answer is about all of them. When tries are used up
+   * each message is handled by itself, as a batch of one, so that only what is really wrong is put aside.
+   */
+  readonly handleBatch: (
+    messages: readonly Projected<E>[],
+    context: ProcessorContext<E>,
+  ) => ReturnType<ProcessorOptions<E>['handler']>
+  /** Default 100. */
+  readonly maxBatchMessages?: number
+  /** How long the first message of a batch waits for others, milliseconds. Default 20. */
+  readonly maxBatchWaitMs?: number
+}
+
 /** A message that waits for its next try. */
 export interface ParkedMessage {
   readonly topic: string

@@ -1,8 +1,16 @@
 import type { Catalogue } from '../core/catalogue.ts'
 import { DuologError } from '../core/errors.ts'
 import type { AnyEvent, Event, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
 import { messageOf } from '../core/message-of.ts'
-import { checkInteger, checkName, invalidArgument } from '../store/check-arguments.ts'
+import {
+  checkFunction,
+  checkHandlers,
+  checkInteger,
+  checkName,
+  checkTopics,
+  invalidArgument,
+} from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { findJsonFlaw } from '../store/json-flaw.ts'
 
@@ -96,10 +104,8 @@ export function defineProjection<Row, Handlers extends TypedHandlers<Row>>(
 ): HandlersProjection<Row, EventsOf<Handlers>>
 export function defineProjection<Row, E extends AnyEvent>(options: ProjectionOptions<Row, E>): Projection<Row, E>
 export function defineProjection<Row, E extends AnyEvent>(options: ProjectionOptions<Row, E>): Projection<Row, E> {
+  checkDefinition(options)
   const { name, version = 1, topics, initialState } = options
-  checkName('The name of a projection', name)
-  checkInteger(`The version of projection "${name}"`, version, 1)
-  if (topics?.length === 0) throw invalidArgument(`topics of projection "${name}" must name at least one topic.`)
   const { key = (event: Projected<E>) => event.key } = options
   const common = { name, version, ...(topics && { topics }), initialState }
   if (options.evolve !== undefined) return { ...common, key, evolve: options.evolve }
@@ -107,6 +113,33 @@ export function defineProjection<Row, E extends AnyEvent>(options: ProjectionOpt
   const handled = (event: Projected<E>) => (Object.hasOwn(handlers, event.type) ? key(event) : undefined)
   const evolve = (row: Row, event: Projected<E>) => (handlers[event.type] as Projection<Row, E>['evolve'])(row, event)
   return { ...common, key: handled, evolve }
+}
+
+const NAMES: Names<ProjectionOptions<never, never>> = {
+  name: true,
+  version: true,
+  topics: true,
+  key: true,
+  initialState: true,
+  events: true,
+  evolve: true,
+  handlers: true,
+}
+
+function checkDefinition<Row, E extends AnyEvent>(options: ProjectionOptions<Row, E>): void {
+  checkNames('options of defineProjection', options, NAMES)
+  checkName('The name of a projection', options?.name)
+  const { name, version = 1, topics, key, initialState, evolve, handlers } = options
+  const of = `of projection "${name}"`
+  checkInteger(`The version ${of}`, version, 1)
+  if (topics !== undefined) checkTopics(`topics ${of}`, topics)
+  checkFunction(`initialState ${of}`, initialState)
+  if (key !== undefined) checkFunction(`key ${of}`, key)
+  if ((evolve === undefined) === (handlers === undefined)) {
+    throw invalidArgument(`Either evolve or handlers ${of} must be given: a function, or functions by type of event.`)
+  }
+  if (evolve !== undefined) checkFunction(`evolve ${of}`, evolve)
+  else checkHandlers(`handlers ${of}`, handlers)
 }
 
 /** What a projection reads of this store. */

@@ -1,5 +1,7 @@
 import { ExponentialBackoff, halfJitterGenerator, type IBackoff } from 'cockatiel'
 import type { RetryAdvice } from '../core/errors.ts'
+import { checkNames, type Given, type Names } from '../core/known-names.ts'
+import { checkFunction, checkNameList, checkNumber } from '../store/check-arguments.ts'
 import { pause } from '../store/wake-ups.ts'
 
 /** When something that failed is tried again. */
@@ -21,6 +23,28 @@ export interface RetryPolicy {
 const DEFAULT_ATTEMPTS = 5
 const DEFAULT_FIRST_PAUSE_MS = 100
 const DEFAULT_LONGEST_PAUSE_MS = 30_000
+
+const NAMES: Names<RetryPolicy> = {
+  maxAttempts: true,
+  firstPauseMs: true,
+  longestPauseMs: true,
+  maxElapsedMs: true,
+  retryableCodes: true,
+  isRetryable: true,
+}
+
+/** @throws INVALID_ARGUMENT naming the field. */
+export function checkRetryPolicy(given: unknown): void {
+  checkNames('retry', given, NAMES)
+  const policy = given as Given<RetryPolicy>
+  const { maxAttempts = 1, retryableCodes, isRetryable } = policy
+  checkNumber('retry.maxAttempts', maxAttempts, 1)
+  for (const name of ['firstPauseMs', 'longestPauseMs', 'maxElapsedMs'] as const) {
+    if (policy[name] !== undefined) checkNumber(`retry.${name}`, policy[name], 0)
+  }
+  if (retryableCodes !== undefined) checkNameList('retry.retryableCodes', retryableCodes, 'code')
+  if (isRetryable !== undefined) checkFunction('retry.isRetryable', isRetryable)
+}
 
 /** Whether the policy tries again after this error at all. */
 export function isRetryable({ retryableCodes, isRetryable = mayHelp }: RetryPolicy, error: unknown): boolean {

@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { DuologError } from '../core/errors.ts'
+import { checkNames, type Names } from '../core/known-names.ts'
 import { reach } from '../core/reach.ts'
 import { checkName } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
@@ -39,6 +40,8 @@ export interface SqliteInboxOptions extends InboxWindow {
   readonly database?: InboxDatabase
 }
 
+const NAMES: Names<SqliteInboxOptions> = { path: true, database: true, maxMessages: true, maxAgeMs: true }
+
 const BUSY_TIMEOUT_MS = 10_000
 const PRUNE_EVERY = 100
 
@@ -59,6 +62,7 @@ CREATE INDEX IF NOT EXISTS duolog_inbox_done ON duolog_inbox (consumer, done_at,
  * @throws INVALID_ARGUMENT without exactly one of `path` and `database`; NOT_AN_INBOX; DEPENDENCY_MISSING before Node.js 22.13.
  */
 export async function sqliteInbox(options: SqliteInboxOptions): Promise<SqliteInbox> {
+  checkNames('options of sqliteInbox', options ?? null, NAMES)
   const { path, database } = options
   checkWindow(options)
   if ((path === undefined) === (database === undefined)) {

@@ -1,15 +1,18 @@
 import type { Clock } from '../core/clock.ts'
 import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
+import { checkNames, type Given, type Names } from '../core/known-names.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
+import { checkFunction, checkInteger, checkMade, checkStore, checkTopic } from '../store/check-arguments.ts'
+import { checkClockAndLogger } from '../store/check-store-options.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { guarded } from './guarded-manager.ts'
 import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
-import type { PoisonOptions } from './poison-policy.ts'
+import { checkPoisonOptions, type PoisonOptions } from './poison-policy.ts'
 import { type MessagesOf, messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
 import { ProcessListener } from './process-listener.ts'
@@ -87,11 +90,45 @@ export interface RunningProcessManager<State> {
  *
  * Pending timers are kept in memory, one small record each. A start finds them from a mark on: at most about
  * `timerReadBack` events per partition are read for it. When the store closes, this stops, too.
+ *
+ * @throws INVALID_ARGUMENT naming the option.
  */
 export function startProcessManager<State, E extends AnyEvent>(
   options: StartProcessManagerOptions<State, E>,
 ): RunningProcessManager<State> {
+  checkOptions(options)
   return new Runner(options)
+}
+
+const NAMES: Names<StartProcessManagerOptions<never, never>> = {
+  store: true,
+  manager: true,
+  eventTopic: true,
+  clock: true,
+  maxInFlight: true,
+  timerReadBack: true,
+  poison: true,
+  unreadable: true,
+  stranger: true,
+  onSkipped: true,
+  onError: true,
+  logger: true,
+}
+
+function checkOptions(options: Given<StartProcessManagerOptions<never, never>>): void {
+  checkNames('options of startProcessManager', options, NAMES)
+  checkStore(options?.store)
+  const { manager, eventTopic } = options
+  checkMade('manager', manager, 'defineProcessManager({ … })', ['correlate', 'initialState', 'evolve', 'nextActions'])
+  if (eventTopic !== undefined) checkTopic(eventTopic)
+  for (const name of ['maxInFlight', 'timerReadBack'] as const) {
+    if (options[name] !== undefined) checkInteger(name, options[name], 1)
+  }
+  checkPoisonOptions(options)
+  for (const name of ['onSkipped', 'onError'] as const) {
+    if (options[name] !== undefined) checkFunction(name, options[name])
+  }
+  checkClockAndLogger(options)
 }
 
 const DEFAULT_MAX_IN_FLIGHT = 256

@@ -3,13 +3,28 @@ import type { AnyEvent } from '../core/event.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { messageOf } from '../core/message-of.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
-import type { Appended, EventStore, PartitionPosition } from '../store/event-store.ts'
+import type { PartitionPosition } from '../store/event-store.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
 import { BuildFeed } from './build-feed.ts'
+import {
+  checkGetOptions,
+  checkListOptions,
+  checkStartProjection,
+  checkWaitOptions,
+  checkWaitTarget,
+} from './check-projection.ts'
 import { memoryViews } from './memory-views.ts'
 import { placeOf } from './partition-lag.ts'
-import { type PoisonOptions, PoisonPolicy } from './poison-policy.ts'
-import { type Projected, type Projection, topicsOf } from './projection.ts'
+import { PoisonPolicy } from './poison-policy.ts'
+import { type Projected, topicsOf } from './projection.ts'
+import type {
+  ProjectionLag,
+  ProjectionStatus,
+  RunningProjection,
+  StartProjectionOptions,
+  WaitForOptions,
+  WaitTarget,
+} from './projection-options.ts'
 import { readLive } from './read-live.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
@@ -17,81 +32,18 @@ import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-stor
  * A projection at work: which build is kept up to date, which is read, when one takes the other's place.
  */
 
-/** What {@link startProjection} takes. */
-export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonOptions {
-  readonly store: EventStore<E>
-  readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
-  /** Default: `memoryViews()`. It is yours to close, after the projection. */
-  readonly views?: ViewStore
-  /** Messages applied in one transaction at most. Default 500. */
-  readonly maxBatchMessages?: number
-  /** Hears of each message that was passed over or put aside; again when the view is built again. */
-  readonly onSkipped?: (message: Projected, error: unknown) => void
-  readonly onError?: (error: unknown) => void
-  readonly logger?: Logger
-}
-
-/** An append's answer, an event, or a place in a stream: what a reader wants to see applied. */
-export type WaitTarget =
-  | Pick<Appended, 'stream' | 'currentStreamVersion'>
-  | { readonly topic: string; readonly partition: number; readonly offset: number }
-
-/** How long to wait. */
-export interface WaitForOptions {
-  /** Milliseconds. Default 30,000. */
-  readonly timeoutMs?: number
-  readonly signal?: AbortSignal
-}
-
-/** How far the live build is behind in one partition. */
-export interface ProjectionLag extends PartitionPosition {
-  /** How many offsets it is behind the log's end. On Kafka markers of transactions count too. */
-  readonly offset: number
-  /** How long its oldest message waits that was read and not applied; nothing: another instance has the partition. */
-  readonly seconds?: number
-}
-
-/** How far a projection is. */
-export interface ProjectionStatus {
-  readonly live: ViewBuild
-  readonly lag: readonly ProjectionLag[]
-  /** How long the oldest message waits that this instance has read and not applied; 0 when there is none. */
-  readonly lagSeconds: number
-  /** The build beside it, if there is one: offsets applied, and how many there were when asked. */
-  readonly building?: ViewBuild & { readonly applied: number; readonly end: number }
-}
-
-/** A running projection; every read sees the live build. */
-export interface RunningProjection<Row> {
-  /** Resolves when this instance has its share of the partitions. Rejects with CHECKPOINT_AHEAD, INVALID_ARGUMENT. */
-  readonly ready: Promise<void>
-  /** The row with this key. `after`: waits until that is applied, so that a writer reads what it wrote. */
-  get(key: string, options?: WaitForOptions & { readonly after?: WaitTarget }): Promise<Row | undefined>
-  list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
-  /** Resolves when it is applied in the live build. @throws TIMEOUT, ABORTED */
-  waitFor(target: WaitTarget, options?: WaitForOptions): Promise<void>
-  /** Builds the view again from the log's beginning, beside the live one; resolves when it has taken its place. */
-  rebuild(): Promise<void>
-  /** Rejects with CHECKPOINT_AHEAD when what was applied is not of this log. */
-  status(): Promise<ProjectionStatus>
-  /**
-   * Resolves when it has stopped, with the reason if a policy (`poison`, `unreadable`, `stranger`) asked for it or it cannot go
-   * on: a newer version took its place, or the topic was made anew (CHECKPOINT_AHEAD).
-   */
-  readonly stopped: Promise<string | undefined>
-  /** Stops following; what was applied stays. Idempotent. */
-  stop(): Promise<void>
-}
-
 /**
  * Runs a projection: every message is applied exactly once to the rows of its view store, also across kill -9, since
  * rows and checkpoint are one transaction there. Instances on one view store share the partitions.
  *
  * A version other than the live one is built beside it and takes its place when it has caught up; a lower one is refused.
+ *
+ * @throws INVALID_ARGUMENT naming the option.
  */
 export function startProjection<Row, E extends AnyEvent>(
   options: StartProjectionOptions<Row, E>,
 ): RunningProjection<Row> {
+  checkStartProjection(options)
   return new Runner(options)
 }
 
@@ -137,15 +89,20 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async get(key: string, options: WaitForOptions & { readonly after?: WaitTarget } = {}): Promise<Row | undefined> {
-    if (options.after !== undefined) await this.waitFor(options.after, options)
+    checkGetOptions(options)
+    const { after, ...wait } = options
+    if (after !== undefined) await this.waitFor(after, wait)
     return (await this.#read((build) => this.#views.get(build, key))) as Row | undefined
   }
 
   async list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]> {
+    checkListOptions(options)
     return (await this.#read((build) => this.#views.list(build, options))) as readonly ViewRow<Row>[]
   }
 
   async waitFor(target: WaitTarget, options: WaitForOptions = {}): Promise<void> {
+    checkWaitOptions(options)
+    checkWaitTarget(target)
     const { timeoutMs = DEFAULT_WAIT_MS } = options
     const late = AbortSignal.timeout(timeoutMs)
     const signal = AbortSignal.any([late, this.#stopping.signal, ...(options.signal ? [options.signal] : [])])

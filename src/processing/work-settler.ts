@@ -263,6 +263,9 @@ function checked(given: unknown): Outcome {
     const got = describe(outcome.afterMs)
     throw invalidArgument(`A handler's retryAfter needs afterMs, milliseconds from 0 to ${MAX_PAUSE_MS}, got ${got}.`)
   }
+  if ((outcome?.kind === 'deadLetter' || outcome?.kind === 'stop') && typeof outcome.reason !== 'string') {
+    throw invalidArgument(`A handler's ${outcome.kind} needs a reason, text, got ${describe(outcome.reason)}.`)
+  }
   return given as Outcome
 }
 

@@ -55,6 +55,45 @@ export function checkInteger(what: string, value: unknown, min: number): void {
   throw invalidArgument(`${what} must be an integer of at least ${min}, got ${describe(value)}.`)
 }
 
+/** A number of this kind need not be whole, and may be without an end. */
+export function checkNumber(what: string, value: unknown, min: number): void {
+  if (typeof value === 'number' && value >= min) return
+  throw invalidArgument(`${what} must be a number of at least ${min}, got ${describe(value)}.`)
+}
+
+export function checkFunction(what: string, value: unknown): void {
+  if (typeof value === 'function') return
+  throw invalidArgument(`${what} must be a function, got ${describe(value)}.`)
+}
+
+/** Functions by the type of event they are for. */
+export function checkHandlers(what: string, handlers: unknown): void {
+  if (typeof handlers !== 'object' || handlers === null || Array.isArray(handlers)) {
+    throw invalidArgument(`${what} must be functions by type of event, got ${describe(handlers)}.`)
+  }
+  for (const [type, handler] of Object.entries(handlers)) {
+    if (handler !== undefined) checkFunction(`${type} in ${what}`, handler)
+  }
+}
+
+export function checkOneOf(what: string, value: unknown, words: readonly string[]): void {
+  if (words.includes(value as string)) return
+  throw invalidArgument(`${what} must be one of ${words.join(', ')}, got ${describe(value)}.`)
+}
+
+/** A text where a list belongs would be read letter by letter. */
+export function checkNameList(what: string, value: unknown, of: string): asserts value is readonly string[] {
+  if (!Array.isArray(value))
+    throw invalidArgument(`${what} must be a list of at least one ${of}, got ${describe(value)}.`)
+  if (value.length === 0) throw invalidArgument(`${what} must name at least one ${of}.`)
+  for (const name of value) checkName(`Each of ${what}`, name)
+}
+
+export function checkTopics(what: string, value: unknown): void {
+  checkNameList(what, value, 'topic')
+  for (const topic of value) checkTopic(topic)
+}
+
 const READ_NAMES: Names<ReadStreamOptions> = { from: true, to: true, maxCount: true, consistency: true }
 
 export function checkReadOptions(stream: unknown, options: ReadStreamOptions): void {
@@ -92,18 +131,27 @@ export function checkConsumeOptions(options: ConsumeOptions<never>): void {
   if (options.from !== undefined && options.from !== 'beginning' && options.from !== 'end') {
     throw invalidArgument(`from must be 'beginning' or 'end', got ${describe(options.from)}.`)
   }
-  if (typeof options.handler !== 'function') throw invalidArgument('handler must be a function.')
-  if (options.select !== undefined && typeof options.select !== 'function')
-    throw invalidArgument('select must be a function.')
+  checkFunction('handler', options.handler)
+  for (const name of ['select', 'onTaken', 'onError', 'unreadable', 'stranger'] as const) {
+    if (options[name] !== undefined) checkFunction(name, options[name])
+  }
   if (options.maxInFlight !== undefined) checkInteger('maxInFlight', options.maxInFlight, 1)
 }
 
 /** The commonest slip: `openEventStore` was not awaited. */
-export function checkStore(store: Pick<EventStore<never>, 'appendToStream'>): void {
+export function checkStore(store: unknown): void {
   if (store instanceof Promise) throw invalidArgument('store is a promise: await openEventStore(…).')
-  if (typeof store?.appendToStream !== 'function') {
+  if (typeof (store as Partial<EventStore> | null | undefined)?.appendToStream !== 'function') {
     throw invalidArgument(`store must be an event store, from openEventStore, got ${describe(store)}.`)
   }
+}
+
+/** That it is what `maker` makes; the commonest slip is that it was not awaited. */
+export function checkMade(what: string, value: unknown, maker: string, functions: readonly string[]): void {
+  if (value instanceof Promise) throw invalidArgument(`${what} is a promise: await ${maker}.`)
+  const given = value as Readonly<Record<string, unknown>> | null | undefined
+  if (functions.every((name) => typeof given?.[name] === 'function')) return
+  throw invalidArgument(`${what} must be made by ${maker}, got ${describe(value)}.`)
 }
 
 /** A value as a message to people shows it: short, never its whole content. */

@@ -1,7 +1,7 @@
 import type { Catalogue } from '../core/catalogue.ts'
 import { checkNames, type Names } from '../core/known-names.ts'
 import type { Logger } from '../core/logger.ts'
-import { checkInteger, checkTopic, describe, invalidArgument } from './check-arguments.ts'
+import { checkFunction, checkInteger, checkTopic, describe, invalidArgument } from './check-arguments.ts'
 import type { OpenEventStoreOptions } from './store-options.ts'
 
 /*
@@ -34,15 +34,20 @@ export function checkOpenOptions(options: OpenEventStoreOptions<never>): void {
   for (const name of ['leaseMs', 'appendTimeoutMs', 'maxQueuedAppends', 'maxQueuedBytes'] as const) {
     if (options[name] !== undefined) checkInteger(name, options[name], 1)
   }
-  if (clock !== undefined) checkFunctions('clock', clock, ['now'])
-  if (random !== undefined && typeof random !== 'function') throw invalidArgument('random must be a function.')
-  if (logger !== undefined) checkFunctions('logger', logger, Object.keys(LOGGER))
+  checkClockAndLogger({ clock, logger })
+  if (random !== undefined) checkFunction('random', random)
 }
 
 /** A list of definitions is what people pass first. */
 function checkCatalogue(events: Partial<Catalogue<never>>): void {
   if (typeof events === 'object' && events !== null && typeof events.toStored === 'function') return
   throw invalidArgument(`events must be a catalogue: defineCatalogue([…]), got ${describe(events)}.`)
+}
+
+/** What many take, by the names that all give it. */
+export function checkClockAndLogger({ clock, logger }: { readonly clock?: unknown; readonly logger?: unknown }): void {
+  if (clock !== undefined) checkFunctions('clock', clock, ['now'])
+  if (logger !== undefined) checkFunctions('logger', logger, Object.keys(LOGGER))
 }
 
 /** That an object has these functions, by its name in messages. */

@@ -7,13 +7,9 @@ import { BatchEventProcessor } from '../../src/processing/batch-event-processor.
 import { createCircuitBreaker } from '../../src/processing/circuit-breaker.ts'
 import { deadLetterEvents } from '../../src/processing/dead-letter.ts'
 import { listDeadLetters, redriveDeadLetters } from '../../src/processing/dead-letters.ts'
-import type { Processor, ProcessorOptions } from '../../src/processing/processor-options.ts'
+import type { BatchProcessorOptions, Processor, ProcessorOptions } from '../../src/processing/processor-options.ts'
 import type { Projected } from '../../src/processing/projection.ts'
-import {
-  type BatchProcessorOptions,
-  startBatchProcessor,
-  startProcessor,
-} from '../../src/processing/start-processor.ts'
+import { startBatchProcessor, startProcessor } from '../../src/processing/start-processor.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
 import { openEventStore } from '../../src/store/open-event-store.ts'
 import { type LogKind, until, workbench } from './logs.ts'

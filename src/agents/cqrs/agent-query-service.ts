@@ -1,11 +1,7 @@
 import { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
-import {
-  type RunningProjection,
-  startProjection,
-  type WaitForOptions,
-  type WaitTarget,
-} from '../../processing/start-projection.ts'
+import type { RunningProjection, WaitForOptions, WaitTarget } from '../../processing/projection-options.ts'
+import { startProjection } from '../../processing/start-projection.ts'
 import type { ViewStore } from '../../processing/view-store.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { readSession, sessionNotFound } from '../read-sessions.ts'
@@ -88,8 +84,8 @@ export class AgentQueryService {
 
   /** The sessions of the log, the one touched last first. */
   async listSessions(options: ListSessionsOptions = {}): Promise<readonly SessionListItem[]> {
-    const { status, limit = 100, after } = options
-    if (after !== undefined) await this.#view.waitFor(after, options)
+    const { status, limit = 100, after, ...wait } = options
+    if (after !== undefined) await this.#view.waitFor(after, wait)
     const rows = await this.#allRows()
     return rows
       .filter(({ row }) => status === undefined || row.status === status)
