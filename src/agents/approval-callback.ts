@@ -10,6 +10,7 @@ import * as z from 'zod'
 import { DuologError, isDuologError } from '../core/errors.ts'
 import { LOOPBACK_HOSTS } from '../core/loopback.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { aStore, aText, checkOptions, optional, type Shape, texts } from './check-options.ts'
 import { check } from './explain-issues.ts'
 import { sessionStore } from './session/session-events.ts'
 import type { ApprovalState } from './session/state.ts'
@@ -23,6 +24,8 @@ export interface ApprovalCallbackOptions {
   /** Host names under which it may be reached. Default: those of this machine alone (localhost, 127.0.0.1, [::1]). */
   readonly allowedHosts?: readonly string[]
 }
+
+const OPTIONS: Shape<ApprovalCallbackOptions> = { store: aStore, token: aText, allowedHosts: optional(texts) }
 
 const MAX_BODY_BYTES = 64 * 1024
 const MIN_TOKEN_CHARS = 16
@@ -46,6 +49,7 @@ type Answer = z.infer<typeof answerSchema>
  * @throws INVALID_ARGUMENT when the token is too short
  */
 export function approvalCallback(options: ApprovalCallbackOptions): (request: Request) => Promise<Response> {
+  checkOptions('options of approvalCallback', options, OPTIONS)
   const { store, token, allowedHosts = LOOPBACK_HOSTS } = options
   if (token.length < MIN_TOKEN_CHARS) {
     throw new DuologError('INVALID_ARGUMENT', `token: give at least ${MIN_TOKEN_CHARS} characters nobody can guess`)

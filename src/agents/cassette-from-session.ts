@@ -1,5 +1,6 @@
 import { DuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { aFunction, anObject, checkOptions, optional } from './check-options.ts'
 import type { AgentRequest } from './executor.ts'
 import { type Cassette, cassetteOf, type Recording, recordingOf } from './executors/cassette.ts'
 import { foldSession } from './fold-session.ts'
@@ -26,6 +27,7 @@ export async function cassetteFromSession(
   sessionId: string,
   options: { readonly redact?: Redact; readonly prompts?: OwnPrompts } = {},
 ): Promise<Cassette> {
+  checkOptions('options of cassetteFromSession', options, { redact: optional(aFunction), prompts: optional(anObject) })
   const redact = options.redact ?? createRedactor()
   const prompts = promptsWith(options.prompts)
   const requests = new Map<string, AgentRequest>()

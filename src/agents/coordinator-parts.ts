@@ -2,9 +2,10 @@ import { DuologError } from '../core/errors.ts'
 import { silentLogger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { CallRunner } from './call-runner.ts'
-import type { AgentResponse, KafkaAgentCoordinatorOptions, SentTask } from './coordinator-options.ts'
+import type { AgentResponse, KafkaAgentCoordinatorOptions, ResumeOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor, guardedMessage, guardedResult } from './executors/guarded-executor.ts'
+import { checked } from './explain-issues.ts'
 import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
 import type { SessionCommand } from './session/commands.ts'
@@ -20,6 +21,28 @@ export function runningElsewhere(sessionId: string, owner: string): DuologError 
     `Session "${sessionId}" is being run by ${owner}, which is alive. Stop that process first, or follow it with: duolog events ${sessionId} --follow`,
     { retry: { afterMs: 1_000 } },
   )
+}
+
+interface Waiting extends ResumeOptions {
+  readonly store: Pick<EventStore, 'presence'>
+  readonly owner: string
+}
+
+/** Until nobody else runs it. @throws SESSION_RUNNING_ELSEWHERE when its owner is found alive; the signal's reason */
+export async function waitUntilFree(
+  sessionId: string,
+  { status, owner }: SessionState,
+  { owner: self, store, signal, onWait }: Waiting,
+): Promise<void> {
+  if (status === 'paused' || owner === self) return
+  for (let told = false; ; told = true) {
+    const liveness = await store.presence.liveness(owner)
+    if (liveness === 'dead') return
+    if (liveness === 'alive') throw runningElsewhere(sessionId, owner)
+    if (!told) onWait?.(`waiting to see whether ${owner}, which ran this session, is alive`)
+    signal?.throwIfAborted()
+    await new Promise((resolve) => setTimeout(resolve, 100))
+  }
 }
 
 /** It ran here, until another process held this one for dead (or paused it) and went on. */
@@ -101,10 +124,7 @@ export async function reportOf(
 
 /** @throws INVALID_ARGUMENT naming each field that is wrong */
 export function settingsOf(input: SessionSettingsInput): SessionSettings {
-  const parsed = settingsSchema.safeParse(input)
-  if (parsed.success) return parsed.data
-  const problems = parsed.error.issues.map((issue) => `settings.${issue.path.join('.')}: ${issue.message}`)
-  throw new DuologError('INVALID_ARGUMENT', problems.join('; '))
+  return checked<SessionSettings>('settings', settingsSchema, input)
 }
 
 export function ownPromptVersions(prompts: SessionPrompts): Pick<SessionSettingsInput, 'promptVersions'> {

@@ -8,6 +8,18 @@ import type { Projected } from '../processing/projection.ts'
 import { type RunningProcessManager, startProcessManager } from '../processing/start-process-manager.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
+import {
+  aClock,
+  aFunction,
+  anObject,
+  anything,
+  aStore,
+  checkOptions,
+  integerFrom,
+  optional,
+  type Shape,
+  withFunctions,
+} from './check-options.ts'
 import { AgentCommandHandler } from './cqrs/agent-command-handler.ts'
 import { agentCommandSchemas } from './cqrs/agent-commands.ts'
 import {
@@ -43,6 +55,30 @@ export interface DualAgentWorkflowSagaOptions extends PoisonOptions {
 
 const DEFAULT_CONCURRENCY = 8
 
+const OPTIONS: Shape<DualAgentWorkflowSagaOptions> = {
+  store: aStore,
+  workspace: withFunctions(['prepare', 'deliver', 'discard'], 'a workspace'),
+  timeouts: optional(anObject),
+  concurrency: optional(integerFrom(1)),
+  clock: optional(aClock),
+  poison: anything,
+  unreadable: anything,
+  stranger: anything,
+  onSkipped: optional(aFunction),
+  onError: optional(aFunction),
+}
+
+const TIMEOUTS: Shape<WorkflowTimeouts> = {
+  workspaceMs: optional(integerFrom(1)),
+  sessionMs: optional(integerFrom(1)),
+  deliveryMs: optional(integerFrom(1)),
+}
+
+function checkSagaOptions(options: DualAgentWorkflowSagaOptions): void {
+  checkOptions('options of DualAgentWorkflowSaga', options, OPTIONS)
+  if (options.timeouts !== undefined) checkOptions('timeouts', options.timeouts, TIMEOUTS)
+}
+
 /**
  * Work of two agents from a request to its delivery, or undone: workspace → session (assign → completion → review → gates)
  * → delivery. The session's calls are made by `ManagerAgentService` and `WorkerAgentService`, wherever they run. Any number
@@ -62,7 +98,9 @@ export class DualAgentWorkflowSaga {
   readonly #manager: RunningProcessManager<WorkflowState>
   readonly #worker: Processor
 
+  /** @throws INVALID_ARGUMENT naming the field */
   constructor(options: DualAgentWorkflowSagaOptions) {
+    checkSagaOptions(options)
     const { store, workspace, timeouts, concurrency = DEFAULT_CONCURRENCY, ...given } = options
     const { clock, onError } = given
     this.#store = store

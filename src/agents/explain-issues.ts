@@ -1,4 +1,6 @@
 import type * as z from 'zod'
+import { didYouMean } from '../core/did-you-mean.ts'
+import { DuologError } from '../core/errors.ts'
 
 export type Checked<T> =
   | { readonly ok: true; readonly value: T }
@@ -12,6 +14,14 @@ export function check<T>(schema: z.ZodType<T>, input: unknown): Checked<T> {
   const parsed = schema.safeParse(input, { error: (issue) => explain(issue) })
   if (parsed.success) return { ok: true, value: parsed.data }
   return { ok: false, errors: limited(parsed.error.issues.flatMap(describe)) }
+}
+
+/** As {@link check}, each place named from `label` on. @throws INVALID_ARGUMENT */
+export function checked<T>(label: string, schema: z.ZodType<T>, input: unknown): T {
+  const parsed = schema.safeParse(input, { error: (issue) => explain(issue) })
+  if (parsed.success) return parsed.data
+  const errors = parsed.error.issues.flatMap((issue) => describe({ ...issue, path: [label, ...issue.path] }))
+  throw new DuologError('INVALID_ARGUMENT', limited(errors).join('; '))
 }
 
 /** At most 20, and how many more there are. */
@@ -53,10 +63,16 @@ function isOtherKind(issue: z.core.$ZodIssue): boolean {
 
 function explain(issue: z.core.$ZodRawIssue): string | undefined {
   if (issue.code === 'unrecognized_keys')
-    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it`
+    return `unknown key ${issue.keys.map((key) => `"${key}"`).join(', ')}: remove it.${meant(issue)}`.replace(/\.$/, '')
   if (issue.code !== 'invalid_type') return undefined
   const wanted = `${/^[aeio]/.test(issue.expected) ? 'an' : 'a'} ${issue.expected}`
   return issue.input === undefined ? `is missing: give ${wanted}` : `must be ${wanted}, is ${kindOf(issue.input)}`
+}
+
+/** The name that was meant, where the object's schema has one like it. */
+function meant({ keys, inst }: z.core.$ZodRawIssue<z.core.$ZodIssueUnrecognizedKeys>): string {
+  const { shape = {} } = (inst?._zod.def ?? {}) as { readonly shape?: object }
+  return keys.length === 1 ? didYouMean(keys[0]!, Object.keys(shape)) : ''
 }
 
 function kindOf(input: unknown): string {

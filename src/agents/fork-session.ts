@@ -1,7 +1,7 @@
 import { DuologError, isExpectedVersionConflict } from '../core/errors.ts'
 import { STREAM_DOES_NOT_EXIST } from '../core/versions.ts'
 import type { EventStore } from '../store/event-store.ts'
-import { pathOf } from './explain-issues.ts'
+import { checked } from './explain-issues.ts'
 import { sessionStateAt } from './fold-session.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { evolveSession } from './session/evolve.ts'
@@ -120,12 +120,7 @@ function changedSettings(settings: SessionSettings, changes: Readonly<Record<str
   const byPurpose = Object.keys(changes).some((path) => path.startsWith('inDoubt.'))
   if (byPurpose && typeof settings.inDoubt === 'string') changed.inDoubt = ofEveryPurpose(settings.inDoubt)
   for (const [path, value] of Object.entries(changes)) put(changed, path.split('.'), value)
-  const parsed = settingsSchema.safeParse(changed)
-  if (parsed.success) return parsed.data
-  throw badFork(
-    'settings',
-    parsed.error.issues.map(({ path, message }) => `${pathOf(path) || 'the settings'}: ${message}`).join('; '),
-  )
+  return checked<SessionSettings>('settings', settingsSchema, changed)
 }
 
 /** So that a change of one leaves the others as they were. */

@@ -1,9 +1,10 @@
-import { DuologError } from '../core/errors.ts'
+import type { DuologError } from '../core/errors.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import type { Announcement } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
+import * as check from './coordinator-checks.ts'
 import type {
   AgentResponse,
   ForkOptions,
@@ -23,6 +24,7 @@ import {
   runningElsewhere,
   settingsOf,
   takenOver,
+  waitUntilFree,
 } from './coordinator-parts.ts'
 import { eitherSignal } from './either-signal.ts'
 import { type Forked, forkSession } from './fork-session.ts'
@@ -75,7 +77,9 @@ export class KafkaAgentCoordinator {
   #supervisor: Supervisor | undefined
   #announcement: Promise<Announcement> | undefined
 
+  /** @throws INVALID_ARGUMENT naming the field, of `settings`, too */
   constructor(options: KafkaAgentCoordinatorOptions) {
+    check.coordinator(options)
     this.#options = options
     this.owner = options.owner ?? newOwner('coordinator')
     this.#logger = options.logger ?? silentLogger
@@ -131,12 +135,14 @@ export class KafkaAgentCoordinator {
    * when another process has gone on with it, because this one was taken for dead
    */
   async run(task: string, options: RunOptions = {}): Promise<SessionView> {
+    check.run(task, options)
     const sessionId = await this.#create(task, options, this.#runner.claimFor)
     return this.#runToEnd(sessionId, options.signal)
   }
 
   /** Records a new session without running it; returns its id. */
   async create(task: string, options: RunOptions & { workItems?: readonly SentTask[] } = {}): Promise<string> {
+    check.create(task, options)
     return this.#create(task, options)
   }
 
@@ -172,13 +178,16 @@ export class KafkaAgentCoordinator {
    * folder is outside `workRoot` · CLAIM_LOST as `run` does
    */
   async resume(sessionId?: string, options: ResumeOptions = {}): Promise<SessionView> {
+    check.resume(options)
     const id = sessionId ?? (await newestUnended(this.#options.store, this.#sessions))
     const { state, version } = await this.#existing(id)
     if (isEnded(state)) return sessionView(id, state, version)
-    await refuseOutside(state.workDir, this.#options.workRoot)
+    const { owner } = this
+    const { workRoot, store } = this.#options
+    await refuseOutside(state.workDir, workRoot)
     refuseUnserved(state.settings, this.#runner)
     await this.#announce()
-    if (state.settings.dispatch === 'local') await this.#waitUntilFree(id, state, options)
+    if (state.settings.dispatch === 'local') await waitUntilFree(id, state, { ...options, owner, store })
     const waitsForPool = state.budgetExceeded?.scope === 'pool'
     if (state.settings.dispatch === 'local' || state.status === 'paused' || waitsForPool) {
       await this.#takeOver(id, state.owner)
@@ -192,6 +201,7 @@ export class KafkaAgentCoordinator {
    * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT · WORKDIR_INVALID when its folder is outside `workRoot`
    */
   async fork(from: string, options: ForkOptions = {}): Promise<Forked> {
+    check.fork(options)
     await this.#announce()
     const { sessionId = newSessionId(), ...changes } = options
     const { clock, workRoot } = this.#options
@@ -209,6 +219,7 @@ export class KafkaAgentCoordinator {
 
   /** Ends a session; a running executor is stopped, with its process tree, by whoever runs it. */
   async cancel(sessionId: string, reason = 'cancelled by a person'): Promise<SessionView> {
+    check.reason(reason)
     return this.#command(sessionId, { kind: 'cancel', reason })
   }
 
@@ -217,11 +228,13 @@ export class KafkaAgentCoordinator {
    * trees, by whoever runs them, and recorded as cancelled. `resume` goes on.
    */
   async pause(sessionId: string, reason = 'paused by a person', options: PauseOptions = {}): Promise<SessionView> {
+    check.pause(reason, options)
     return this.#command(sessionId, { kind: 'pause', reason, ...(options.stopCalls && { stopsCalls: true }) })
   }
 
   /** A person's answer to a call in doubt (`inDoubt: 'ask'`). */
   async resolve(sessionId: string, callId: string, resolution: 'retry' | 'resume' | 'fail'): Promise<SessionView> {
+    check.resolution(callId, resolution)
     return this.#command(sessionId, { kind: 'resolve', callId, resolution })
   }
 
@@ -234,12 +247,13 @@ export class KafkaAgentCoordinator {
     approvalId: string,
     answer: { readonly approved: boolean; readonly revise?: boolean; readonly reason?: string },
   ): Promise<SessionView> {
+    check.answer(approvalId, answer)
     return this.#command(sessionId, { kind: 'answer-approval', approvalId, ...answer })
   }
 
   /** Gives a session that waits for money new limits; `resume` goes on. A limit may also be set on one that had none. */
   async raiseBudget(sessionId: string, limits: SessionEventData['BudgetRaised']): Promise<SessionView> {
-    return this.#command(sessionId, { kind: 'raise-budget', limits })
+    return this.#command(sessionId, { kind: 'raise-budget', limits: check.raisedLimits(limits) })
   }
 
   /**
@@ -256,12 +270,7 @@ export class KafkaAgentCoordinator {
    * travel on topics); sending the same work item twice is one.
    */
   async sendTaskToAgent(role: 'worker', task: SentTask): Promise<SessionView> {
-    if (role !== 'worker') {
-      throw new DuologError(
-        'INVALID_ARGUMENT',
-        `role: "${role}" takes no tasks of this kind. Plans and reviews follow from the session.`,
-      )
-    }
+    check.sentTask(role, task)
     const { state } = await this.#sessions.load(task.sessionId)
     if (state.status === 'unborn') {
       const { sessionId, workDir } = task
@@ -281,6 +290,7 @@ export class KafkaAgentCoordinator {
    * claim is no longer its own.
    */
   async handleAgentResponse(response: AgentResponse): Promise<SessionView> {
+    check.response(response)
     const { sessionId, callId, epoch } = response
     const { state } = await this.#existing(sessionId)
     const view = await this.#command(sessionId, await reportOf(response, state, this.#options))
@@ -293,6 +303,7 @@ export class KafkaAgentCoordinator {
    * call's time limit, or until this coordinator closes; a call without a response by then is in doubt.
    */
   async claimCall(sessionId: string, callId: string, owner: string): Promise<{ epoch: number } | undefined> {
+    check.claim(callId, owner)
     return this.#outside.claim(sessionId, callId, owner)
   }
 
@@ -301,7 +312,7 @@ export class KafkaAgentCoordinator {
     sessionId: string,
     update: { readonly phase: SessionEventData['WorkflowStateUpdated']['phase']; readonly note?: string },
   ): Promise<SessionView> {
-    return this.#command(sessionId, { kind: 'update-workflow', ...update })
+    return this.#command(sessionId, { kind: 'update-workflow', ...check.workflowUpdate(update) })
   }
 
   /** Pauses the local sessions it runs, stops the services and what runs (recorded as cancelled). The store stays open. */
@@ -360,21 +371,10 @@ export class KafkaAgentCoordinator {
   }
 
   async #existing(sessionId: string) {
+    check.sessionId(sessionId)
     const loaded = await this.#sessions.load(sessionId)
     if (loaded.version > 0) return loaded
     throw sessionNotFound(sessionId)
-  }
-
-  async #waitUntilFree(sessionId: string, state: SessionState, { signal, onWait }: ResumeOptions): Promise<void> {
-    if (state.status === 'paused' || state.owner === this.owner) return
-    for (let told = false; ; told = true) {
-      const liveness = await this.#options.store.presence.liveness(state.owner)
-      if (liveness === 'dead') return
-      if (liveness === 'alive') throw runningElsewhere(sessionId, state.owner)
-      if (!told) onWait?.(`waiting to see whether ${state.owner}, which ran this session, is alive`)
-      signal?.throwIfAborted()
-      await new Promise((resolve) => setTimeout(resolve, 100))
-    }
   }
 
   async #takeOver(sessionId: string, previousOwner: string): Promise<void> {

@@ -1,5 +1,7 @@
 import { DuologError } from '../core/errors.ts'
+import { checkStore } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { anything, checkOptions } from './check-options.ts'
 import { sessionStateAt } from './fold-session.ts'
 import { isSession } from './session/session-events.ts'
 import type { ApprovalState } from './session/state.ts'
@@ -21,6 +23,7 @@ export async function readSession(
   sessionId: string,
   options: { readonly at?: number } = {},
 ): Promise<SessionView> {
+  checkOptions('options of readSession', options, { at: anything })
   const { at } = options
   if (at !== undefined && !(Number.isInteger(at) && at > 0))
     throw badPosition(`must be a whole number from 1, not ${at}`)
@@ -43,6 +46,7 @@ function badPosition(problem: string): DuologError {
 
 /** Every session of a log, the one touched last first. Other streams are passed over. */
 export async function listSessions(store: EventStore): Promise<SessionSummary[]> {
+  checkStore(store)
   const summaries: SessionSummary[] = []
   for await (const { stream, lastEventAt } of store.listStreams()) {
     if (!(await isSession(store, stream))) continue

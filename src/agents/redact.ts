@@ -2,6 +2,7 @@
  * Keeps obvious secrets out of the log, the page and the error messages. A net, not a wall: a secret of a form not
  * listed here, or split over two places, passes.
  */
+import { anObject, checkOptions, optional, texts } from './check-options.ts'
 
 /** Returns the text with secrets replaced by `[redacted:<kind>]`. Applying it again changes nothing. */
 export type Redact = (text: string) => string
@@ -49,6 +50,7 @@ const HINT =
 
 /** Makes a {@link Redact} that knows common forms of secrets and the values of secret-looking variables. */
 export function createRedactor(options: RedactorOptions = {}): Redact {
+  checkOptions('options of createRedactor', options, { env: optional(anObject), secrets: optional(texts) })
   const known = alternation([...secretValues(options.env ?? process.env), ...(options.secrets ?? [])])
   return (text) => {
     const withoutKnown = known ? text.replace(known, '[redacted:secret]') : text

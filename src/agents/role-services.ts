@@ -5,6 +5,20 @@ import type { Announcement, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
+import {
+  aBoolean,
+  aClock,
+  aLogger,
+  aName,
+  anExecutor,
+  anObject,
+  aStore,
+  aText,
+  checkOptions,
+  integerFrom,
+  optional,
+  type Shape,
+} from './check-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor } from './executors/guarded-executor.ts'
 import { outputKeeper } from './large-outputs.ts'
@@ -34,6 +48,19 @@ export interface RoleServiceOptions {
   readonly clock?: Clock
 }
 
+const OPTIONS: Shape<RoleServiceOptions> = {
+  store: aStore,
+  executor: anExecutor,
+  concurrency: optional(integerFrom(1)),
+  group: optional(aName),
+  owner: optional(aName),
+  prompts: optional(anObject),
+  workDirChanges: optional(aBoolean),
+  workRoot: optional(aText),
+  logger: optional(aLogger),
+  clock: optional(aClock),
+}
+
 /** One role's service: claims the role's tasks as its topic brings them, runs them outside the poll loop, reports. */
 class RoleService {
   readonly owner: string
@@ -42,6 +69,7 @@ class RoleService {
   #announcement: Announcement | undefined
 
   constructor(role: AgentRole, options: RoleServiceOptions) {
+    checkOptions(`options of ${new.target.name}`, options, OPTIONS)
     const { store, executor, logger = silentLogger, clock = systemClock, concurrency, group } = options
     const { prompts, workDirChanges = true, workRoot } = options
     this.owner = options.owner ?? newOwner(role)
@@ -87,6 +115,7 @@ class RoleService {
 
 /** Plans and reviews, for every session whose tasks travel on `agent.tasks.manager`. In any number of processes. */
 export class ManagerAgentService extends RoleService {
+  /** @throws INVALID_ARGUMENT naming the field */
   constructor(options: RoleServiceOptions) {
     super('manager', options)
   }
@@ -94,6 +123,7 @@ export class ManagerAgentService extends RoleService {
 
 /** Does the work items of every session whose tasks travel on `agent.tasks.worker`. In any number of processes. */
 export class WorkerAgentService extends RoleService {
+  /** @throws INVALID_ARGUMENT naming the field */
   constructor(options: RoleServiceOptions) {
     super('worker', options)
   }

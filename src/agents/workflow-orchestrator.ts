@@ -1,3 +1,4 @@
+import { coordinator } from './coordinator-checks.ts'
 import type { KafkaAgentCoordinatorOptions, ResumeOptions, RunOptions } from './coordinator-options.ts'
 import { KafkaAgentCoordinator } from './kafka-agent-coordinator.ts'
 import type { SessionView } from './session/view.ts'
@@ -13,7 +14,9 @@ export type WorkflowOrchestratorOptions = Omit<KafkaAgentCoordinatorOptions, 'co
 export class WorkflowOrchestrator {
   readonly #coordinator: KafkaAgentCoordinator
 
+  /** @throws INVALID_ARGUMENT naming the field, of `settings`, too */
   constructor(options: WorkflowOrchestratorOptions) {
+    coordinator(options, 'options of WorkflowOrchestrator')
     this.#coordinator = new KafkaAgentCoordinator({ ...options, settings: { ...options.settings, dispatch: 'local' } })
   }
 

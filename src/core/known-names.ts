@@ -13,7 +13,7 @@ export type Names<T> = Readonly<Record<keyof Required<T>, true>>
 export type Given<T> = { readonly [Name in keyof T]?: unknown }
 
 /** @throws INVALID_ARGUMENT naming what is not known; a name without a value is none. */
-export function checkNames(where: string, given: unknown, known: Readonly<Record<string, true>>): void {
+export function checkNames(where: string, given: unknown, known: Readonly<Record<string, unknown>>): void {
   if (given === undefined) return
   if (typeof given !== 'object' || given === null) {
     throw new DuologError(
@@ -26,14 +26,14 @@ export function checkNames(where: string, given: unknown, known: Readonly<Record
 }
 
 /** The first name with a value that is not known. */
-export function strangerIn(given: object, known: Readonly<Record<string, true>>): string | undefined {
+export function strangerIn(given: object, known: Readonly<Record<string, unknown>>): string | undefined {
   for (const name in given) {
     if (known[name] === undefined && (given as Record<string, unknown>)[name] !== undefined) return name
   }
   return undefined
 }
 
-export function unknownName(name: string, known: Readonly<Record<string, true>>): string {
+export function unknownName(name: string, known: Readonly<Record<string, unknown>>): string {
   const names = Object.keys(known)
   return `there is no "${name}".${didYouMean(name, names)} Known are ${names.join(', ')}.`
 }

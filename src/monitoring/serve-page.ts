@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { aLogger, anything, aStore, checkOptions, integerFrom, optional, type Shape } from '../agents/check-options.ts'
 import { isDuologError } from '../core/errors.ts'
 import { type Logger, silentLogger } from '../core/logger.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
@@ -32,6 +33,14 @@ export interface ServedPage {
   close(): Promise<void>
 }
 
+const OPTIONS: Shape<ServePageOptions> = {
+  store: aStore,
+  port: anything,
+  host: anything,
+  maxOpenPages: optional(integerFrom(1)),
+  logger: optional(aLogger),
+}
+
 /**
  * Serves the live page of a log to this machine: the list of its sessions, and each session as it happens. It only shows;
  * nothing can be changed through it.
@@ -39,6 +48,7 @@ export interface ServedPage {
  * @throws INVALID_ARGUMENT: another host than loopback, no port, a port that is taken
  */
 export async function servePage(options: ServePageOptions): Promise<ServedPage> {
+  checkOptions('options of servePage', options, OPTIONS)
   const { store, port = 0, host = '127.0.0.1', maxOpenPages = 64, logger = silentLogger } = options
   const address = loopbackAddress(host)
   checkPort(port)

@@ -140,10 +140,14 @@ export function checkConsumeOptions(options: ConsumeOptions<never>): void {
 
 /** The commonest slip: `openEventStore` was not awaited. */
 export function checkStore(store: unknown): void {
-  if (store instanceof Promise) throw invalidArgument('store is a promise: await openEventStore(…).')
-  if (typeof (store as Partial<EventStore> | null | undefined)?.appendToStream !== 'function') {
-    throw invalidArgument(`store must be an event store, from openEventStore, got ${describe(store)}.`)
-  }
+  const flaw = flawOfStore(store)
+  if (flaw !== undefined) throw invalidArgument(`store ${flaw}.`)
+}
+
+export function flawOfStore(store: unknown): string | undefined {
+  if (store instanceof Promise) return 'is a promise: await openEventStore(…)'
+  if (typeof (store as Partial<EventStore> | null | undefined)?.appendToStream === 'function') return undefined
+  return `must be an event store, from openEventStore, got ${describe(store)}`
 }
 
 /** That it is what `maker` makes; the commonest slip is that it was not awaited. */

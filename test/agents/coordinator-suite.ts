@@ -494,8 +494,10 @@ export function coordinatorSuite(name: string, open: () => Promise<EventStore>):
       const store = await openStore()
       const agents = new Agents(three)
       await expect(coordinator(store, {}).run('x')).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' })
-      const wrong = coordinator(store, { executor: agents, settings: { maxConcurrentTasks: 0 } })
-      await expect(wrong.run('x')).rejects.toThrow('settings.maxConcurrentTasks')
+      const settings = { maxConcurrentTasks: 0 }
+      expect(() => coordinator(store, { executor: agents, settings })).toThrow('settings.maxConcurrentTasks')
+      const sound = coordinator(store, { executor: agents })
+      await expect(sound.run('x', { settings })).rejects.toThrow('settings.maxConcurrentTasks')
       await expect(coordinator(store, { executor: agents }).resume('ghost')).rejects.toMatchObject({
         code: 'SESSION_NOT_FOUND',
       })

@@ -3,6 +3,7 @@ import type { Clock } from '../../core/clock.ts'
 import { didYouMean } from '../../core/did-you-mean.ts'
 import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { aClock, aStore, checkOptions, optional, type Shape } from '../check-options.ts'
 import { check } from '../explain-issues.ts'
 import type { SessionCommand } from '../session/commands.ts'
 import { sessionStore } from '../session/session-events.ts'
@@ -41,12 +42,17 @@ export interface CommandAccepted {
   readonly repeated: boolean
 }
 
+const OPTIONS: Shape<AgentCommandHandlerOptions> = { store: aStore, clock: optional(aClock) }
+
 /** Handles commands of outside to sessions, by name. */
 export class AgentCommandHandler {
   readonly #store: EventStore
   readonly #sessions: SessionLog
 
-  constructor({ store, clock }: AgentCommandHandlerOptions) {
+  /** @throws INVALID_ARGUMENT naming the field */
+  constructor(options: AgentCommandHandlerOptions) {
+    checkOptions('options of AgentCommandHandler', options, OPTIONS)
+    const { store, clock } = options
     this.#store = store
     this.#sessions = new SessionLog(sessionStore(store), clock)
   }

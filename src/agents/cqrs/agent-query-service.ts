@@ -4,6 +4,21 @@ import type { RunningProjection, WaitForOptions, WaitTarget } from '../../proces
 import { startProjection } from '../../processing/start-projection.ts'
 import type { ViewStore } from '../../processing/view-store.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import {
+  aFunction,
+  aLogger,
+  aName,
+  aNumber,
+  anObject,
+  aSignal,
+  aStore,
+  aText,
+  checkArgument,
+  checkOptions,
+  integerFrom,
+  optional,
+  type Shape,
+} from '../check-options.ts'
 import { readSession, sessionNotFound } from '../read-sessions.ts'
 import type { SessionEvent } from '../session/schemas.ts'
 import { type CostRow, type SessionRow, sessionProjection, type WorkItemRow } from './session-projection.ts'
@@ -44,6 +59,19 @@ export interface ListSessionsOptions extends QueryOptions {
   readonly limit?: number
 }
 
+const OPTIONS: Shape<AgentQueryServiceOptions> = {
+  store: aStore,
+  views: optional(anObject),
+  onError: optional(aFunction),
+  logger: optional(aLogger),
+}
+const QUERY: Shape<QueryOptions> = {
+  after: optional(anObject),
+  timeoutMs: optional(aNumber),
+  signal: optional(aSignal),
+}
+const LIST: Shape<ListSessionsOptions> = { ...QUERY, status: optional(aText), limit: optional(integerFrom(0)) }
+
 /** Answers queries about sessions: work items, lists, costs. */
 export class AgentQueryService {
   /** Resolves when it follows the log. */
@@ -51,7 +79,10 @@ export class AgentQueryService {
   readonly #store: EventStore
   readonly #view: RunningProjection<SessionRow>
 
-  constructor({ store, views, onError, logger }: AgentQueryServiceOptions) {
+  /** @throws INVALID_ARGUMENT naming the field */
+  constructor(options: AgentQueryServiceOptions) {
+    checkOptions('options of AgentQueryService', options, OPTIONS)
+    const { store, views, onError, logger } = options
     this.#store = store
     const view = startProjection({
       store: store as unknown as EventStore<SessionEvent>,
@@ -84,6 +115,7 @@ export class AgentQueryService {
 
   /** The sessions of the log, the one touched last first. */
   async listSessions(options: ListSessionsOptions = {}): Promise<readonly SessionListItem[]> {
+    checkOptions('options of listSessions', options, LIST)
     const { status, limit = 100, after, ...wait } = options
     if (after !== undefined) await this.#view.waitFor(after, wait)
     const rows = await this.#allRows()
@@ -105,6 +137,8 @@ export class AgentQueryService {
   }
 
   async #row(sessionId: string, options: QueryOptions): Promise<SessionRow> {
+    checkArgument('sessionId', sessionId, aName)
+    checkOptions('options of a query', options, QUERY)
     const row = await this.#view.get(sessionId, options)
     if (row === undefined) throw sessionNotFound(sessionId)
     return row

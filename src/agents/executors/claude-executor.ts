@@ -5,7 +5,13 @@ import { DuologError } from '../../core/errors.ts'
 import { systemClock } from '../../store/system.ts'
 import type { AgentContext, AgentExecutor, AgentRequest, AgentResult } from '../executor.ts'
 import { ClaudeMessages } from './claude-messages.ts'
-import { type ClaudeExecutorOptions, claudeOptions, claudeSessionId, isNested } from './claude-options.ts'
+import {
+  type ClaudeExecutorOptions,
+  checkClaudeOptions,
+  claudeOptions,
+  claudeSessionId,
+  isNested,
+} from './claude-options.ts'
 import { errorOf, failed, resultOf } from './claude-outcome.ts'
 import { ClaudeProcess } from './claude-process.ts'
 import { type ClaudeOptions, type ClaudeQuery, loadClaudeQuery } from './claude-sdk.ts'
@@ -31,8 +37,11 @@ const SOON = { afterMs: 1_000 }
  * - ABORTED when the signal fired.
  *
  * A call that is over leaves no process behind; what a descendant detaches is found on Linux only.
+ *
+ * @throws INVALID_ARGUMENT at once, naming the option
  */
 export function claudeExecutor(options: ClaudeExecutorOptions = {}): AgentExecutor {
+  checkClaudeOptions(options)
   return { execute: (request, context) => execute({ options, request, context }) }
 }
 

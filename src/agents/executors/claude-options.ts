@@ -6,6 +6,18 @@
  * - file tools named there (Read, Edit, Write …) are offered, never allowed beyond the work directory.
  */
 import { createHash } from 'node:crypto'
+import {
+  aBoolean,
+  aNumber,
+  anObject,
+  aText,
+  checkOptions,
+  integerFrom,
+  oneOf,
+  optional,
+  type Shape,
+  texts,
+} from '../check-options.ts'
 import type { AgentPurpose, AgentRequest } from '../executor.ts'
 import { CREATED_BY } from '../version.ts'
 import type { ClaudeOptions } from './claude-sdk.ts'
@@ -46,6 +58,32 @@ export interface ClaudeExecutorOptions {
   readonly claudePath?: string
   /** Between SIGTERM and SIGKILL of a stopped call. Default 400: more, and a cancelled call may be at work for longer than a second. */
   readonly killGraceMs?: number
+}
+
+const OPTIONS: Shape<ClaudeExecutorOptions> = {
+  model: optional(aText),
+  maxTurns: optional(integerFrom(1)),
+  maxBudgetUsd: optional(aNumber),
+  tools: optional(anObject),
+  permissionMode: optional(oneOf('acceptEdits', 'dontAsk', 'bypassPermissions')),
+  settingSources: optional(texts),
+  systemPrompt: optional(aText),
+  env: optional(anObject),
+  inheritEnv: optional(aBoolean),
+  nested: optional(oneOf('refuse', 'allow')),
+  claudePath: optional(aText),
+  killGraceMs: optional(integerFrom(0)),
+}
+
+const TOOLS: Shape<NonNullable<ClaudeExecutorOptions['tools']>> = {
+  plan: optional(texts),
+  work: optional(texts),
+  review: optional(texts),
+}
+
+export function checkClaudeOptions(options: ClaudeExecutorOptions): void {
+  checkOptions('options of claudeExecutor', options, OPTIONS)
+  if (options.tools !== undefined) checkOptions('options of claudeExecutor: tools', options.tools, TOOLS)
 }
 
 type Environment = Record<string, string | undefined>

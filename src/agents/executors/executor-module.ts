@@ -1,4 +1,5 @@
 import { messageOf } from '../../core/message-of.ts'
+import { aText, checkArgument, checkOptions, integerFrom, optional } from '../check-options.ts'
 import type { AgentExecutor } from '../executor.ts'
 import { describe, type Invalid, loadModuleFile } from '../module-file.ts'
 
@@ -17,6 +18,8 @@ export interface LoadExecutorOptions {
  * (then with the error as `cause`)
  */
 export async function loadExecutorModule(path: string, options: LoadExecutorOptions = {}): Promise<AgentExecutor> {
+  checkArgument('path', path, aText)
+  checkOptions('options of loadExecutorModule', options, { loadTimeoutMs: optional(integerFrom(1)) })
   const { loadTimeoutMs = 30_000 } = options
   const example = 'export default { async execute(request, context) { … } }'
   return loadModuleFile(path, { code: 'EXECUTOR_INVALID', name: 'Executor module', example, loadTimeoutMs }, executorOf)

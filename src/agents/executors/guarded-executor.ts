@@ -8,6 +8,15 @@ import { DuologError, isDuologError } from '../../core/errors.ts'
 import { messageOf } from '../../core/message-of.ts'
 import { recordedToolCalls, toolCallSchema, usageSchema } from '../call-facts.ts'
 import {
+  aFunction,
+  anExecutor,
+  checkArgument,
+  checkOptions,
+  integerFrom,
+  optional,
+  type Shape,
+} from '../check-options.ts'
+import {
   type AgentContext,
   type AgentExecutor,
   type AgentRequest,
@@ -40,6 +49,14 @@ export interface GuardOptions {
   readonly redact?: Redact
 }
 
+const OPTIONS: Shape<GuardOptions> = {
+  stopGraceMs: optional(integerFrom(0)),
+  maxOutputChars: optional(integerFrom(0)),
+  keepOutput: optional(aFunction),
+  maxStructuredChars: optional(integerFrom(0)),
+  redact: optional(aFunction),
+}
+
 const RETRY_AFTER_MS = 1_000
 const MAX_TIMER_MS = 2_147_483_647
 const MAX_PROGRESS_CHARS = 2_000
@@ -65,6 +82,8 @@ const resultSchema = z.object({
  * - the executor's own DuologError, its message redacted.
  */
 export function guardedExecutor(executor: AgentExecutor, options: GuardOptions = {}): AgentExecutor {
+  checkArgument('executor', executor, anExecutor)
+  checkOptions('options of guardedExecutor', options, OPTIONS)
   const guard: Guard = { executor, ...limitsOf(options) }
   return {
     execute: (request, context) => execute(guard, request, context),

@@ -4,6 +4,7 @@
  */
 import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
+import { aBoolean, checkArgument, checkOptions, optional, withFunctions } from '../check-options.ts'
 import {
   type AgentExecutor,
   type AgentRequest,
@@ -64,6 +65,8 @@ const answerSchema = z.object({
  * `guardedExecutor` limits the wait and says that the call may still be at work.
  */
 export function fromExecuteWithSDK(host: HostExecutor, options: { readonly verbose?: boolean } = {}): AgentExecutor {
+  checkArgument('host', host, withFunctions(['executeWithSDK'], 'an object with executeWithSDK(prompt, options)'))
+  checkOptions('options of fromExecuteWithSDK', options, { verbose: optional(aBoolean) })
   return {
     async execute(request, { signal }) {
       if (signal.aborted) throw aborted(signal)

@@ -1,4 +1,5 @@
 import { open } from 'node:fs/promises'
+import { anExecutor, aText, checkArgument } from '../check-options.ts'
 import type { AgentExecutor, AgentRequest } from '../executor.ts'
 
 /** One line of the journal. A start without an end is an execution that was killed. */
@@ -21,6 +22,8 @@ export interface JournalEntry {
  * to disk, before the executor is asked and one after it answered. Several processes may share the file.
  */
 export function journaledExecutor(executor: AgentExecutor, file: string): AgentExecutor {
+  checkArgument('executor', executor, anExecutor)
+  checkArgument('file', file, aText)
   return {
     async execute(request, context) {
       await append(file, entryOf(request, 'start'))

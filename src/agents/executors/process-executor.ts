@@ -16,6 +16,18 @@ import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { toolCallSchema, usageSchema } from '../call-facts.ts'
 import {
+  aBoolean,
+  aFunction,
+  anObject,
+  anything,
+  checkOptions,
+  integerFrom,
+  oneOf,
+  optional,
+  type Shape,
+  texts,
+} from '../check-options.ts'
+import {
   type AgentContext,
   type AgentExecutor,
   type AgentRequest,
@@ -56,6 +68,20 @@ export interface ProcessExecutorOptions {
   readonly redact?: Redact
 }
 
+const OPTIONS: Shape<ProcessExecutorOptions> = {
+  // Of a command that names no program EXECUTOR_INVALID is said.
+  command: anything,
+  args: optional(texts),
+  env: optional(anObject),
+  inheritEnv: optional(aBoolean),
+  output: optional(oneOf('json-lines', 'text')),
+  killGraceMs: optional(integerFrom(0)),
+  maxCaptureChars: optional(integerFrom(0)),
+  maxLineChars: optional(integerFrom(1)),
+  maxOutputBytes: optional(integerFrom(1)),
+  redact: optional(aFunction),
+}
+
 const RETRY_AFTER_MS = 1_000
 const QUOTED_CHARS = 2_000
 const MAX_ANSWER_CHARS = 64_000_000
@@ -85,8 +111,11 @@ const errorLine = z.object({
  *
  * A stopped call is gone, with all its descendants, within a second. A descendant that left the process group (a
  * daemon) is found on Linux only, and left alone when a call ends by itself. On Windows only the command itself is ended.
+ *
+ * @throws INVALID_ARGUMENT at once, naming the option; EXECUTOR_INVALID without a command
  */
 export function processExecutor(options: ProcessExecutorOptions): AgentExecutor {
+  checkOptions('options of processExecutor', options, OPTIONS)
   const command = commandOf(options)
   const redact = options.redact ?? createRedactor({ env: { ...process.env, ...options.env } })
   return { execute: (request, context) => execute({ ...options, command, redact }, request, context) }

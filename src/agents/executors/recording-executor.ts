@@ -1,4 +1,5 @@
 import { isDuologError } from '../../core/errors.ts'
+import { aFunction, anExecutor, checkArgument, checkOptions, optional } from '../check-options.ts'
 import { type AgentExecutor, type AgentResult, becauseOf, type PaidFor, paidForOf } from '../executor.ts'
 import { createRedactor, type Redact } from '../redact.ts'
 import { type Recording, recordingOf } from './cassette.ts'
@@ -19,6 +20,9 @@ export function recordingExecutor(
   sink: (recording: Recording) => unknown,
   options: RecordingOptions = {},
 ): AgentExecutor {
+  checkArgument('executor', executor, anExecutor)
+  checkArgument('sink', sink, aFunction)
+  checkOptions('options of recordingExecutor', options, { redact: optional(aFunction) })
   const redact = options.redact ?? createRedactor()
   return {
     async execute(request, context) {

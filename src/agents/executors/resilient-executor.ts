@@ -4,8 +4,9 @@ import {
   type CircuitBreakerOptions,
   createCircuitBreaker,
 } from '../../processing/circuit-breaker.ts'
-import { isRetryable, type RetryPolicy, tryAgain } from '../../processing/retry-policy.ts'
+import { checkRetryPolicy, isRetryable, type RetryPolicy, tryAgain } from '../../processing/retry-policy.ts'
 import { sumOfUsage } from '../call-facts.ts'
+import { anExecutor, anObject, checkArgument, checkOptions, optional, type Shape } from '../check-options.ts'
 import {
   type AgentContext,
   type AgentExecutor,
@@ -35,10 +36,20 @@ export interface ResilientOptions {
   readonly breaker?: CircuitBreakerOptions | CircuitBreaker
 }
 
+const OPTIONS: Shape<ResilientOptions> = { retry: optional(anObject), breaker: optional(anObject) }
+
+function checkResilience(executor: AgentExecutor, options: ResilientOptions): void {
+  checkArgument('executor', executor, anExecutor)
+  checkOptions('options of resilientExecutor', options, OPTIONS)
+  if (options.retry !== undefined) checkRetryPolicy(options.retry)
+}
+
 const DEFAULT_LONGEST_PAUSE_MS = 30_000
 
 /** Puts a retry policy and a circuit breaker around an executor. The coordinator's guard goes around it as around any. */
-export function resilientExecutor(executor: AgentExecutor, { retry, breaker }: ResilientOptions): AgentExecutor {
+export function resilientExecutor(executor: AgentExecutor, options: ResilientOptions): AgentExecutor {
+  checkResilience(executor, options)
+  const { retry, breaker } = options
   const policy = policyOf(retry ?? { maxAttempts: 1 })
   const circuit = circuitOf(breaker, policy)
   return {

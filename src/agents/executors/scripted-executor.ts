@@ -6,6 +6,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { DuologError } from '../../core/errors.ts'
 import { reach } from '../../core/reach.ts'
+import { aText, checkOptions, optional, type Shape } from '../check-options.ts'
 import {
   type AgentContext,
   type AgentExecutor,
@@ -35,6 +36,8 @@ export interface ScriptedExecutorOptions {
   readonly journalFile?: string
 }
 
+const OPTIONS: Shape<ScriptedExecutorOptions> = { baseDir: optional(aText), journalFile: optional(aText) }
+
 /** What the script says about one request. */
 type Scripted =
   | { readonly kind: 'text'; readonly output: string; readonly costs: ScriptedCosts }
@@ -58,6 +61,7 @@ type Scripted =
  * @throws DuologError SCRIPT_INVALID at once, when the script cannot be used
  */
 export function scriptedExecutor(script: string | ScriptInput, options: ScriptedExecutorOptions = {}): AgentExecutor {
+  checkOptions('options of scriptedExecutor', options, OPTIONS)
   const loaded = loadScript(script, options.baseDir)
   const executor: AgentExecutor = { execute: (request, context) => play(loaded, request, context) }
   const journalFile = options.journalFile ?? process.env.DUOLOG_EXECUTOR_JOURNAL

@@ -4,6 +4,7 @@
 import * as z from 'zod'
 import { DuologError } from '../../core/errors.ts'
 import { messageOf } from '../../core/message-of.ts'
+import { aFunction, checkOptions, eachOf, optional } from '../check-options.ts'
 import { headAndTail } from '../executors/captured-text.ts'
 import { check } from '../explain-issues.ts'
 import { createRedactor } from '../redact.ts'
@@ -42,6 +43,7 @@ const answerSchema = z.object({
 
 /** Runs commands in the work directory, and the functions given here by the name a gate calls them. */
 export function gateRunner(options: { readonly functions?: Readonly<Record<string, GateFunction>> } = {}): GateRunner {
+  checkOptions('options of gateRunner', options, { functions: optional(eachOf(aFunction)) })
   return async (gate, context) => {
     if (gate.command !== undefined) return commandGate(gate, context)
     const judge = options.functions?.[gate.function ?? '']

@@ -5,6 +5,23 @@ import type { Announcement, EventStore } from '../../store/event-store.ts'
 import { systemClock } from '../../store/system.ts'
 import { AgentService } from '../agent-service.ts'
 import { CallRunner } from '../call-runner.ts'
+import {
+  aBoolean,
+  aClock,
+  aFunction,
+  aLogger,
+  aName,
+  aNumber,
+  anything,
+  aSignal,
+  aStore,
+  aText,
+  checkOptions,
+  eachOf,
+  integerFrom,
+  optional,
+  type Shape,
+} from '../check-options.ts'
 import { newOwner } from '../names.ts'
 import { sessionNotFound } from '../read-sessions.ts'
 import type { GateReport } from '../session/commands.ts'
@@ -41,6 +58,28 @@ export interface QualityCheck {
   readonly workItemId?: string
 }
 
+const OPTIONS: Shape<QualityGateOptions> = {
+  store: aStore,
+  functions: optional(eachOf(aFunction)),
+  gates: optional(aFunction),
+  workRoot: optional(aText),
+  concurrency: optional(integerFrom(1)),
+  group: optional(aName),
+  owner: optional(aName),
+  logger: optional(aLogger),
+  clock: optional(aClock),
+}
+
+const REPORT: Shape<GateReport> = {
+  passed: aBoolean,
+  score: aNumber,
+  label: optional(aText),
+  explanation: aText,
+  evidence: optional(anything),
+}
+
+const CHECK: Shape<QualityCheck> = { sessionId: aName, gateId: aText, workItemId: optional(aText) }
+
 /**
  * Evaluates quality gates: commands, and functions of yours. `start()` serves the topic `quality.gates` for all sessions
  * whose tasks travel on topics, in any number of processes; `processQualityCheck` evaluates one gate now. A check is
@@ -54,7 +93,9 @@ export class QualityGateProcessor {
   readonly #service: AgentService
   #announcement: Promise<Announcement> | undefined
 
+  /** @throws INVALID_ARGUMENT naming the field */
   constructor(options: QualityGateOptions) {
+    checkOptions(`options of ${new.target.name}`, options, OPTIONS)
     const { store, functions = {}, logger = silentLogger, clock = systemClock, concurrency = 2, group } = options
     this.owner = options.owner ?? newOwner('gate')
     this.#store = store
@@ -94,6 +135,8 @@ export class QualityGateProcessor {
     check: QualityCheck,
     options: { readonly signal?: AbortSignal } = {},
   ): Promise<GateOutcome> {
+    checkOptions('check', check, CHECK)
+    checkOptions('options of processQualityCheck', options, { signal: optional(aSignal) })
     await this.#announce()
     for (;;) {
       const { state, version } = await this.#load(check)
@@ -112,9 +155,9 @@ export class QualityGateProcessor {
    * @throws SESSION_NOT_FOUND · CALL_NOT_FOUND · INVALID_ARGUMENT when the score is none
    */
   protected async record(check: QualityCheck, gate: GateReport): Promise<GateOutcome> {
-    if (!(gate.score >= 0 && gate.score <= 1)) {
-      throw new DuologError('INVALID_ARGUMENT', `score: ${gate.score} must be from 0 to 1`)
-    }
+    checkOptions('check', check, CHECK)
+    checkOptions('result', gate, REPORT)
+    if (gate.score > 1) throw new DuologError('INVALID_ARGUMENT', `score: ${gate.score} must be from 0 to 1`)
     const { state } = await this.#load(check)
     const known = outcomeOf(state, check)
     if (known !== undefined) return known

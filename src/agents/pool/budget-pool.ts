@@ -1,7 +1,9 @@
 import { DuologError } from '../../core/errors.ts'
+import { checkStore } from '../../store/check-arguments.ts'
 import { type CommandHandler, createCommandHandler } from '../../store/command-handler.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { withCatalogue } from '../../store/with-catalogue.ts'
+import { checked as asLimits } from '../explain-issues.ts'
 import { lacking, type Spending, shown } from '../session/budget.ts'
 import { type BudgetLimits, limitsSchema } from '../session/budget-settings.ts'
 import type { SessionEventData } from '../session/schemas.ts'
@@ -38,6 +40,7 @@ export class BudgetPool {
   readonly #handler: CommandHandler<PoolState, PoolCommand, PoolEvent>
 
   constructor(store: EventStore, poolId: string) {
+    checkStore(store)
     if (!/^[A-Za-z0-9._-]{1,64}$/.test(poolId)) {
       throw new DuologError('INVALID_ARGUMENT', `pool: "${poolId}" must be 1 to 64 letters, digits, or . _ -`)
     }
@@ -97,11 +100,7 @@ export class BudgetPool {
 }
 
 function checked(limits: BudgetLimits): BudgetLimits {
-  const parsed = limitsSchema.safeParse(limits)
-  if (!parsed.success) {
-    const problems = parsed.error.issues.map((issue) => `limits.${issue.path.join('.')}: ${issue.message}`)
-    throw new DuologError('INVALID_ARGUMENT', problems.join('; '))
-  }
-  if (Object.values(parsed.data).some((limit) => limit !== undefined)) return parsed.data
+  const parsed = asLimits<BudgetLimits>('limits', limitsSchema, limits)
+  if (Object.values(parsed).some((limit) => limit !== undefined)) return parsed
   throw new DuologError('INVALID_ARGUMENT', 'limits: give at least one of maxUsd, maxCalls, maxTokens, maxTurns')
 }

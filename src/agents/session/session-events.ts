@@ -1,4 +1,5 @@
 import { defineCatalogue, defineEvent } from '../../core/catalogue.ts'
+import { checkStore } from '../../store/check-arguments.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { withCatalogue } from '../../store/with-catalogue.ts'
 import { type SessionEvent, type SessionEventName, sessionEventData } from './schemas.ts'
@@ -13,8 +14,9 @@ export const sessionEvents = defineCatalogue(
   ),
 )
 
-/** The store, seen as holding sessions. */
+/** The store, seen as holding sessions. @throws INVALID_ARGUMENT when it is none */
 export function sessionStore(store: EventStore): EventStore<SessionEvent> {
+  checkStore(store)
   return withCatalogue(store, sessionEvents) as EventStore<SessionEvent>
 }
 

@@ -1,4 +1,5 @@
 import type { Appended, AppendOptions, EventStore } from '../../store/event-store.ts'
+import { aStore, checkOptions, optional, type Shape, withFunctions } from '../check-options.ts'
 import type { ForkOptions, ResumeOptions } from '../coordinator-options.ts'
 import { sessionStateBefore } from '../fold-session.ts'
 import type { Forked } from '../fork-session.ts'
@@ -19,13 +20,21 @@ export interface SessionManagerOptions {
   readonly coordinator?: KafkaAgentCoordinator
 }
 
+const OPTIONS: Shape<SessionManagerOptions> = {
+  store: aStore,
+  coordinator: optional(withFunctions(['resume', 'fork'], 'a KafkaAgentCoordinator')),
+}
+
 /** Sessions as a host keeps them: events in, state out, snapshots, lists, and going on from where one was. */
 export class EventSourcedSessionManager {
   readonly #store: EventStore
   readonly #events: SessionEventStore
   readonly #coordinator: KafkaAgentCoordinator
 
-  constructor({ store, coordinator = new KafkaAgentCoordinator({ store }) }: SessionManagerOptions) {
+  /** @throws INVALID_ARGUMENT naming the field */
+  constructor(options: SessionManagerOptions) {
+    checkOptions('options of EventSourcedSessionManager', options, OPTIONS)
+    const { store, coordinator = new KafkaAgentCoordinator({ store }) } = options
     this.#store = store
     this.#events = new SessionEventStore(store)
     this.#coordinator = coordinator

@@ -1,5 +1,7 @@
 import type { RecordedEvent } from '../../core/event.ts'
+import { checkStore } from '../../store/check-arguments.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { aName, checkArgument } from '../check-options.ts'
 import { sessionStateBefore } from '../fold-session.ts'
 import { evolveSession, initialSessionState } from '../session/evolve.ts'
 import type { SessionEvent } from '../session/schemas.ts'
@@ -15,6 +17,8 @@ export class SessionStateProjection {
   #version = 0
 
   constructor(store: EventStore, sessionId: string) {
+    checkStore(store)
+    checkArgument('sessionId', sessionId, aName)
     this.#store = store
     this.sessionId = sessionId
   }
