@@ -1,11 +1,12 @@
 import { type Command, Option } from 'commander'
 import type { AgentExecutor } from '../agents/executor.ts'
-import { claudeExecutor } from '../agents/executors/claude-executor.ts'
+import { checkClaude, claudeExecutor } from '../agents/executors/claude-executor.ts'
 import { loadExecutorModule } from '../agents/executors/executor-module.ts'
 import { processExecutor } from '../agents/executors/process-executor.ts'
 import { replayExecutor } from '../agents/executors/replay-executor.ts'
 import { scriptedExecutor } from '../agents/executors/scripted-executor.ts'
 import { DuologError } from '../core/errors.ts'
+import { checkProgram } from './find-program.ts'
 import { splitCommand } from './split-command.ts'
 
 /** Who does the work: at most one of them, commander sees to it. */
@@ -43,10 +44,13 @@ const WAYS = `Nobody is there to do the work. Give one of:
   --executor claude    Claude Code, through its Agent SDK: npm install @anthropic-ai/claude-agent-sdk
   --replay FILE        what a session was answered before (duolog cassette SESSION > FILE), free of charge`
 
-/** @throws INVALID_ARGUMENT without any; what the chosen one says about its file. */
+/**
+ * What would make every call fail is said here, before a session is written.
+ * @throws INVALID_ARGUMENT without any; what the chosen one says about its file, program or package
+ */
 export async function executorFrom(flags: ExecutorFlags): Promise<AgentExecutor> {
   // A file of that name is ./claude.
-  if (flags.executor === 'claude') return claudeExecutor()
+  if (flags.executor === 'claude') return claude()
   if (flags.executor !== undefined) return loadExecutorModule(flags.executor)
   if (flags.script !== undefined) return scriptedExecutor(flags.script)
   if (flags.command !== undefined) return commandExecutor(flags.command)
@@ -64,6 +68,13 @@ export async function withExecutor<T>(flags: ExecutorFlags, use: (executor: Agen
   }
 }
 
-function commandExecutor([command = '', ...args]: readonly string[]): AgentExecutor {
-  return processExecutor({ command, args })
+async function claude(): Promise<AgentExecutor> {
+  await checkClaude()
+  return claudeExecutor()
+}
+
+async function commandExecutor([command = '', ...args]: readonly string[]): Promise<AgentExecutor> {
+  const executor = processExecutor({ command, args })
+  await checkProgram(command)
+  return executor
 }

@@ -57,6 +57,41 @@ describe.concurrent('the command line', () => {
   })
 })
 
+describe.concurrent('an executor that could make no call at all is refused before a session is written', () => {
+  const nothingWritten = () => expect(existsSync(folder.file('unbegun.db'))).toBe(false)
+  const log = ['--log', 'file:unbegun.db']
+
+  it('a program that is not there', async () => {
+    expectRefused(await run('--command', 'nosuchprogram --json', ...log), '"nosuchprogram" is in no folder of PATH')
+    expectRefused(await run('--command', './nosuch.sh', ...log), '"./nosuch.sh" is not there', folder.file('nosuch.sh'))
+    folder.write('plain.sh', '#!/bin/sh\n')
+    expectRefused(await run('--command', './plain.sh', ...log), 'may not be executed', 'chmod +x')
+    nothingWritten()
+  })
+
+  it('Claude without its package, or inside another session of it', async () => {
+    const hook = `import { registerHooks } from 'node:module'
+      registerHooks({ resolve(name, context, next) {
+        if (name.startsWith('@anthropic-ai/')) throw new Error('Cannot find package ' + name)
+        return next(name, context)
+      } })`
+    const without = { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(hook)}`, CLAUDECODE: '' }
+    const claude = ['run', 'x', '--executor', 'claude', ...log]
+    expectRefused(await folder.run(claude, without), 'npm install @anthropic-ai/claude-agent-sdk')
+    expectRefused(await folder.run(claude, { CLAUDECODE: '1' }), 'inside a Claude Code session')
+    nothingWritten()
+  })
+
+  it('also of a session that is gone on with, which stays as it was', async () => {
+    const log = ['--log', 'file:waiting.db']
+    expect((await run(...scripted, ...log, '--session', 'waiting', '--approve', 'plan')).code).toBe(3)
+    const before = await folder.json(['show', 'waiting', ...log])
+    expectRefused(await folder.run(['resume', 'waiting', '--command', 'nosuchprogram', ...log]), 'nosuchprogram')
+    expectRefused(await folder.run(['worker', '--command', 'nosuchprogram', ...log]), 'nosuchprogram')
+    expect(await folder.json(['show', 'waiting', ...log])).toEqual(before)
+  })
+})
+
 describe.concurrent('the work directory', () => {
   it.each([
     ['nowhere', 'does not exist'],
@@ -212,7 +247,6 @@ describe.concurrent('the executor module', () => {
 
 describe.concurrent('the command that does the work', () => {
   it.each([
-    ['that does not exist', 'no-such-program-anywhere', [], 'no-such-program-anywhere'],
     ['that exits 137', `node -e "process.exit(137)"`, [], '137'],
     ['that prints garbage', `node -e "console.log('%%%')"`, [], 'result'],
     ['that never ends', `node -e "setInterval(() => {}, 1000)"`, ['--call-timeout', '1'], 'longer than 1000 ms'],

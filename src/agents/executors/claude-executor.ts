@@ -45,6 +45,15 @@ export function claudeExecutor(options: ClaudeExecutorOptions = {}): AgentExecut
   return { execute: (request, context) => execute({ options, request, context }) }
 }
 
+/**
+ * Whether a call could begin at all, before a session is written for it.
+ * @throws DEPENDENCY_MISSING without the package · EXECUTOR_INVALID inside a Claude Code session
+ */
+export async function checkClaude(options: ClaudeExecutorOptions = {}): Promise<void> {
+  if (isNested(options) && options.nested !== 'allow') throw nestedError()
+  await loadClaudeQuery()
+}
+
 interface Call {
   readonly options: ClaudeExecutorOptions
   readonly request: AgentRequest
@@ -52,7 +61,7 @@ interface Call {
 }
 
 async function execute(call: Call): Promise<AgentResult> {
-  if (isNested(call.options) && call.options.nested !== 'allow') throw nestedError()
+  await checkClaude(call.options)
   const query = await loadClaudeQuery()
   for (let session = firstSession(call.request); ; ) {
     const ended = await run(call, query, session)
