@@ -6,14 +6,28 @@ export type RandomBytes = (size: 16) => Uint8Array
  * and a unique index over them grows at its end.
  */
 export function uuidV7(nowMs: number, random: RandomBytes): string {
-  const time = Math.floor(nowMs).toString(16).padStart(12, '0').slice(-12)
   const bytes = random(16)
-  const hex = (at: number) => HEX[bytes[at]!]!
-  const version = HEX[0x70 | (bytes[6]! & 0x0f)]!
-  const variant = HEX[0x80 | (bytes[8]! & 0x3f)]!
-  const node = hex(10) + hex(11) + hex(12) + hex(13) + hex(14) + hex(15)
-  return `${time.slice(0, 8)}-${time.slice(8)}-${version}${hex(7)}-${variant}${hex(9)}-${node}`
+  const ms = Math.floor(nowMs)
+  const [high, low] = [Math.floor(ms / 0x1_0000), ms % 0x1_0000]
+  put(high >>> 24, 0)
+  put(high >>> 16, 2)
+  put(high >>> 8, 4)
+  put(high, 6)
+  put(low >>> 8, 9)
+  put(low, 11)
+  put(0x70 | (bytes[6]! & 0x0f), 14)
+  put(bytes[7]!, 16)
+  put(0x80 | (bytes[8]! & 0x3f), 19)
+  put(bytes[9]!, 21)
+  for (let byte = 10; byte < 16; byte++) put(bytes[byte]!, 4 + 2 * byte)
+  return TEXT.toString('latin1')
 }
 
-/** '00' … 'ff': an id is made for every event, so its letters are looked up. */
-const HEX: readonly string[] = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'))
+/** An id is made for every event: its letters are written in one place, not joined. */
+const TEXT = Buffer.from('00000000-0000-0000-0000-000000000000')
+const DIGITS = Buffer.from('0123456789abcdef')
+
+function put(byte: number, at: number): void {
+  TEXT[at] = DIGITS[(byte >>> 4) & 0x0f]!
+  TEXT[at + 1] = DIGITS[byte & 0x0f]!
+}

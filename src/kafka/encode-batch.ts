@@ -35,7 +35,8 @@ const SHORT_CHARACTERS = 21
 const USUAL_LENGTH_BYTES = 2
 
 export function encodeBatch(records: readonly BatchRecord[], producer: BatchProducer): Buffer {
-  const writer = new BatchWriter(HEADER_BYTES + records.reduce((sum, record) => sum + mostBytesOf(record), 0))
+  const [first] = records
+  const writer = new BatchWriter(HEADER_BYTES + (first === undefined ? 0 : records.length * mostBytesOf(first)))
   writer.at = HEADER_BYTES
   records.forEach((record, index) => void writer.record(record, index))
   const batch = writer.bytes.subarray(0, writer.at)
@@ -65,9 +66,13 @@ export function bytesOf({ key, value, headers }: BatchRecord): number {
   for (const name of Object.keys(headers)) {
     const text = headers[name] as string | Buffer
     bytes += 2 * MAX_VARINT_BYTES + bytesOfName(name).length
-    bytes += typeof text === 'string' ? Buffer.byteLength(text) : text.length
+    bytes += typeof text === 'string' ? textBytes(text) : text.length
   }
   return bytes
+}
+
+function textBytes(text: string): number {
+  return text.length > SHORT_CHARACTERS ? Buffer.byteLength(text) : 3 * text.length
 }
 
 /** Not exact: enough, and without counting. A character takes at most three bytes of UTF-8. */
@@ -80,10 +85,20 @@ export function mostBytesOf({ key, value, headers }: BatchRecord): number {
   return bytes
 }
 
-class BatchWriter {
-  readonly bytes: Buffer
-  at = 0
+class WrittenHeader {
+  name = ''
+  value: string | Buffer = ''
+  start = 0
+  end = 0
+}
 
+class BatchWriter {
+  bytes: Buffer
+  at = 0
+  /** The headers of the record before, where they lie. */
+  readonly #before: WrittenHeader[] = []
+
+  /** Grows where records are larger than the first one. */
   constructor(size: number) {
     this.bytes = Buffer.allocUnsafeSlow(size)
   }
@@ -92,6 +107,7 @@ class BatchWriter {
   record({ key, value, headers }: BatchRecord, index: number): void {
     const start = this.at
     const bodyAt = start + USUAL_LENGTH_BYTES
+    this.room(2 * MAX_VARINT_BYTES + 2)
     this.bytes[bodyAt] = 0 // no attributes
     this.bytes[bodyAt + 1] = 0 // no later than the batch
     this.at = bodyAt + 2
@@ -101,7 +117,11 @@ class BatchWriter {
     this.headers(headers)
     const length = this.at - bodyAt
     const lengthBytes = varintBytes(length)
-    if (lengthBytes !== USUAL_LENGTH_BYTES) this.bytes.copyWithin(start + lengthBytes, bodyAt, this.at)
+    this.room(MAX_VARINT_BYTES)
+    if (lengthBytes !== USUAL_LENGTH_BYTES) {
+      this.bytes.copyWithin(start + lengthBytes, bodyAt, this.at)
+      this.#moveFirst(this.#before.length, lengthBytes - USUAL_LENGTH_BYTES)
+    }
     this.at = start
     this.varint(length)
     this.at += length
@@ -109,16 +129,63 @@ class BatchWriter {
 
   headers(headers: BatchRecord['headers']): void {
     const names = Object.keys(headers)
+    this.room(MAX_VARINT_BYTES)
     this.varint(names.length)
-    for (const name of names) {
-      this.chunk(bytesOfName(name))
-      const value = headers[name] as string | Buffer
-      if (typeof value === 'string') this.text(value)
-      else this.chunk(value)
+    const same = this.#sameAsBefore(names, headers)
+    this.#copyFirst(same)
+    for (let index = same; index < names.length; index++) this.#header(index, names[index] as string, headers)
+    this.#before.length = Math.min(this.#before.length, names.length)
+  }
+
+  #header(index: number, name: string, headers: BatchRecord['headers']): void {
+    const value = headers[name] as string | Buffer
+    let written = this.#before[index]
+    if (written === undefined) {
+      written = new WrittenHeader()
+      this.#before.push(written)
+    }
+    written.name = name
+    written.value = value
+    written.start = this.at
+    this.chunk(bytesOfName(name))
+    if (typeof value === 'string') this.text(value)
+    else this.chunk(value)
+    written.end = this.at
+  }
+
+  /** How many of the first headers are those of the record before. */
+  #sameAsBefore(names: readonly string[], headers: BatchRecord['headers']): number {
+    let index = 0
+    for (; index < names.length; index++) {
+      const before = this.#before[index]
+      const name = names[index] as string
+      if (before === undefined || before.name !== name || before.value !== headers[name]) break
+    }
+    return index
+  }
+
+  /** Records of one append have most of them in common: copied, not written again. */
+  #copyFirst(count: number): void {
+    const [first, last] = [this.#before[0], this.#before[count - 1]]
+    if (first === undefined || last === undefined) return
+    const { start } = first
+    const { end } = last
+    this.room(end - start)
+    this.bytes.copyWithin(this.at, start, end)
+    this.#moveFirst(count, this.at - start)
+    this.at += end - start
+  }
+
+  #moveFirst(count: number, by: number): void {
+    for (let index = 0; index < count; index++) {
+      const written = this.#before[index] as WrittenHeader
+      written.start += by
+      written.end += by
     }
   }
 
   chunk(chunk: Uint8Array | null): void {
+    this.room(MAX_VARINT_BYTES + (chunk?.length ?? 0))
     if (chunk === null) {
       this.varint(-1)
       return
@@ -129,6 +196,7 @@ class BatchWriter {
   }
 
   text(text: string): void {
+    this.room(MAX_VARINT_BYTES + 3 * text.length)
     if (text.length > SHORT_CHARACTERS) {
       this.varint(Buffer.byteLength(text))
       this.at += this.bytes.write(text, this.at)
@@ -137,6 +205,13 @@ class BatchWriter {
       this.varint(length)
       this.at += length
     }
+  }
+
+  room(bytes: number): void {
+    if (this.at + bytes <= this.bytes.length) return
+    const larger = Buffer.allocUnsafeSlow(2 * this.bytes.length + bytes)
+    this.bytes.copy(larger, 0, 0, this.at)
+    this.bytes = larger
   }
 
   varint(value: number): void {

@@ -127,12 +127,11 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
 
   async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
     const { lanes, slots, batcher } = this.#partitionOf(message)
-    const settle = () => this.#settler.settle(workOf(message, context, this.#options.group), slots)
-    if (batcher === undefined) return lanes.run(message.key, settle)
     // What was appended for it is not appended again with others.
-    await (effectOf(message, this.#options.group) === undefined
-      ? batcher.add(message, context)
-      : batcher.runAlone(message, settle))
+    if (batcher !== undefined && effectOf(message, this.#options.group) === undefined)
+      return batcher.add(message, context)
+    const settle = () => this.#settler.settle(workOf(message, context, this.#options.group), slots)
+    return batcher === undefined ? lanes.run(message.key, settle) : batcher.runAlone(message, settle)
   }
 
   async #unreadable(error: unknown, message: Projected<E>, context: ConsumerContext): Promise<void> {

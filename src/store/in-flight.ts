@@ -75,14 +75,17 @@ export class InFlight<E extends AnyEvent> {
     return this.#until(() => this.#running === 0)
   }
 
-  /** From here to the end of `work` the message is in hand; it stays, not done, when `work` gave it up. */
-  async hold(message: Message<E>, work: (held: InHand<E>) => Promise<void>): Promise<void> {
+  /** From here to `leave` somebody is at work on the message; it stays, not done, when that was given up. */
+  hold(message: Message<E>): InHand<E> {
     const held = { message, isDone: false }
     this.#held.push(held)
     this.#handedOut++
     this.#running++
     this.upcoming = undefined
-    await work(held)
+    return held
+  }
+
+  leave(): void {
     this.#running--
     this.#changed.wakeAll()
   }

@@ -2,7 +2,7 @@ import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
 import { checkNotAhead, groupName } from './checkpoint-ahead.ts'
-import type { Checkpoint, ConsumeOptions, PartitionPosition } from './event-store.ts'
+import type { Checkpoint, ConsumeOptions, ConsumerContext, PartitionPosition } from './event-store.ts'
 import { InFlight, type InHand } from './in-flight.ts'
 import { pause, pauseAfter } from './wake-ups.ts'
 
@@ -116,7 +116,7 @@ async function handOut<E extends AnyEvent>(loop: Running<E>, batch: readonly Mes
     hands.upcoming = message
     if (!hands.hasRoom) await hands.room(signal)
     if (signal.aborted) return
-    void hands.hold(message, (held) => handle(loop, held))
+    handle(loop, hands.hold(message))
   }
   // One after the other: also before the next is read.
   if (maxInFlight === 1) await hands.idle()
@@ -139,12 +139,7 @@ async function handOutInTurn<E extends AnyEvent>(loop: Running<E>, batch: readon
     if (signal.aborted) return
     if (!isWanted(loop, message)) continue
     hands.upcoming = message
-    const context = {
-      get checkpoint() {
-        return source.checkpointAfter(message)
-      },
-      signal,
-    }
+    const context = { checkpoint: source.checkpointAfter(message), signal }
     const end = await persist(loop, message, () => handler(message, context))
     if (end === 'fenced') loop.fence()
     if (end !== undefined) return
@@ -152,19 +147,56 @@ async function handOutInTurn<E extends AnyEvent>(loop: Running<E>, batch: readon
   hands.upcoming = undefined
 }
 
-async function handle<E extends AnyEvent>(loop: Running<E>, held: InHand<E>): Promise<void> {
-  const { hands, signal, handler } = loop
-  const context = {
-    get checkpoint() {
-      return hands.checkpointFor(held)
-    },
-    signal,
-  }
-  let end = await persist(loop, held.message, () => handler(held.message, context))
+/** Of each message that is handled at once one promise, and no more of its own: a log has many of them. */
+function handle<E extends AnyEvent>(loop: Running<E>, held: InHand<E>): void {
+  const { handler } = loop
+  const { message } = held
+  const context = contextOf(loop, held)
+  const step = async () => handler(message, context)
+  step().then(
+    () => handled(loop, held, undefined),
+    async (error: unknown) => handled(loop, held, await insist(loop, message, step, error)),
+  )
+}
+
+function handled<E extends AnyEvent>(loop: Running<E>, held: InHand<E>, end: LoopEnd | undefined): void {
+  const { hands } = loop
   held.isDone = end === undefined
-  // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
-  if (held.isDone && hands.mayFlush) end = await persist(loop, held.message, () => hands.flush())
   if (end === 'fenced') loop.fence()
+  // Also when the signal fired meanwhile: what was done need not be done again by the next owner.
+  if (held.isDone && hands.mayFlush) void flush(loop, held)
+  else hands.leave()
+}
+
+async function flush<E extends AnyEvent>(loop: Running<E>, { message }: InHand<E>): Promise<void> {
+  const { hands } = loop
+  if ((await persist(loop, message, () => hands.flush())) === 'fenced') loop.fence()
+  hands.leave()
+}
+
+/** One after the other there is nothing to read anew: all before it is done. */
+function contextOf<E extends AnyEvent>(loop: Running<E>, held: InHand<E>): ConsumerContext {
+  const { source, hands, signal, maxInFlight } = loop
+  return maxInFlight === 1
+    ? { checkpoint: source.checkpointAfter(held.message), signal }
+    : new HeldContext(hands, held, signal)
+}
+
+/** A class: a getter of an object of its own takes more than all else that is made for a message. */
+class HeldContext<E extends AnyEvent> implements ConsumerContext {
+  readonly signal: AbortSignal
+  readonly #hands: InFlight<E>
+  readonly #held: InHand<E>
+
+  constructor(hands: InFlight<E>, held: InHand<E>, signal: AbortSignal) {
+    this.#hands = hands
+    this.#held = held
+    this.signal = signal
+  }
+
+  get checkpoint(): Checkpoint {
+    return this.#hands.checkpointFor(this.#held)
+  }
 }
 
 /** Tries until it succeeds, pausing longer after each failure; the signal, a lost partition or another log ends it. */
@@ -173,16 +205,33 @@ async function persist<E extends AnyEvent>(
   message: Message<E> | undefined,
   step: () => Promise<void>,
 ): Promise<LoopEnd | undefined> {
+  try {
+    await step()
+    return undefined
+  } catch (error) {
+    return insist(loop, message, step, error)
+  }
+}
+
+/** The same, after a first failure. */
+async function insist<E extends AnyEvent>(
+  loop: PartitionLoop<E>,
+  message: Message<E> | undefined,
+  step: () => Promise<void>,
+  failure: unknown,
+): Promise<LoopEnd | undefined> {
+  let error = failure
   for (let attempt = 1; ; attempt++) {
+    const end = endBy(error, loop.signal, message)
+    if (typeof end !== 'string') report(loop, error, message, attempt)
+    if (end !== undefined) return end
+    await pause(pauseAfter(attempt), loop.signal)
+    if (loop.signal.aborted) return 'aborted'
     try {
       await step()
       return undefined
-    } catch (error) {
-      const end = endBy(error, loop.signal, message)
-      if (typeof end !== 'string') report(loop, error, message, attempt)
-      if (end !== undefined) return end
-      await pause(pauseAfter(attempt), loop.signal)
-      if (loop.signal.aborted) return 'aborted'
+    } catch (again) {
+      error = again
     }
   }
 }

@@ -23,6 +23,7 @@ export class WakeUps {
 
   wakeAll(): void {
     this.#generation++
+    if (this.#waiting.size === 0) return
     const waiting = [...this.#waiting]
     this.#waiting.clear()
     for (const resume of waiting) resume()

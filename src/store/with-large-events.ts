@@ -131,19 +131,19 @@ async function restoredOrTold(
 
 function withRestored(blobs: BlobStore, options: ConsumeOptions): ConsumeOptions {
   const { handler, unreadable } = options
+  const ofLarge: typeof handler = async (message, context) => {
+    let whole: Message
+    try {
+      whole = await restore(message, blobs)
+    } catch (error) {
+      if (unreadable === undefined || !isForGood(error)) throw error
+      return unreadable(error, message, context)
+    }
+    return handler(whole, context)
+  }
   return {
     ...options,
-    handler: async (message, context) => {
-      if (!isCheckedIn(message)) return handler(message, context)
-      let whole: Message
-      try {
-        whole = await restore(message, blobs)
-      } catch (error) {
-        if (unreadable === undefined || !isForGood(error)) throw error
-        return unreadable(error, message, context)
-      }
-      return handler(whole, context)
-    },
+    handler: (message, context) => (isCheckedIn(message) ? ofLarge(message, context) : handler(message, context)),
   }
 }
 

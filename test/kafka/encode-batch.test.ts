@@ -1,3 +1,4 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { crc32c } from '../../src/kafka/crc32c.ts'
 import { type BatchProducer, encodeBatch } from '../../src/kafka/encode-batch.ts'
@@ -68,6 +69,24 @@ describe('a record batch', () => {
         expect(String(batch?.records[0]?.headers[text])).toBe(text.repeat(count % 3000))
       }
     }
+  })
+
+  it('holds what it was given, however much of its headers a record shares with the one before', () => {
+    const text = fc.oneof(fc.constantFrom('', 'same', 'ü'.repeat(40)), fc.string({ unit: 'binary', maxLength: 30 }))
+    const headers = fc
+      .array(fc.tuple(fc.constantFrom('a', 'b', 'c', 'd'), fc.oneof(text, text.map(Buffer.from))), { maxLength: 6 })
+      .map(Object.fromEntries)
+    const shape = fc.record({ valueBytes: fc.oneof(fc.nat(300), fc.constantFrom(0, 8000, 9000)), headers })
+    const asBytes = (given: Record<string, string | Buffer>) =>
+      Object.fromEntries(Object.entries(given).map(([name, value]) => [name, Buffer.from(value as string)]))
+    const property = fc.property(fc.array(shape, { minLength: 1, maxLength: 12 }), (shapes) => {
+      const records = shapes.map((given) => ({ key: null, value: Buffer.alloc(given.valueBytes, 7), ...given }))
+      const found = there(records)[0]?.records ?? []
+      const read = found.map((record) => ({ valueBytes: record.value?.length, headers: record.headers }))
+      expect(read).toEqual(shapes.map((given) => ({ ...given, headers: asBytes(given.headers) })))
+      for (const { value } of found) expect(value?.every((byte) => byte === 7)).toBe(true)
+    })
+    fc.assert(property, { numRuns: 200 })
   })
 
   it('is guarded by CRC-32C over all that follows', () => {

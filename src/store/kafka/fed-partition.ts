@@ -29,6 +29,8 @@ export interface FedPartitionTools {
   readonly onStranger?: ((message: RecordedMessage, reason: string) => void) | undefined
 }
 
+const DECODED_TOGETHER = 500
+
 type Message = RecordedMessage | RecordedEvent
 
 export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): FollowSource {
@@ -36,7 +38,8 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
   const topic = tools.names.logical(fed.place.topic)
   let seen = 0
   let taken = nothing(fed.nextOffset)
-  const position = () => ({ topic, partition, offset: taken.nextOffset })
+  let nextOffset = taken.nextOffset
+  const position = () => ({ topic, partition, offset: nextOffset })
   return {
     nextBatch: async () => {
       seen = fed.wakeUps.generation
@@ -44,14 +47,25 @@ export function fedPartition(fed: FeedPartition, tools: FedPartitionTools): Foll
         throw checkpointAhead(tools.who, { topic, partition, offset: fed.nextOffset }, fed.endBefore)
       }
       if (taken.records.length === 0) taken = fed.take()
-      const batch = await decode(fed, taken, tools)
-      taken = nothing(taken.nextOffset) // only now: what could not be decoded, because the broker was away, comes again (P6)
+      const [now, later] = inTwo(taken)
+      const batch = await decode(fed, now, tools)
+      taken = later // only now: what could not be decoded, because the broker was away, comes again (P6)
+      nextOffset = now.nextOffset
       return batch
     },
     position,
     end: () => endOf(fed, tools),
     waitForMore: (signal) => fed.wakeUps.after(seen, { signal }),
   }
+}
+
+/** Decoded, and no more: what waits for a slow handler waits as bytes. */
+function inTwo(taken: Taken): readonly [Taken, Taken] {
+  const { records, nextOffset } = taken
+  const next = records[DECODED_TOGETHER]
+  if (next === undefined) return [taken, nothing(nextOffset)]
+  const now = { ...taken, records: records.slice(0, DECODED_TOGETHER), nextOffset: next.offset }
+  return [now, { records: records.slice(DECODED_TOGETHER), fromOffset: next.offset, nextOffset }]
 }
 
 function nothing(nextOffset: number): Taken {

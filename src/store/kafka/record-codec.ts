@@ -72,7 +72,7 @@ export type Decoded<T> = { readonly record: T } | { readonly stranger: string }
 const JSON_TYPE = 'application/json'
 const IDEMPOTENCY_KEY = 'duolog-idempotency-key'
 const ORIGIN = 'duolog-origin'
-const SEQUENCE_DIGITS = 16
+const SEQUENCE_ZEROS = '0'.repeat(16)
 const OWN = /^(ce_.*|duolog-.*|content-type|event-type|correlation-id|aggregate-id|sequence-number)$/i
 
 export function encodeRecord(record: PreparedRecord, place: EncodePlace): EncodedRecord {
@@ -84,26 +84,27 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Encode
     partition: place.partition,
     key: Buffer.from(record.key),
     value: Buffer.from(record.dataJson),
+    // First what the records of one append have in common: a batch copies that from one to the next.
     headers: {
       'content-type': JSON_TYPE,
       ce_specversion: '1.0',
-      ce_id: record.eventId,
       ce_source: 'duolog',
       ce_type: record.type,
-      ce_time: record.timestamp,
       ce_subject: record.key,
       ce_dataschema: schemaOf(record.type, record.version),
       ce_correlationid: record.correlationId,
-      ...(record.causationId !== undefined && { ce_causationid: record.causationId }),
       'event-type': record.type,
       'correlation-id': record.correlationId,
       'aggregate-id': record.key,
+      ...(idempotencyKey !== undefined && { [IDEMPOTENCY_KEY]: idempotencyKey }),
+      ce_time: record.timestamp,
+      ...(record.causationId !== undefined && { ce_causationid: record.causationId }),
+      ...(origin !== undefined && { [ORIGIN]: originText(origin, record.key) }),
+      ce_id: record.eventId,
       ...(sequence !== undefined && {
-        ce_sequence: String(sequence).padStart(SEQUENCE_DIGITS, '0'),
+        ce_sequence: SEQUENCE_ZEROS.slice(String(sequence).length) + String(sequence),
         'sequence-number': String(sequence),
       }),
-      ...(idempotencyKey !== undefined && { [IDEMPOTENCY_KEY]: idempotencyKey }),
-      ...(origin !== undefined && { [ORIGIN]: originText(origin, record.key) }),
       ...record.headers,
     },
   }
@@ -206,12 +207,19 @@ export function decodeRecord(
 ): Decoded<DecodedRecord> {
   const decoded = decodeFields(record)
   if ('stranger' in decoded) return decoded
-  const { key, data, correlationId = key, causationId, headers = {}, ...fields } = decoded.record
-  const { eventId, type, version, timestamp, sequence, idempotencyKey, origin } = fields
-  const envelope = { type, data, eventId, version, timestamp, correlationId, headers }
-  const cause = causationId === undefined ? {} : { causationId }
-  const message: RecordedMessage = { ...envelope, ...cause, ...place, offset: record.offset, key }
-  return { record: { message, sequence, idempotencyKey, origin } }
+  const { sequence, idempotencyKey, origin } = decoded.record
+  return { record: { message: messageOf(decoded.record, place, record.offset), sequence, idempotencyKey, origin } }
+}
+
+/** Field by field: it is done for every message. */
+function messageOf(
+  { key, type, data, eventId, version, timestamp, correlationId = key, causationId, headers = {} }: ParsedFields,
+  { topic, partition }: { readonly topic: string; readonly partition: number },
+  offset: number,
+): RecordedMessage {
+  return causationId === undefined
+    ? { type, data, eventId, version, timestamp, correlationId, headers, topic, partition, offset, key }
+    : { type, data, eventId, version, timestamp, correlationId, headers, causationId, topic, partition, offset, key }
 }
 
 /** Which event of which stream it says it is, and no more: whether that is true, a replica knows. */
@@ -266,8 +274,14 @@ function decodeFields(record: FetchedRecord): Decoded<ParsedFields> {
 
 /** `duolog:TaskAssigned:2`: the type's name percent-encoded, so that the version is what follows the last colon. */
 function schemaOf(type: string, version: number): string {
-  return `duolog:${encodeURIComponent(type)}:${version}`
+  if (type !== lastSchema.type || version !== lastSchema.version) {
+    lastSchema = { type, version, text: `duolog:${encodeURIComponent(type)}:${version}` }
+  }
+  return lastSchema.text
 }
+
+/** An append's events are mostly of one type. */
+let lastSchema = { type: '', version: 0, text: '' }
 
 /** 1 where none is claimed; nothing where the claim cannot be read. */
 function versionOf(schema: string | undefined): number | undefined {
