@@ -1,6 +1,7 @@
 import type { KafkaAgentCoordinatorOptions } from '../agents/coordinator-options.ts'
 import type { AgentExecutor } from '../agents/executor.ts'
 import type { HostExecutor } from '../agents/executors/host-executor.ts'
+import type { Names } from '../core/known-names.ts'
 import type { EventStore } from '../store/event-store.ts'
 
 type PassedOn =
@@ -32,4 +33,23 @@ export interface CoordinatorExtras extends Pick<KafkaAgentCoordinatorOptions, Pa
   readonly resume?: string
   /** Folder of the session files; `false`: none are written. Default `.claude-sessions` in the current directory. */
   readonly sessionFiles?: string | false
+}
+
+export const EXTRAS: Names<CoordinatorExtras> = {
+  log: true,
+  store: true,
+  executor: true,
+  sessionId: true,
+  resume: true,
+  sessionFiles: true,
+  gates: true,
+  gateFunctions: true,
+  prompts: true,
+  workDirChanges: true,
+  workRoot: true,
+  settings: true,
+  reapEveryMs: true,
+  logger: true,
+  clock: true,
+  onProgress: true,
 }

@@ -4,7 +4,7 @@ import type { SessionState } from '../agents/session/state.ts'
 import type { RecordedEvent } from '../core/event.ts'
 import type { ItemDates, Told } from './host-scene.ts'
 import { tellingsOf } from './host-tellings.ts'
-import type { AgentMessage } from './host-types.ts'
+import type { AgentMessage, WorkflowPhase } from './host-types.ts'
 
 /** What one session looks like to the host: a fold of its events, and nothing else. */
 export class HostPicture {
@@ -17,6 +17,8 @@ export class HostPicture {
   /** When an agent was last heard of. */
   readonly activity: { manager?: Date; worker?: Date } = {}
   state: SessionState
+  /** As it was last told. */
+  phase: WorkflowPhase
   startedAt: Date | undefined
   lastEventAt: Date | undefined
   handoffs = 0
@@ -29,6 +31,7 @@ export class HostPicture {
   constructor(sessionId: string, before: SessionState = initialSessionState()) {
     this.sessionId = sessionId
     this.state = before
+    this.phase = before.phase
   }
 
   /** Takes an event in; says what the host's listeners hear of it. */
@@ -48,8 +51,15 @@ export class HostPicture {
       lastPlanned: this.#lastPlanned,
       datesOf: (id) => this.datesOf(id),
     })
-    for (const { name, payload } of told) if (name === 'message_sent') this.history.push(payload)
+    for (const each of told) this.#keep(each)
     return told
+  }
+
+  #keep({ name, payload }: Told): void {
+    if (name === 'message_sent') this.history.push(payload)
+    else if (name === 'coordination_event' && payload.type === 'WORKFLOW_TRANSITION') {
+      this.phase = payload.data.newPhase as WorkflowPhase
+    }
   }
 
   datesOf(workItemId: string): ItemDates {

@@ -19,7 +19,7 @@ export function workflowStateOf(picture: HostPicture): WorkflowState {
   const idsOf = (...statuses: string[]) => items.filter(({ status }) => statuses.includes(status)).map(({ id }) => id)
   const completed = idsOf('accepted').length
   return {
-    phase: state.phase,
+    phase: picture.phase,
     startTime: picture.startedAt ?? new Date(),
     totalWorkItems: items.length,
     completedWorkItems: completed,

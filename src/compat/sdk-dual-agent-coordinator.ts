@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
 import type { SessionView } from '../agents/session/view.ts'
 import { DuologError } from '../core/errors.ts'
+import { checkNames } from '../core/known-names.ts'
 import { messageOf } from '../core/message-of.ts'
-import type { CoordinatorExtras } from './coordinator-extras.ts'
+import { type CoordinatorExtras, EXTRAS } from './coordinator-extras.ts'
 import { HandoffTally } from './handoff-tally.ts'
 import { HostPicture } from './host-picture.ts'
 import { HostRun } from './host-run.ts'
@@ -33,9 +34,13 @@ export class SDKDualAgentCoordinator extends EventEmitter {
   #picture = new HostPicture('')
   #current: { readonly run: HostRun; readonly over: Promise<void> } | undefined
 
-  /** Without any effect on the world: the log is opened, and the executor looked for, by `startCoordination`. */
+  /**
+   * Without any effect on the world: the log is opened, and the executor looked for, by `startCoordination`.
+   * @throws INVALID_ARGUMENT on an extra that does not exist; config and options may hold what the host likes
+   */
   constructor(config: Partial<AgentCoordinatorConfig> = {}, extras: CoordinatorExtras = {}) {
     super()
+    checkNames('extras', extras, EXTRAS)
     this.#config = { ...config }
     this.#extras = extras
   }

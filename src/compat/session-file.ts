@@ -3,6 +3,7 @@ import { join } from 'node:path'
 
 export interface SessionFileOptions {
   readonly folder: string
+  /** Of the session, whatever characters it has. */
   readonly id: string
   /** What is to be in the file now; nothing: no file yet. */
   readonly content: () => object | undefined
@@ -16,12 +17,14 @@ export interface SessionFileOptions {
  */
 export class SessionFile {
   readonly #options: SessionFileOptions
+  readonly #name: string
   readonly #ready: Promise<void>
   #isDirty = false
   #writing: Promise<void> | undefined
 
   constructor(options: SessionFileOptions) {
     this.#options = options
+    this.#name = `${encodeURIComponent(options.id)}.json`
     this.#ready = this.#prepare().catch(options.onFailure)
   }
 
@@ -47,17 +50,17 @@ export class SessionFile {
   }
 
   async #replace(content: object): Promise<void> {
-    const { folder, id } = this.#options
-    const beside = join(folder, `${id}.json.${process.pid}.tmp`)
+    const { folder } = this.#options
+    const beside = join(folder, `${this.#name}.${process.pid}.tmp`)
     await writeFile(beside, `${JSON.stringify(content, null, 2)}\n`)
-    await rename(beside, join(folder, `${id}.json`))
+    await rename(beside, join(folder, this.#name))
   }
 
   /** What a killed process left beside the file is taken away. */
   async #prepare(): Promise<void> {
-    const { folder, id } = this.#options
+    const { folder } = this.#options
     await mkdir(folder, { recursive: true })
-    const left = (await readdir(folder)).filter((name) => name.startsWith(`${id}.json.`) && name.endsWith('.tmp'))
+    const left = (await readdir(folder)).filter((name) => name.startsWith(`${this.#name}.`) && name.endsWith('.tmp'))
     for (const name of left) await rm(join(folder, name), { force: true })
   }
 }

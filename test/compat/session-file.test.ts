@@ -131,6 +131,13 @@ describe('where it cannot be written', () => {
     expect(warnings).toContain('The session file cannot be written; the log has everything')
   })
 
+  it('an id leads nowhere else', async () => {
+    const { folder, workDir } = folders()
+    const extras = { log: 'memory:', executor: new HostAgents(one), sessionFiles: folder, sessionId: '../../up' }
+    await new SDKDualAgentCoordinator({}, extras).startCoordination('build it', { workDir })
+    expect(readdirSync(folder)).toEqual(['..%2F..%2Fup.json'])
+  })
+
   it('nor is it where it is not wanted', async () => {
     const { folder, workDir } = folders()
     const store = await openEventStore('memory:')

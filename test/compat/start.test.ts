@@ -1,5 +1,6 @@
 import { EventEmitter } from 'node:events'
 import { describe, expect, it, onTestFinished } from 'vitest'
+import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { readSession } from '../../src/agents/read-sessions.ts'
 import { SDKDualAgentCoordinator } from '../../src/compat/sdk-dual-agent-coordinator.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -35,6 +36,11 @@ describe('before a start', () => {
       expect(made.validateSDKHandoffExecution()).toMatchObject({ handoffsTriggered: false, communicationFlow: false })
       expect(made.validateSDKHandoffExecution().issues).toHaveLength(3)
     }
+  })
+
+  it('takes whatever a config holds, and refuses an extra that does not exist', () => {
+    expect(() => new SDKDualAgentCoordinator({ model: 'opus' } as object)).not.toThrow()
+    expect(() => new SDKDualAgentCoordinator({}, { sesionId: 'job-1' } as object)).toThrow('Did you mean "sessionId"?')
   })
 
   it('refuses when nobody can make the calls, in words the host knows; nothing is recorded', async () => {
@@ -134,6 +140,27 @@ describe('config and options', () => {
     const next = await runOnce({ store, executor, resume }, few, { maxConcurrentTasks: 2 })
     expect(executor.count('work')).toBe(3)
     expect(next.coordinator.getWorkflowState()).toMatchObject({ completedWorkItems: 3, phase: 'completion' })
+  })
+})
+
+describe('a session that waits for a person', () => {
+  it('resolves, says what for and in which phase, and is gone on with when it is answered', async () => {
+    const store = await openStore()
+    const executor = new HostAgents(one)
+    const settings = { approvals: { plan: true } }
+    const { coordinator, names } = await runOnce({ store, executor, settings })
+    expect(names.slice(-3)).toEqual([
+      'WORKFLOW_TRANSITION planning',
+      'AGENT_COORDINATION approval_requested',
+      'coordination_shutdown',
+    ])
+    expect(coordinator.getWorkflowState()).toMatchObject({ phase: 'planning', totalWorkItems: 1, activeWorkItems: [] })
+    const { sessionId: resume } = coordinator.getExecutionContext()
+    const person = new KafkaAgentCoordinator({ store })
+    await person.answerApproval(resume, 'plan', { approved: true })
+    await person.close()
+    const next = await runOnce({ store, executor, resume })
+    expect(next.coordinator.getWorkflowState()).toMatchObject({ phase: 'completion', completedWorkItems: 1 })
   })
 })
 
