@@ -17,6 +17,8 @@ export default defineConfig({
   test: {
     reporters: ['default', './scripts/plain-summary-reporter.ts'],
     passWithNoTests: true,
+    // Tests make things go wrong by the hundred; DUOLOG_WARNINGS=1 shows what is said of it where no logger was given.
+    onConsoleLog: (log) => process.env.DUOLOG_WARNINGS === '1' || !/^duolog: (?:warning|error): /.test(log),
     projects: [
       {
         test: {

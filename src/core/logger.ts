@@ -10,5 +10,5 @@ export interface Logger {
   error(fields: object, message: string): void
 }
 
-/** The default: says nothing. */
+/** Says nothing. */
 export const silentLogger: Logger = { debug() {}, info() {}, warn() {}, error() {} }

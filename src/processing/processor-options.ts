@@ -75,7 +75,12 @@ export interface ProcessorBase<E extends AnyEvent> {
   readonly unreadable?: Unreadable
   /** A record in the topic that is no message (no key, no value, no JSON), as strangers may write it. Default `deadLetter`. */
   readonly stranger?: Unreadable
+  /** Hears of each try that failed, of slow handlers and a blocked event loop. Default: the store's logger hears of some. */
   readonly onError?: (error: unknown, message: Projected | undefined, attempt: number) => void
+  /**
+   * Hears of what `onError` hears, and of what was put aside. Default: the store's, of what no listener here hears; of what
+   * fails again and again the first time, the 10th, the 100th …
+   */
   readonly logger?: Logger
 }
 

@@ -1,7 +1,7 @@
 import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { silentLogger } from '../core/logger.ts'
 import type { Consumer, ConsumerContext, TakenPartition } from '../store/event-store.ts'
+import { loggerFor } from '../store/warning-logger.ts'
 import { type BreakerStatus, type CircuitBreaker, createCircuitBreaker } from './circuit-breaker.ts'
 import { effectOf, redriveTopic } from './dead-letter.ts'
 import { KeyLanes, Slots } from './key-lanes.ts'
@@ -147,13 +147,13 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
   }
 
   #createCircuit(): CircuitBreaker | undefined {
-    const { breaker, retry = {}, group, logger = silentLogger } = this.#options
+    const { breaker, retry = {}, group } = this.#options
     if (breaker === undefined || 'run' in breaker) return breaker
     return createCircuitBreaker({
       counts: (error) => !isAbort(error) && isRetryable(retry, error),
       ...breaker,
       onChange: (status) => {
-        logger.warn({ group, ...status }, `The circuit breaker is ${status.state}`)
+        loggerFor(this.#options, breaker.onChange).warn({ group, ...status }, `The circuit breaker is ${status.state}`)
         breaker.onChange?.(status)
       },
     })

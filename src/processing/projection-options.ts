@@ -15,7 +15,9 @@ export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonO
   readonly maxBatchMessages?: number
   /** Hears of each message that was passed over or put aside; again when the view is built again. */
   readonly onSkipped?: (message: Projected, error: unknown) => void
+  /** Hears what it does not get on at, again and again. Default: the store's logger, the first time, the 10th, the 100th … */
   readonly onError?: (error: unknown) => void
+  /** Hears what `onError` and `onSkipped` hear. Default: the store's, of what neither of them hears. */
   readonly logger?: Logger
 }
 

@@ -2,13 +2,14 @@ import type { Clock } from '../core/clock.ts'
 import { type DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
 import { checkNames, type Given, type Names } from '../core/known-names.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Logger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { checkFunction, checkInteger, checkMade, checkStore, checkTopic } from '../store/check-arguments.ts'
 import { checkClockAndLogger } from '../store/check-store-options.ts'
 import { type CommandHandler, createCommandHandler } from '../store/command-handler.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { guarded } from './guarded-manager.ts'
 import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
@@ -54,7 +55,9 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> extends P
   readonly timerReadBack?: number
   /** Hears of each message that was passed over or put aside. */
   readonly onSkipped?: (message: Projected, error: unknown) => void
+  /** Hears what it does not get on at, again and again. Default: the store's logger, the first time, the 10th, the 100th … */
   readonly onError?: (error: unknown) => void
+  /** Hears what `onError` and `onSkipped` hear. Default: the store's, of what neither of them hears. */
   readonly logger?: Logger
 }
 
@@ -147,6 +150,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #manager: ProcessManager<State, E>
   readonly #messages: MessagesOf<State>
   readonly #clock: Clock
+  readonly #repeats = new Repeats()
   readonly #listener: ProcessListener<State, E>
   readonly #timers: TimerService<E>
 
@@ -283,15 +287,17 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   }
 
   #skipped(message: Projected, error: unknown): void {
-    const { logger = silentLogger, onSkipped } = this.#options
+    const { manager, onSkipped } = this.#options
     const { topic, partition, offset, type } = message
-    logger.warn({ err: error, topic, partition, offset, type }, 'A process manager passed over a message')
+    const fields = { err: error, process: manager.name, topic, partition, offset, type }
+    loggerFor(this.#options, onSkipped).warn(fields, 'A process manager passed over a message')
     onSkipped?.(message, error)
   }
 
   #report(error: unknown): void {
-    const { logger = silentLogger, manager, onError } = this.#options
-    logger.error({ err: error, process: manager.name }, 'A process manager does not get on')
+    const { manager, onError } = this.#options
+    const fields = { err: error, process: manager.name }
+    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, 'A process manager does not get on')
     onError?.(error)
   }
 }

@@ -1,10 +1,10 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
 import { messageOf } from '../core/message-of.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { PartitionPosition } from '../store/event-store.ts'
 import { pause, WakeUps } from '../store/wake-ups.ts'
+import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { BuildFeed } from './build-feed.ts'
 import {
   checkGetOptions,
@@ -58,7 +58,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly #poison: PoisonPolicy<E>
   readonly #end = Promise.withResolvers<string | undefined>()
   readonly #views: ViewStore
-  readonly #logger: Logger
+  readonly #repeats = new Repeats()
   readonly #stopping = new AbortController()
   readonly #swapped = new WakeUps()
   readonly #read = <T>(read: (build: ViewBuild) => Promise<T>) => readLive(() => this.#liveBuild(), read)
@@ -82,7 +82,6 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       onStop: (reason) => void this.#stop(reason),
     })
     this.#views = options.views ?? memoryViews()
-    this.#logger = options.logger ?? silentLogger
     this.#following = this.#follow()
     this.ready = this.#following
     this.ready.catch(() => {}) // whoever awaits it hears of it
@@ -226,7 +225,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     if (feed !== this.#building || !(await this.#views.promote(feed.build))) return
     this.#live = feed
     this.#building = undefined
-    this.#logger.info({ ...feed.build }, 'A view was rebuilt and took its place')
+    loggerFor(this.#options, undefined).info({ ...feed.build }, 'A view was rebuilt and took its place')
     this.#swapped.wakeAll()
   }
 
@@ -316,13 +315,17 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   #skipped(message: Projected, error: unknown): void {
     const { topic, partition, offset, type } = message
-    this.#logger.warn({ err: error, topic, partition, offset, type }, 'A projection passed over a message')
-    this.#options.onSkipped?.(message, error)
+    const { projection, onSkipped } = this.#options
+    const fields = { err: error, projection: projection.name, topic, partition, offset, type }
+    loggerFor(this.#options, onSkipped).warn(fields, 'A projection passed over a message')
+    onSkipped?.(message, error)
   }
 
   #report(error: unknown): void {
-    this.#logger.error({ err: error, projection: this.#options.projection.name }, 'A projection does not get on')
-    this.#options.onError?.(error)
+    const { projection, onError } = this.#options
+    const fields = { err: error, projection: projection.name }
+    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, 'A projection does not get on')
+    onError?.(error)
   }
 }
 

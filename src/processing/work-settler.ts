@@ -1,11 +1,11 @@
 import type { Clock } from '../core/clock.ts'
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
 import { reach } from '../core/reach.ts'
 import { describe, invalidArgument } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
 import { pause, pauseAfter, pauseBy, steadyMs } from '../store/wake-ups.ts'
+import { loggerFor } from '../store/warning-logger.ts'
 import type { CircuitBreaker } from './circuit-breaker.ts'
 import type { Effect } from './dead-letter.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
@@ -54,14 +54,12 @@ export class WorkSettler<E extends AnyEvent> {
   readonly #options: SettlerOptions<E>
   readonly #watch: EventLoopWatch<Projected>
   readonly #clock: Clock
-  readonly #logger: Logger
   readonly #retry: RetryPolicy
   #endsMs: number | undefined
 
   constructor(options: SettlerOptions<E>) {
     this.#options = options
     this.#clock = options.clock ?? systemClock
-    this.#logger = options.logger ?? silentLogger
     this.#retry = withSafeQuestion(options.retry ?? {}, (error) => this.report(error, undefined, 1))
     this.#watch = new EventLoopWatch({
       blockedAfterMs: options.blockedAfterMs ?? DEFAULT_BLOCKED_AFTER_MS,
@@ -124,8 +122,9 @@ export class WorkSettler<E extends AnyEvent> {
 
   report(error: unknown, message: Projected | undefined, attempt: number): void {
     const { group, onError } = this.#options
-    const { eventId, type } = message ?? {}
-    this.#logger.warn({ err: error, group, message: eventId, type, attempt }, 'A handler failed')
+    const { topic, partition, offset, type, eventId } = message ?? {}
+    const fields = { err: error, group, topic, partition, offset, type, message: eventId, attempt }
+    loggerFor(this.#options, onError, attempt).warn(fields, 'A handler failed')
     tell(() => onError?.(error, message, attempt))
   }
 
@@ -213,6 +212,9 @@ export class WorkSettler<E extends AnyEvent> {
         const checkpoint = own && (effect === undefined ? { ...own, offset: message.offset + 1 } : own)
         await putAside(store, { message, group, attempts, why, checkpoint, effect })
       })
+      const { topic, partition, offset, type } = message
+      const fields = { group, topic, partition, offset, type, attempts }
+      loggerFor(this.#options, this.#options.onError).warn(fields, `A message was put aside: ${why.reason}`)
     }
   }
 
@@ -231,14 +233,16 @@ export class WorkSettler<E extends AnyEvent> {
   #slow(tookMs: number, message: Projected, attempt: number): void {
     const { group, onError } = this.#options
     const { topic, partition, offset, type } = message
-    this.#logger.warn({ group, topic, partition, offset, type, tookMs }, 'A handler is at work for long')
+    const fields = { group, topic, partition, offset, type, tookMs }
+    loggerFor(this.#options, onError).warn(fields, 'A handler is at work for long')
     tell(() => onError?.(handlerSlow(tookMs, message), message, attempt))
   }
 
   #blocked(blockedMs: number, messages: readonly Projected[]): void {
     const error = loopBlocked(blockedMs, messages)
-    this.#logger.error({ err: error, group: this.#options.group, blockedMs }, 'The event loop was blocked')
-    tell(() => this.#options.onError?.(error, messages[0], 1))
+    const { group, onError } = this.#options
+    loggerFor(this.#options, onError).error({ err: error, group, blockedMs }, 'The event loop was blocked')
+    tell(() => onError?.(error, messages[0], 1))
   }
 }
 

@@ -2,6 +2,7 @@ import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
 import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, RecordedMessage } from '../core/event.ts'
+import type { Logger } from '../core/logger.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
 import type { BlobStore } from './blobs.ts'
@@ -25,6 +26,12 @@ export interface EventStore<E extends AnyEvent = AnyEvent> {
 
   /** The topic that holds the events. */
   readonly eventTopic: string
+
+  /**
+   * Where this store tells what goes wrong when nobody listens. Whatever runs over it and was given neither a logger of its own
+   * nor an `onError` tells it here, too. Absent: to stderr.
+   */
+  readonly logger?: Logger
 
   /**
    * The events of one stream in order. A stream that does not exist is empty. Linearizable unless the options say
@@ -326,7 +333,10 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
    * be made of it; `readRaw` has the rest. Only where others may write (Kafka). Default: passed over, said to the log.
    */
   readonly stranger?: (error: unknown, message: RecordedMessage, context: ConsumerContext) => Promise<void>
-  /** Hears of what went wrong: a handler that rejected, or reading itself (then without a message). */
+  /**
+   * Hears of what went wrong: a handler that rejected, or reading itself (then without a message). Default: the store's logger
+   * hears of the first time, the 10th, the 100th …
+   */
   readonly onError?: (error: unknown, message: RecordedMessage | undefined, attempt: number) => void
 }
 

@@ -5,6 +5,7 @@ import { checkNotAhead, groupName } from './checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, ConsumerContext, PartitionPosition } from './event-store.ts'
 import { InFlight, type InHand } from './in-flight.ts'
 import { pause, pauseAfter } from './wake-ups.ts'
+import { isWorthALine } from './warning-logger.ts'
 
 /*
  * What `consume` does with one partition, the same in every backing.
@@ -252,11 +253,21 @@ function report<E extends AnyEvent>(
 ) {
   try {
     if (loop.onError !== undefined) loop.onError(error, message, attempt)
-    else
-      loop.logger.error({ error, attempt, message: message?.eventId, type: message?.type }, failureText(error, message))
+    else if (isWorthALine(attempt))
+      loop.logger.error(fieldsOf(loop, error, message, attempt), failureText(error, message))
   } catch {
     // The failure it was told of is retried all the same.
   }
+}
+
+function fieldsOf<E extends AnyEvent>(
+  { group, source }: PartitionLoop<E>,
+  error: unknown,
+  message: Message<E> | undefined,
+  attempt: number,
+) {
+  const { topic, partition, offset } = message ?? source.position()
+  return { err: error, group, topic, partition, offset, type: message?.type, message: message?.eventId, attempt }
 }
 
 function isAhead(error: unknown): error is DuologError {

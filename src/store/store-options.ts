@@ -27,6 +27,7 @@ export interface StoreOptions {
   readonly replica?: { readonly directory: string }
   readonly clock?: Clock
   readonly random?: RandomBytes
+  /** Default: warnings and errors to stderr, with their error; `silentLogger` says nothing. */
   readonly logger?: Logger
 }
 

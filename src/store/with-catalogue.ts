@@ -27,6 +27,7 @@ export function withCatalogue<E extends AnyEvent>(store: EventStore, catalogue: 
   const typed: EventStore<E> = {
     backing: store.backing,
     eventTopic: store.eventTopic,
+    ...(store.logger && { logger: store.logger }),
     presence: store.presence,
     snapshots: store.snapshots,
     ...(store.blobs && { blobs: store.blobs }),

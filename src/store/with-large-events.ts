@@ -36,6 +36,7 @@ export function withLargeEvents(store: EventStore, blobs: BlobStore, options: La
   const whole: EventStore = {
     backing: store.backing,
     eventTopic: store.eventTopic,
+    ...(store.logger && { logger: store.logger }),
     presence: store.presence,
     snapshots: store.snapshots,
     blobs,

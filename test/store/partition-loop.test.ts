@@ -197,8 +197,7 @@ describe('the loop with several messages in hand', () => {
     'ends where its place is behind the end of the log; said once (onError: %s)',
     async (heard) => {
       const said: unknown[] = []
-      const note = (fields: object, text: string) =>
-        void said.push([(fields as { error: DuologError }).error.code, text])
+      const note = (fields: object, text: string) => void said.push([(fields as { err: DuologError }).err.code, text])
       const { end } = run(3, {
         end: 2,
         ...(heard && { onError: (error: unknown) => void said.push((error as DuologError).code) }),

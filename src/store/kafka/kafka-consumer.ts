@@ -5,6 +5,7 @@ import { groupName } from '../checkpoint-ahead.ts'
 import type { Checkpoint, ConsumeOptions, Consumer } from '../event-store.ts'
 import { type PartitionSource, runPartition } from '../partition-loop.ts'
 import { pause } from '../wake-ups.ts'
+import { isWorthALine } from '../warning-logger.ts'
 import { type CheckpointGuard, fenced } from './checkpoint-guard.ts'
 import { CommitBatcher } from './commit-batcher.ts'
 import { type FedPartitionTools, fedPartition } from './fed-partition.ts'
@@ -237,6 +238,7 @@ export class KafkaConsumer implements Consumer {
   /** Nothing: the assignment is over, or the consumer ends. */
   async #startOf(place: TopicPartition, signal: AbortSignal): Promise<number | undefined> {
     let undecidedFromMs = performance.now()
+    let refusals = 0
     while (!signal.aborted) {
       try {
         return await this.#lookUpStart(place)
@@ -247,12 +249,19 @@ export class KafkaConsumer implements Consumer {
         }
         this.#tools.logger.debug({ ...place, error: String(error) }, 'Looking up the checkpoint of a partition again')
         // A connection that fails is tried again without a word; what checkpoints outside the log refuse, somebody must hear.
-        if (isDuologError(error)) this.#options.onError?.(error, undefined, 1)
+        if (isDuologError(error)) this.#report(error, place, ++refusals)
         if (isDuologError(error, 'CHECKPOINT_AHEAD')) return this.#fail(error)
         await pause(RESTART_PAUSE_MS, signal)
       }
     }
     return undefined
+  }
+
+  #report(error: DuologError, place: TopicPartition, attempt: number): void {
+    const { group, onError } = this.#options
+    if (onError !== undefined) onError(error, undefined, attempt)
+    else if (isWorthALine(attempt))
+      this.#tools.logger.warn({ err: error, group, ...place }, 'A checkpoint could not be loaded')
   }
 
   /** The group's checkpoint; where there is none, the chosen end, committed at once so that it does not move. */

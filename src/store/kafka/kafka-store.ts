@@ -112,13 +112,13 @@ interface StoreParts {
 class KafkaStore implements EventStore {
   readonly backing = 'kafka'
   readonly eventTopic: string
+  readonly logger: Logger
   readonly presence: Presence
   readonly snapshots: SnapshotStore
   readonly blobs: BlobStore
   readonly #driver: KafkaDriver
   readonly #topics: StoreTopics
   readonly #names: Names
-  readonly #logger: Logger
   readonly #prepare: PrepareContext
   readonly #partitions: EventPartitions
   readonly #tail: EventTail
@@ -139,7 +139,7 @@ class KafkaStore implements EventStore {
     this.#driver = driver
     this.#topics = topics
     this.#names = topics.names
-    this.#logger = logger
+    this.logger = logger
     this.#prepare = { eventTopic: topics.eventTopic, appendTimeoutMs: options.appendTimeoutMs, clock, random }
     this.#partitions = new EventPartitions({
       driver,
@@ -292,7 +292,7 @@ class KafkaStore implements EventStore {
     checkFollowOptions(from)
     await this.#whileOpen(() => this.#topics.ensure(from.map(({ topic }) => topic)))
     const signal = AbortSignal.any([this.#closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
-    const feed = new PartitionFeed({ driver: this.#driver, logger: this.#logger })
+    const feed = new PartitionFeed({ driver: this.#driver, logger: this.logger })
     try {
       const sources = from.map(({ topic, ...place }) =>
         this.#fed(feed, { ...place, topic: this.#names.physical(topic) }),
@@ -309,7 +309,7 @@ class KafkaStore implements EventStore {
     const consumer = new KafkaConsumer(options, {
       driver: this.#driver,
       names: this.#names,
-      logger: this.#logger,
+      logger: this.logger,
       leaseMs: this.#leaseMs,
       guard: this.#guard,
       endOpenTransactions: () => this.#partitions.endOpenTransactions(),
@@ -344,7 +344,7 @@ class KafkaStore implements EventStore {
   #fed(feed: PartitionFeed, { offset, ...place }: PartitionPosition): FollowSource {
     const eventLog = (partition: number) => this.#partitions.log(partition)
     const owe = (origin: Origin) => this.#partitions.owe(origin)
-    const tools = { driver: this.#driver, names: this.#names, logger: this.#logger, eventLog, owe, who: READER }
+    const tools = { driver: this.#driver, names: this.#names, logger: this.logger, eventLog, owe, who: READER }
     const source = fedPartition(feed.follow(place, offset), tools)
     return { ...source, nextBatch: () => this.#whileOpen(() => source.nextBatch()) }
   }

@@ -156,8 +156,9 @@ export class MemoryMember {
       const source = await this.#group.source(place, token, consume)
       return await runPartition({ ...consume, source, signal, logger })
     } catch (error) {
-      logger.warn({ err: error, topic: place.topic, partition: place.partition }, 'A checkpoint could not be loaded')
-      consume.onError?.(error, undefined, 1)
+      const { topic, partition } = place
+      if (consume.onError !== undefined) consume.onError(error, undefined, 1)
+      else logger.warn({ err: error, group: consume.group, topic, partition }, 'A checkpoint could not be loaded')
       return isDuologError(error, 'CHECKPOINT_AHEAD') ? error : 'fenced'
     }
   }

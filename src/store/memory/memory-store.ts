@@ -1,6 +1,6 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
-import { silentLogger } from '../../core/logger.ts'
+import type { Logger } from '../../core/logger.ts'
 import { aggregate } from '../aggregate.ts'
 import type { BlobStore } from '../blobs.ts'
 import {
@@ -36,6 +36,7 @@ import { Snapshots, type SnapshotTable } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'
 import { topicLayout } from '../topic-layout.ts'
+import { warningLogger } from '../warning-logger.ts'
 import type { MemoryMember } from './memory-group.ts'
 import { type MemoryLog, memoryLog } from './memory-log.ts'
 import { toReader } from './memory-partition.ts'
@@ -59,6 +60,7 @@ export function openMemoryStore(options: MemoryStoreOptions = {}): EventStore {
 class MemoryStore implements EventStore {
   readonly backing = 'memory'
   readonly eventTopic: string
+  readonly logger: Logger
   readonly presence: Presence
   readonly snapshots: SnapshotStore
   readonly blobs: BlobStore
@@ -75,6 +77,7 @@ class MemoryStore implements EventStore {
   constructor(options: MemoryStoreOptions) {
     const layout = topicLayout(options)
     this.eventTopic = layout.eventTopic
+    this.logger = options.logger ?? warningLogger
     this.#options = options
     this.#log = memoryLog(options.name, layout)
     this.#prepare = {
@@ -84,7 +87,7 @@ class MemoryStore implements EventStore {
     }
     this.blobs = this.#log.blobs
     this.inlineViews = { keep: (view) => this.#keep(view) }
-    this.snapshots = new Snapshots(snapshotTable(this.#log.snapshots), options.logger ?? silentLogger)
+    this.snapshots = new Snapshots(snapshotTable(this.#log.snapshots), this.logger)
     this.presence = { announce: (owner) => this.#announce(owner), liveness: (owner) => this.#liveness(owner) }
   }
 
@@ -162,8 +165,8 @@ class MemoryStore implements EventStore {
   consume(options: ConsumeOptions): Consumer {
     this.#checkOpen()
     checkConsumeOptions(options)
-    const { logger = silentLogger, leaseMs = DEFAULT_LEASE_MS } = this.#options
-    const member = this.#log.group(options.group).join({ consume: options, logger, leaseMs })
+    const { leaseMs = DEFAULT_LEASE_MS } = this.#options
+    const member = this.#log.group(options.group).join({ consume: options, logger: this.logger, leaseMs })
     this.#members.add(member)
     const stop = () => member.stop().finally(() => this.#members.delete(member))
     return { ready: member.ready, ended: member.ended, stop }

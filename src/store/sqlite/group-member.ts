@@ -198,9 +198,10 @@ export class GroupMember implements Consumer {
   }
 
   #report(error: unknown): void {
-    this.#log.logger.warn({ err: error, group: this.#options.group }, 'a consumer could not look at its group')
+    const { group, onError } = this.#options
     try {
-      this.#options.onError?.(error, undefined, 1)
+      if (onError !== undefined) onError(error, undefined, 1)
+      else this.#log.logger.warn({ err: error, group }, 'A consumer could not look at its group')
     } catch {
       // A listener that throws must not end the consumer.
     }

@@ -1,12 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite'
 import type { DuologError } from '../../core/errors.ts'
-import { type Logger, silentLogger } from '../../core/logger.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { Appended } from '../event-store.ts'
 import type { PreparedAppend } from '../prepare-append.ts'
 import type { SnapshotTable } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { type TopicLayout, topicLayout } from '../topic-layout.ts'
 import { VersionWaiters, WakeUps } from '../wake-ups.ts'
+import { warningLogger } from '../warning-logger.ts'
 import { appendWriter } from './append-writer.ts'
 import { DEFAULT_BUSY_TIMEOUT_MS, retryWhileBusy } from './busy.ts'
 import { type ChangeWatch, changeWatch } from './change-watch.ts'
@@ -84,7 +85,7 @@ export class LogFile {
     const { db, options } = parts
     this.#parts = parts
     this.layout = topicLayout(options)
-    this.logger = options.logger ?? silentLogger
+    this.logger = options.logger ?? warningLogger
     this.leaseMs = options.leaseMs ?? DEFAULT_LEASE_MS
     this.holders = parts.holders
     this.places = logPlaces(db, this.layout)

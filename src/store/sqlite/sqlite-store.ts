@@ -1,5 +1,6 @@
 import { DuologError } from '../../core/errors.ts'
 import type { AnyEvent, NewEvent, RecordedEvent } from '../../core/event.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { BlobStore } from '../blobs.ts'
 import { checkConsumeOptions, checkInteger, checkReadOptions, checkStream, checkTopic } from '../check-arguments.ts'
 import type {
@@ -51,6 +52,7 @@ export async function openSqliteStore(location: SqliteLocation, options: StoreOp
 class SqliteStore implements EventStore {
   readonly backing = 'file'
   readonly eventTopic: string
+  readonly logger: Logger
   readonly presence: Presence
   readonly snapshots: SnapshotStore
   readonly blobs: BlobStore
@@ -65,6 +67,7 @@ class SqliteStore implements EventStore {
   constructor(log: LogFile, { path }: SqliteLocation, options: StoreOptions) {
     this.blobs = fileBlobs(`${path}-blobs`)
     this.eventTopic = log.layout.eventTopic
+    this.logger = log.logger
     this.#log = log
     this.#prepare = {
       eventTopic: log.layout.eventTopic,
