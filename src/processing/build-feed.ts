@@ -30,7 +30,7 @@ export interface BuildFeedOptions<Row, E extends AnyEvent> {
   readonly build: ViewBuild
   readonly maxBatchMessages: number
   readonly poison: PoisonPolicy<E>
-  readonly onError: (error: unknown) => void
+  readonly onError: (error: unknown, message: PartitionPosition | undefined) => void
   /** After everything there was in a partition is applied. */
   readonly onCaughtUp: () => Promise<void>
   /** The build is gone: another one took its place. */
@@ -75,8 +75,8 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
           this.#unreadable(error, message, context),
       }),
       // That another owner has the partition, or the build is gone, is no failure: what is to be done is done.
-      onError: (error) => {
-        if (!isDuologError(error, 'CHECKPOINT_FENCED')) onError(error)
+      onError: (error, message) => {
+        if (!isDuologError(error, 'CHECKPOINT_FENCED')) onError(error, message)
       },
     })
     this.ready = this.#consumer.ready
@@ -149,12 +149,13 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
 
   /** What came before it is stored; then it is passed over, or everything behind it waits. */
   async #meetPoison(hand: Hand<E>, error: ProjectionFailedError): Promise<void> {
-    const before = hand.pending.filter(({ offset }) => offset < error.offset)
-    await this.#apply(hand, before, Math.max(error.offset, hand.from ?? 0))
+    const { offset: failedAt } = error.at
+    const before = hand.pending.filter(({ offset }) => offset < failedAt)
+    await this.#apply(hand, before, Math.max(failedAt, hand.from ?? 0))
     hand.blocked = true
     const [bad] = hand.pending
     if (bad?.event !== undefined) await this.#options.poison.meet(error, bad.event)
-    hand.pending = [{ offset: error.offset }, ...hand.pending.slice(1)]
+    hand.pending = [{ offset: failedAt }, ...hand.pending.slice(1)]
   }
 
   async #apply(hand: Hand<E>, messages: readonly PendingMessage<E>[], to: number): Promise<void> {

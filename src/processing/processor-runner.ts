@@ -51,7 +51,10 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     this.#options = options
     this.stopped = this.#end.promise
     this.#circuit = this.#createCircuit()
-    const onStop = (reason: string) => void this.#stop(reason)
+    const onStop = (reason: string) => {
+      loggerFor(options, undefined).warn({ group: options.group }, `A processor stops: ${reason}`)
+      void this.#stop(reason)
+    }
     this.#settler = new WorkSettler({ ...options, circuit: this.#circuit, onStop })
     const { store, group, eventTopic = store.eventTopic, topics = [eventTopic], from } = options
     this.#consumer = store.consume({

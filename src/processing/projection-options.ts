@@ -58,7 +58,11 @@ export interface RunningProjection<Row> {
   /** The row with this key. `after`: waits until that is applied, so that a writer reads what it wrote. */
   get(key: string, options?: WaitForOptions & { readonly after?: WaitTarget }): Promise<Row | undefined>
   list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
-  /** Resolves when it is applied in the live build. @throws TIMEOUT, ABORTED */
+  /**
+   * Resolves when it is applied in the live build.
+   *
+   * @throws TIMEOUT, ABORTED; where the partition does not get on, the message says why and `cause` is that failure.
+   */
   waitFor(target: WaitTarget, options?: WaitForOptions): Promise<void>
   /** Builds the view again from the log's beginning, beside the live one; resolves when it has taken its place. */
   rebuild(): Promise<void>

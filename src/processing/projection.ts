@@ -11,7 +11,7 @@ import {
   checkTopics,
   invalidArgument,
 } from '../store/check-arguments.ts'
-import type { EventStore } from '../store/event-store.ts'
+import type { EventStore, PartitionPosition } from '../store/event-store.ts'
 import { findJsonFlaw } from '../store/json-flaw.ts'
 
 /*
@@ -201,7 +201,7 @@ function checked(row: unknown): unknown {
 /** A projection's function threw; the partition waits, or the message is passed over (`poison`). */
 export class ProjectionFailedError extends DuologError {
   override readonly name = 'ProjectionFailedError'
-  readonly offset: number
+  readonly at: PartitionPosition
 
   constructor(projection: string, message: Projected, cause: unknown) {
     const { type, topic, partition, offset, key } = message
@@ -212,6 +212,6 @@ export class ProjectionFailedError extends DuologError {
         "what becomes of such messages: poison: 'skip' | 'deadLetter' | 'stop'.",
       { cause },
     )
-    this.offset = offset
+    this.at = { topic, partition, offset }
   }
 }

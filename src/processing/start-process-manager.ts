@@ -282,6 +282,7 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   }
 
   #stopFor(reason: string): void {
+    loggerFor(this.#options, undefined).warn({ group: this.#group }, `A process manager stops: ${reason}`)
     this.#end.resolve(reason)
     void this.stop()
   }

@@ -14,6 +14,7 @@ import {
   checkWaitTarget,
 } from './check-projection.ts'
 import { memoryViews } from './memory-views.ts'
+import { PartitionFailures } from './partition-failures.ts'
 import { placeOf } from './partition-lag.ts'
 import { PoisonPolicy } from './poison-policy.ts'
 import { type Projected, topicsOf } from './projection.ts'
@@ -59,6 +60,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   readonly #end = Promise.withResolvers<string | undefined>()
   readonly #views: ViewStore
   readonly #repeats = new Repeats()
+  readonly #failures = new PartitionFailures()
   readonly #stopping = new AbortController()
   readonly #swapped = new WakeUps()
   readonly #read = <T>(read: (build: ViewBuild) => Promise<T>) => readLive(() => this.#liveBuild(), read)
@@ -68,6 +70,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   /** The last look at what is live, under way or done. */
   #following: Promise<void>
   #target: readonly PartitionPosition[] = []
+  #stoppedFor: string | undefined
 
   constructor(options: StartProjectionOptions<Row, E>) {
     this.#options = options
@@ -79,7 +82,10 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       group: `projection.${name}.v${version}`,
       view: name,
       onSkipped: (message, error) => this.#skipped(message, error),
-      onStop: (reason) => void this.#stop(reason),
+      onStop: (reason) => {
+        loggerFor(options, undefined).warn({ projection: name }, `A projection stops: ${reason}`)
+        void this.#stop(reason)
+      },
     })
     this.#views = options.views ?? memoryViews()
     this.#following = this.#follow()
@@ -107,10 +113,15 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     const signal = AbortSignal.any([late, this.#stopping.signal, ...(options.signal ? [options.signal] : [])])
     const place = await this.#placeOf(target)
     if (place === undefined) return
+    const { last } = this.#failures
     for (;;) {
       const seen = this.#views.generation
-      if (await this.#isApplied(place)) return
-      if (signal.aborted) throw this.#gaveUp(late.aborted, timeoutMs)
+      const applied = await this.#appliedIn(place)
+      if (applied > place.offset) return
+      if (signal.aborted) {
+        const failure = this.#failures.since(last, place, applied)
+        throw this.#gaveUp(late.aborted ? timeoutMs : undefined, failure)
+      }
       await this.#views.changed(seen, signal)
     }
   }
@@ -129,7 +140,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     for (;;) {
       await this.#following
       const seen = this.#swapped.generation
-      if (this.#stopping.signal.aborted) throw this.#gaveUp(false, 0)
+      if (this.#stopping.signal.aborted) throw this.#gaveUp(undefined, undefined)
       const live = await this.#liveBuild()
       if (generation !== undefined && live.generation >= generation) return
       if (this.#building === undefined) {
@@ -165,6 +176,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   }
 
   async #stop(reason: string | undefined): Promise<void> {
+    this.#stoppedFor ??= reason
     this.#stopping.abort()
     await this.ready.catch(() => {})
     await Promise.all([this.#live?.stop(), this.#building?.stop()])
@@ -204,7 +216,7 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       build,
       maxBatchMessages,
       poison: this.#poison,
-      onError: (error) => this.#report(error),
+      onError: (error, message) => this.#report(error, message),
       onCaughtUp: async () => {
         if (feed === this.#building) await this.#tryToSwap(feed)
       },
@@ -288,8 +300,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     return this.#liveBuild()
   }
 
-  async #isApplied(place: PartitionPosition): Promise<boolean> {
-    return offsetIn(await this.#views.checkpoints(await this.#liveBuild()), place) > place.offset
+  async #appliedIn(place: PartitionPosition): Promise<number> {
+    return offsetIn(await this.#views.checkpoints(await this.#liveBuild()), place)
   }
 
   async #placeOf(target: WaitTarget): Promise<PartitionPosition | undefined> {
@@ -307,10 +319,14 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     throw invalidArgument(`Projection "${projection.name}" does not read topic "${place.topic}".`)
   }
 
-  #gaveUp(late: boolean, timeoutMs: number): DuologError {
+  #gaveUp(afterMs: number | undefined, cause: unknown): DuologError {
     const { name } = this.#options.projection
-    if (late) return new DuologError('TIMEOUT', `Projection "${name}" was not that far after ${timeoutMs} ms.`)
-    return new DuologError('ABORTED', `Waiting for projection "${name}" was given up by its signal, or it was stopped.`)
+    const why = cause === undefined ? '.' : `, since it does not get on: ${messageOf(cause)}`
+    if (afterMs !== undefined)
+      return new DuologError('TIMEOUT', `Projection "${name}" was not that far after ${afterMs} ms${why}`, { cause })
+    const stopped = this.#stoppedFor === undefined ? 'it was stopped.' : `it stopped: ${this.#stoppedFor}`
+    const by = this.#stopping.signal.aborted ? stopped : `its signal fired${why}`
+    return new DuologError('ABORTED', `Waiting for projection "${name}" was given up, since ${by}`, { cause })
   }
 
   #skipped(message: Projected, error: unknown): void {
@@ -321,7 +337,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     onSkipped?.(message, error)
   }
 
-  #report(error: unknown): void {
+  #report(error: unknown, message?: PartitionPosition): void {
+    this.#failures.note(error, message)
     const { projection, onError } = this.#options
     const fields = { err: error, projection: projection.name }
     loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, 'A projection does not get on')

@@ -78,6 +78,36 @@ export function poisonSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC, { status: 'any' })).toHaveLength(1)
     })
 
+    it('who waits in vain for a partition that does not get on hears why, and who waits for another one does not', async () => {
+      const { store, start } = await setUp()
+      const bad = await store.appendToStream('a', [added(1), added(13)])
+      const heard = Promise.withResolvers<unknown>()
+      const view = start({ poison: 'wait', onError: heard.resolve })
+      const failure = await heard.promise
+      const late = view.get('a', { after: bad, timeoutMs: 5 })
+      const message = expect.stringMatching(
+        /^Projection "sums" was not that far after 5 ms, since it does not get on: .*Added of "a".*cannot add 13/,
+      )
+      await expect(late).rejects.toMatchObject({ code: 'TIMEOUT', message, cause: { code: 'PROJECTION_FAILED' } })
+      await expect(late).rejects.toHaveProperty('cause.cause.message', 'cannot add 13')
+      expect(failure).toMatchObject({ code: 'PROJECTION_FAILED' })
+      const other = (await store.partitionEnds(TOPIC)).find(({ offset }) => offset === 0)
+      const waiting = other === undefined ? undefined : view.waitFor({ ...other, offset: 99 }, { timeoutMs: 5 })
+      await expect(waiting).rejects.toMatchObject({ code: 'TIMEOUT', message: expect.stringMatching(/after 5 ms\.$/) })
+      await expect(waiting).rejects.not.toHaveProperty('cause')
+    })
+
+    it('who waits for a view that stops at a message hears why', async () => {
+      const { store, start } = await setUp()
+      const last = await store.appendToStream('a', [added(13), added(1)])
+      const view = start({ poison: 'stop' })
+      const waiting = view.waitFor(last)
+      await expect(waiting).rejects.toMatchObject({
+        code: 'ABORTED',
+        message: expect.stringContaining('cannot add 13'),
+      })
+    })
+
     it('a letter of a view is not redriven: the mended view is built again, and the letter discarded', async () => {
       const { store, start } = await setUp()
       const last = await store.appendToStream('a', [added(1), added(13)])

@@ -99,6 +99,20 @@ it('says that a message was put aside, and why', async () => {
   expect(printed[1]).toContain('A message was put aside: no such mailbox (group=mailer, topic=session.events')
 })
 
+it('says that something stops by itself, and why', async () => {
+  const stopping = [
+    startProcessor({ store, group: 'mailer', handler: async () => ({ kind: 'stop', reason: 'enough' }) }),
+    startProjection({ store, projection: view, poison: 'stop' }),
+    startProcessManager({ store, manager, poison: 'stop' }),
+  ]
+  await Promise.all(stopping.map(({ stopped }) => stopped))
+  expect(printed.filter((line) => line.includes(' stops: ')).toSorted()).toEqual([
+    expect.stringMatching(/^duolog: warning: A process manager stops: .*no such mailbox/),
+    'duolog: warning: A processor stops: enough (group=mailer)',
+    expect.stringMatching(/^duolog: warning: A projection stops: .*no such mailbox/),
+  ])
+})
+
 it('is no flood: what fails again and again is said the first time, the 10th, the 100th', async () => {
   const attempts = Array.from({ length: 1001 }, (_, index) => index + 1)
   expect(attempts.filter(isWorthALine)).toEqual([1, 10, 100, 1000])
