@@ -132,7 +132,8 @@ function store<T extends VersionedEvent>({ version, schema }: AnyDefinition, eve
     throw invalidEvent(event, where, `has version ${event.version}, its definition ${version}; leave the version out.`)
   }
   const encoded = encodeData(schema, event.data)
-  if (!encoded.ok) throw invalidEvent(event, where, `has data that is not as defined:\n${encoded.issues}`)
+  if (!encoded.ok)
+    throw invalidEvent(event, where, `has data that is not as defined:\n${encoded.issues}`, encoded.cause)
   return { ...event, version, data: encoded.data }
 }
 
@@ -141,7 +142,12 @@ function load<T extends VersionedEvent>(definition: AnyDefinition, event: T, whe
   if ((event.version ?? 1) > version) throw versionNewer(event, version, where)
   const decoded = decodeData(schema, upcast(definition, event, where))
   if (!decoded.ok)
-    throw invalidEvent(event, where, `does not fit its definition (version ${version}):\n${decoded.issues}`)
+    throw invalidEvent(
+      event,
+      where,
+      `does not fit its definition (version ${version}):\n${decoded.issues}`,
+      decoded.cause,
+    )
   return { ...event, version, data: decoded.data }
 }
 

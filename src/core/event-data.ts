@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { messageOf } from './message-of.ts'
 import { isPlain } from './plain-schema.ts'
 import type { StandardIssue, StandardSchema } from './standard-schema.ts'
 
@@ -7,32 +8,47 @@ import type { StandardIssue, StandardSchema } from './standard-schema.ts'
  * text in the log); any other Standard Schema validates and leaves the data as it is.
  */
 
-export type Converted = { readonly ok: true; readonly data: unknown } | { readonly ok: false; readonly issues: string }
+export type Converted =
+  | { readonly ok: true; readonly data: unknown }
+  | { readonly ok: false; readonly issues: string; readonly cause?: unknown }
 
 /** From what a program has to what the log holds. */
 export function encodeData(schema: StandardSchema, data: unknown): Converted {
-  if (!isZod(schema)) return validate(schema, data)
-  try {
+  return converted(() => {
+    if (!isZod(schema)) return validate(schema, data)
     return fromZod(isPlain(schema) ? z.safeParse(schema, data) : z.safeEncode(schema, data))
-  } catch (error) {
-    if (!isEncodeError(error)) throw error
-    return { ok: false, issues: `${error.message} (a transform has no way back: use z.codec)` }
-  }
+  })
 }
 
 /** From what the log holds to what a program gets. */
 export function decodeData(schema: StandardSchema, data: unknown): Converted {
-  return isZod(schema) ? fromZod(z.safeDecode(schema, data as never)) : validate(schema, data)
+  return converted(() => (isZod(schema) ? fromZod(z.safeDecode(schema, data as never)) : validate(schema, data)))
 }
+
+/** What a schema throws is said with the event it is of. */
+function converted(convert: () => Converted): Converted {
+  try {
+    return convert()
+  } catch (cause) {
+    return { ok: false, issues: whyThrown(cause), cause }
+  }
+}
+
+/** By name: the schema is of the caller's copy of zod, and so is what it throws. */
+function whyThrown(error: unknown): string {
+  const said = messageOf(error)
+  if (error instanceof Error && error.name === 'ZodEncodeError')
+    return `${said} (a transform has no way back: use z.codec)`
+  return error instanceof Error && error.constructor.name === '$ZodAsyncError' ? ASYNC : `its schema threw: ${said}`
+}
+
+const ASYNC =
+  'its schema validates asynchronously (a refinement or transform with a promise), which an append and a read cannot wait for: ' +
+  'check that before you append'
 
 /** The JSON Schema of what the log holds; the schema `true` where the library cannot tell. */
 export function jsonSchemaOf(schema: StandardSchema, target: 'draft-2020-12' | 'draft-7'): unknown {
   return isZod(schema) ? z.toJSONSchema(schema, { io: 'input', target, unrepresentable: 'any' }) : true
-}
-
-/** By name: the schema is of the caller's copy of zod, and so is what it throws. */
-function isEncodeError(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ZodEncodeError'
 }
 
 function isZod(schema: StandardSchema): schema is StandardSchema & z.ZodType {
@@ -45,8 +61,11 @@ function fromZod(result: z.ZodSafeParseResult<unknown>): Converted {
 
 function validate(schema: StandardSchema, data: unknown): Converted {
   const result = schema['~standard'].validate(data)
-  if (result instanceof Promise)
-    return { ok: false, issues: 'its schema validates asynchronously, which an append cannot' }
+  if (result instanceof Promise) {
+    // Whatever becomes of it, nobody waits for it.
+    result.catch(() => {})
+    return { ok: false, issues: ASYNC }
+  }
   return result.issues === undefined ? { ok: true, data } : { ok: false, issues: result.issues.map(pretty).join('\n') }
 }
 

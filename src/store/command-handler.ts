@@ -47,10 +47,13 @@ export interface HandleCommandOptions<State, E extends AnyEvent>
 
 /** What came of a command. */
 export interface CommandHandled<State, E extends AnyEvent> {
+  /** With the version what a view is waited for with: `view.get(key, { after: handled })`. */
+  readonly stream: string
   /** The state after the command. */
   readonly state: State
   /** What was appended; empty when there was nothing to do. */
   readonly events: readonly E[]
+  /** After the command. */
   readonly currentStreamVersion: number
   /** True when an append with this idempotency key had been made before; `events` is then empty. */
   readonly repeated: boolean
@@ -154,7 +157,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     checkNames('options of handle', given, HANDLE_NAMES)
     for (let attempts = 1; ; attempts++) {
       const { loaded, events } = await decide(stream, command, { fresh: attempts > 1, isFirst: given.isFirst === true })
-      if (events.length === 0) return { ...loaded, events, repeated: false }
+      if (events.length === 0) return { stream, ...loaded, events, repeated: false }
       try {
         return await append(stream, loaded, events, given)
       } catch (error) {
@@ -186,7 +189,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
     if (isSnapshotDue?.(stream, currentStreamVersion - events.length, currentStreamVersion)) {
       void leaveSnapshot(stream, { state, currentStreamVersion }).catch(() => {})
     }
-    return { state, events, currentStreamVersion, repeated: false }
+    return { stream, state, events, currentStreamVersion, repeated: false }
   }
 
   /** Off the hot path: whoever appends does not wait. */
@@ -202,7 +205,7 @@ export function createCommandHandler<State, Command, E extends AnyEvent>(
   }
 
   async function repeated(stream: string): Promise<CommandHandled<State, E>> {
-    return { ...(await load(stream)), events: [], repeated: true }
+    return { stream, ...(await load(stream)), events: [], repeated: true }
   }
 
   return { handle, load, forget: (stream) => cache.delete(stream) }

@@ -33,6 +33,7 @@ describe('the command handler', () => {
     const { handle } = handlerOn(openMemoryStore())
     const first = await handle('hall', take(1))
     expect(first).toEqual({
+      stream: 'hall',
       state: { 1: 'ann' },
       events: [{ type: 'SeatTaken', data: { seat: 1, by: 'ann' } }],
       currentStreamVersion: 1,
@@ -130,7 +131,8 @@ describe('the command handler', () => {
     })
     expect(message).toEqual({ events: 1, state: { 1: 'ann' } })
     const repeated = await handle('hall', take(2), options)
-    expect(repeated).toEqual({ state: { 1: 'ann' }, events: [], currentStreamVersion: 1, repeated: true })
+    const expected = { stream: 'hall', state: { 1: 'ann' }, events: [], currentStreamVersion: 1, repeated: true }
+    expect(repeated).toEqual(expected)
     await store.close()
   })
 

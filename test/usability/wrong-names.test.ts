@@ -98,6 +98,30 @@ describe('what is of the wrong kind is named', () => {
     expect(await messageOf(() => defineCatalogue([], { unknownEvents: 'ignore' } as never))).toContain('refuse')
   })
 
+  it('a schema that validates asynchronously, or throws, with the event it is of', async () => {
+    const name = z.string().refine(async () => true)
+    const thrown = z.string().refine((text) => (text as unknown as { x: { y: boolean } }).x.y)
+    const vendor = {
+      version: 1 as const,
+      vendor: 'own',
+      validate: async () => Promise.reject(new Error('never heard')),
+    }
+    const schemas = { Plain: z.object({ name }), Coded: z.object({ name: name.default('x') }), Thrown: thrown }
+    const list = Object.entries({ ...schemas, Own: { '~standard': vendor } })
+    const catalogue = defineCatalogue(list.map(([type, data]) => defineEvent({ name: type, data })) as never[])
+    const typed = (await openEventStore('memory:', { events: catalogue })) as unknown as EventStore
+    const append = (type: string, data: unknown) => messageOf(() => typed.appendToStream('a', [{ type, data }]))
+    for (const type of ['Plain', 'Coded', 'Own']) {
+      const said = await append(type, { name: 'ada' })
+      expect(said).toContain(`INVALID_EVENT events[0]: "${type}" has data that is not as defined`)
+      expect(said).toContain('its schema validates asynchronously')
+    }
+    expect(await append('Thrown', 'ada')).toMatch(/^INVALID_EVENT .*"Thrown".*\nits schema threw: .*undefined/)
+    const stored = () => catalogue.fromStored({ type: 'Plain', version: 1, data: { name: 'ada' } }, 'offset 3')
+    expect(await messageOf(stored)).toContain('INVALID_EVENT offset 3: "Plain" does not fit its definition (version 1)')
+    await typed.close()
+  })
+
   it('a store that was not awaited, a decider without its functions, an answer that is no list', async () => {
     const decider = { initialState: () => 0, decide: () => [] as never[], evolve: (n: number) => n }
     const make = (options: object) => createCommandHandler(options as never)
