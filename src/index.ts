@@ -69,9 +69,6 @@ export type {
   Presence,
   ReadConsistency,
   ReadStreamOptions,
-  SnapshotOptions,
-  SnapshotStore,
-  StoredSnapshot,
   StreamInfo,
   TakenPartition,
 } from './store/event-store.ts'
@@ -79,6 +76,7 @@ export { fileBlobs } from './store/file-blobs.ts'
 export { type FollowOptions, followStream } from './store/follow-stream.ts'
 export type { InlineView, InlineViews, KeptView, RowRange } from './store/inline-views.ts'
 export { openEventStore } from './store/open-event-store.ts'
+export type { SnapshotOptions, SnapshotStore, StoredSnapshot } from './store/snapshot-store.ts'
 export type { OpenEventStoreOptions, StoreOptions } from './store/store-options.ts'
 export type { StoreTaking } from './store/store-taking.ts'
 export { type SubscribeOptions, type Subscription, subscribe } from './store/subscribe.ts'

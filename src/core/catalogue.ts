@@ -28,8 +28,11 @@ export interface EventSpec<Name extends string, Schema extends StandardSchema> {
 
 /** One event of a catalogue; see {@link defineEvent}. */
 export interface EventDefinition<Name extends string = string, Data = unknown> {
+  /** Its type in the log. */
   readonly name: Name
+  /** Of the data's schema now; older data is brought up to it when it is read. */
   readonly version: number
+  /** What its data is checked by. */
   readonly schema: StandardSchema
   /** By the version each starts from. */
   readonly upcasters: ReadonlyMap<number, Upcaster>
@@ -42,11 +45,13 @@ type AnyDefinition = Omit<EventDefinition, 'create'> & { create(data: never, env
 
 /** An event as it is stored or read: what the catalogue changes is `version` and `data`. */
 export interface VersionedEvent extends AnyEvent {
+  /** Of the data's schema, from 1. Default: the current one when it is appended, 1 when it is read. */
   readonly version?: number
 }
 
 /** The events a log may hold; see {@link defineCatalogue}. */
 export interface Catalogue<E extends AnyEvent = AnyEvent> {
+  /** By the event's name. */
   readonly definitions: ReadonlyMap<string, AnyDefinition>
   /**
    * Validates an event on its way into the log; its data becomes JSON, its version the current one. `where` names it in messages.

@@ -61,14 +61,19 @@ export type RetryAdvice = 'never' | 'now' | { readonly afterMs: number }
 
 /** What a {@link DuologError} may carry besides its code and message. */
 export interface DuologErrorOptions {
+  /** Default `never`. */
   readonly retry?: RetryAdvice
+  /** What it follows from. */
   readonly cause?: unknown
 }
 
 /** The one base of every error this package throws by design. The message says what happened and what to do about it. */
 export class DuologError extends Error {
+  /** Of the class; tell errors apart by `code`. */
   override readonly name: string = 'DuologError'
+  /** What happened; the same in every version of the package. */
   readonly code: DuologErrorCode
+  /** What a caller may do about it. */
   readonly retry: RetryAdvice
 
   constructor(code: DuologErrorCode, message: string, options: DuologErrorOptions = {}) {
@@ -80,9 +85,13 @@ export class DuologError extends Error {
 
 /** Someone else appended first, or the stream is not as expected. `current` is its true version at the decision (0: no such stream). */
 export class ExpectedVersionConflictError extends DuologError {
+  /** Of the class; tell errors apart by `code`. */
   override readonly name = 'ExpectedVersionConflictError'
+  /** The stream that was to be appended to. */
   readonly stream: string
+  /** What the append expected. */
   readonly expected: ExpectedStreamVersion
+  /** The stream's true version at the decision; 0: there is no such stream. */
   readonly current: number
 
   constructor(stream: string, expected: ExpectedStreamVersion, current: number) {

@@ -1,12 +1,16 @@
 /** What happened, as its author writes it: a name and its data. Everything else is envelope. */
 export interface AnyEvent {
+  /** What happened, in the past tense: at most 256 characters. */
   readonly type: string
+  /** JSON; what the catalogue defines, where there is one. */
   readonly data: unknown
 }
 
 /** `Event<'OrderPlaced', { orderId: string }>` */
 export interface Event<Type extends string = string, Data = unknown> {
+  /** What happened, in the past tense: at most 256 characters. */
   readonly type: Type
+  /** JSON; what the catalogue defines, where there is one. */
   readonly data: Data
 }
 
@@ -31,7 +35,9 @@ export type NewEvent<E extends AnyEvent = AnyEvent> = E & EnvelopeOptions
 
 /** A record as it lies in a topic, in bytes. */
 export interface RawRecord {
+  /** Nothing: the record has no key. */
   readonly key: Uint8Array | null
+  /** Nothing: the record is a tombstone. */
   readonly value: Uint8Array | null
   /** In their order; a name may repeat. */
   readonly headers: readonly (readonly [name: string, value: Uint8Array])[]
@@ -39,6 +45,7 @@ export interface RawRecord {
 
 /** A message on its way to another topic, appended together with events: a task, a notification. */
 export interface OutgoingMessage extends AnyEvent, EnvelopeOptions {
+  /** Where it goes; not the event topic. */
   readonly topic: string
   /** Decides the partition; messages of one key stay in order. */
   readonly key: string
@@ -51,21 +58,31 @@ export interface OutgoingMessage extends AnyEvent, EnvelopeOptions {
 
 /** A record of any topic, as its reader sees it. */
 export type RecordedMessage<E extends AnyEvent = AnyEvent> = E & {
+  /** The same wherever and however often it is read. */
   readonly eventId: string
+  /** Of the data's schema, as it was read (and brought up to date). */
   readonly version: number
+  /** When it happened: ISO 8601 with milliseconds, UTC. */
   readonly timestamp: string
+  /** What all events of one piece of work share. */
   readonly correlationId: string
+  /** The id of the event or command that led to this one. */
   readonly causationId?: string
+  /** Extra headers, text only. */
   readonly headers: Readonly<Record<string, string>>
+  /** Where it lies. */
   readonly topic: string
+  /** From 0. */
   readonly partition: number
   /** Position in the partition, from 0, growing; not always gap-free. */
   readonly offset: number
+  /** Decides the partition; of an event its stream. */
   readonly key: string
 }
 
 /** A fact: an event in its stream. Frozen by convention; never change one that a store handed out. */
 export type RecordedEvent<E extends AnyEvent = AnyEvent> = RecordedMessage<E> & {
+  /** The stream it belongs to. */
   readonly stream: string
   /** 1, 2, 3 … within the stream (P3). */
   readonly streamPosition: number

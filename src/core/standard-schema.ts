@@ -5,10 +5,15 @@
 
 /** A schema of any library that follows the Standard Schema convention, version 1. */
 export interface StandardSchema<Input = unknown, Output = Input> {
+  /** What the convention asks for. */
   readonly '~standard': {
+    /** Of the convention. */
     readonly version: 1
+    /** The library's name. */
     readonly vendor: string
+    /** Checks a value; what answers with a promise cannot be used here. */
     readonly validate: (value: unknown) => StandardResult<Output> | Promise<StandardResult<Output>>
+    /** Only for types. */
     readonly types?: { readonly input: Input; readonly output: Output } | undefined
   }
 }
@@ -20,7 +25,9 @@ export type StandardResult<Output> =
 
 /** What a schema found wrong, and where. */
 export interface StandardIssue {
+  /** What is wrong, for people. */
   readonly message: string
+  /** Where: names and indexes from the outside in. */
   readonly path?: readonly (PropertyKey | { readonly key: PropertyKey })[] | undefined
 }
 

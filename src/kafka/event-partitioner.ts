@@ -3,6 +3,7 @@ import { partitionOf } from '../core/murmur2.ts'
 
 /** Tells which partition a session's records go to: the same as every Kafka client's default partitioner for its key. */
 export class EventPartitioner {
+  /** Of the topic. */
   readonly partitionCount: number
 
   /** @throws INVALID_ARGUMENT unless `partitionCount` is an integer from 1. */

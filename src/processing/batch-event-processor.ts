@@ -11,6 +11,7 @@ export type BatchHandlers<E extends AnyEvent> = {
 
 /** What {@link BatchEventProcessor} takes. */
 export interface BatchEventProcessorOptions<E extends AnyEvent> {
+  /** By type; each gets events of its type, in order per stream. */
   readonly handlers: BatchHandlers<E>
   /** Handlers at work at once. Default 8. */
   readonly concurrency?: number
@@ -18,13 +19,17 @@ export interface BatchEventProcessorOptions<E extends AnyEvent> {
 
 /** What became of a batch. */
 export interface BatchResult<E extends AnyEvent> {
+  /** Events whose handler resolved. */
   readonly processed: number
   /** Of types nobody handles. */
   readonly unhandled: number
   /** Groups whose handler rejected. */
   readonly failed: readonly {
+    /** Of all events of the group. */
     readonly type: string
+    /** What its handler was given. */
     readonly events: readonly Projected<E>[]
+    /** What it rejected with. */
     readonly error: unknown
   }[]
   /** What came behind a failed event in its stream: not handled, so that its order is kept. */

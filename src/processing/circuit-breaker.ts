@@ -37,6 +37,7 @@ export interface BreakerStatus {
 
 /** May be shared by several processors and executors that call the same thing; made by {@link createCircuitBreaker}. */
 export interface CircuitBreaker {
+  /** Where it stands now. */
   readonly status: BreakerStatus
   /** Calls as soon as it is closed or half open. Rejects with the signal's reason when that fires before. */
   run<T>(call: () => Promise<T>, signal?: AbortSignal): Promise<T>

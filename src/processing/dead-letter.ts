@@ -14,31 +14,50 @@ import type { Projected } from './projection.ts'
 
 /** Bytes as base64. */
 const rawSchema = z.object({
+  /** Nothing: the record has none. */
   key: z.string().nullable(),
+  /** Nothing: the record is a tombstone. */
   value: z.string().nullable(),
+  /** In their order. */
   headers: z.array(z.tuple([z.string(), z.string()])),
 })
 
 const letterSchema = z.object({
+  /** Names the letter: `GROUP/TOPIC/PARTITION/OFFSET` of its message. */
   id: z.string(),
+  /** Whose handler could not take it in. */
   group: z.string(),
+  /** Where the message lies. */
   topic: z.string(),
+  /** Where the message lies. */
   partition: z.number(),
+  /** Where the message lies. */
   offset: z.number(),
+  /** Of the message; its order is kept when it is redriven. */
   key: z.string(),
+  /** Of the message. */
   type: z.string(),
+  /** Of the data's schema. */
   version: z.number(),
+  /** Of the message, as it was. */
   data: z.unknown(),
+  /** Of the message. */
   eventId: z.string(),
+  /** When the message was written, ISO. */
   timestamp: z.string(),
+  /** Of the message. */
   correlationId: z.string(),
+  /** Of the message. */
   causationId: z.string().optional(),
+  /** Of the message. */
   headers: z.record(z.string(), z.string()),
   /** Of an event: its place in its stream. */
   streamPosition: z.number().optional(),
+  /** Why it was put aside, for people. */
   reason: z.string(),
   /** The error's code or name. */
   error: z.string(),
+  /** How often it was tried. */
   attempts: z.number(),
   /** How often this message was redriven before. */
   redrives: z.number(),

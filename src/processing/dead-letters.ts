@@ -28,9 +28,13 @@ export type { DeadLetterEntry }
 
 /** Which letters; what is absent does not restrict. */
 export interface DeadLetterFilter {
+  /** Only these letters. */
   readonly ids?: readonly string[]
+  /** Of this consumer group. */
   readonly group?: string
+  /** Of messages with this key. */
   readonly key?: string
+  /** Of messages of this type. */
   readonly type?: string
   /** The error's code or name. */
   readonly error?: string
@@ -44,6 +48,7 @@ export interface DeadLetterFilter {
 
 /** How letters are settled. */
 export interface SettleOptions {
+  /** Default: all that are open. */
   readonly filter?: DeadLetterFilter
   /** Who does it; part of the record. */
   readonly by: string
@@ -61,6 +66,7 @@ type DiscardOptions = SettleOptions & { readonly reason: string }
 
 /** What came of it. */
 export interface Settled {
+  /** In the order they were settled. */
   readonly settled: readonly DeadLetterEntry[]
   /** Those that were not, and why. */
   readonly refused: readonly { readonly letter: DeadLetterEntry; readonly reason: string }[]

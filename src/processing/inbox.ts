@@ -24,6 +24,7 @@ export interface InboxStore {
   forget(consumer: string, messageId: string): Promise<void>
   /** The messages whose effect began and was not seen to end, in the order they began. */
   begun(consumer: string): Promise<readonly string[]>
+  /** Releases what it holds. Idempotent. */
   close(): Promise<void>
 }
 
@@ -39,6 +40,7 @@ export interface InboxWindow {
 export interface InboxOptions {
   /** Who has the effect; each consumer has its own view of what is done. */
   readonly consumer: string
+  /** Where it keeps what it knows; yours to close. */
   readonly store: InboxStore
   /**
    * An effect that began and was not seen to end, because the process died. `ask` (default): EFFECT_IN_DOUBT is thrown, which

@@ -14,6 +14,7 @@ import type { ListRowsOptions, ViewRow } from './view-store.ts'
 
 /** What {@link startInlineProjection} takes. */
 export interface StartInlineProjectionOptions<Row, E extends AnyEvent> {
+  /** The log whose appends change the rows: `memory:` or `file:`. */
   readonly store: EventStore<E>
   /** One that takes all events of the store; one with handlers takes any. */
   readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
@@ -23,7 +24,9 @@ const NAMES: Names<StartInlineProjectionOptions<never, never>> = { store: true, 
 
 /** A view that is never behind: every read sees every append acknowledged before it, to anyone. */
 export interface InlineProjection<Row> {
+  /** The row with this key, as of every append acknowledged so far. */
   get(key: string): Promise<Row | undefined>
+  /** Rows in the order of their keys. */
   list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
   /** This store's appends leave it alone from now on; who keeps it next makes up for them. Idempotent. */
   stop(): Promise<void>

@@ -21,8 +21,11 @@ import {
 
 /** A letter and what became of it. */
 export interface DeadLetterEntry extends DeadLetter {
+  /** What became of it. */
   readonly status: DeadLetterStatus
+  /** Who settled it, when and how; nothing: it is open. */
   readonly settled?: {
+    /** Who settled it. */
     readonly by: string
     /** ISO time. */
     readonly at: string
@@ -30,6 +33,7 @@ export interface DeadLetterEntry extends DeadLetter {
     readonly reason?: string
     /** Of a redriven one: the topic, and the trace it began. */
     readonly to?: string
+    /** Of the trace that the redriven message began. */
     readonly traceparent?: string
   }
 }

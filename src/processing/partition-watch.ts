@@ -8,10 +8,15 @@ import type { Projected } from './projection.ts'
 
 /** A message that cannot be taken in yet: its process waits at it; where its process cannot be told, its partition. */
 export interface WaitingMessage {
+  /** Where it lies. */
   readonly topic: string
+  /** Where it lies. */
   readonly partition: number
+  /** Where it lies. */
   readonly offset: number
+  /** Of the message. */
   readonly key: string
+  /** Of the message. */
   readonly type: string
   /** How often it was tried. */
   readonly attempts: number

@@ -18,15 +18,19 @@ import type { Projected } from './projection.ts'
 
 /** A message to whoever does the work: a command. It leaves in the append that decided it (P2). */
 export interface ProcessMessage {
+  /** Where whoever does the work listens. */
   readonly topic: string
   /** Default: the process's correlation id. */
   readonly key?: string
+  /** Of the message. */
   readonly type: string
+  /** JSON. */
   readonly data: unknown
 }
 
 /** How a step is undone. Whoever does it must be content when there is nothing to undo: a step in doubt is undone, too. */
 export interface Compensation<State> {
+  /** Asks for it; pure. */
   readonly command: (state: State) => ProcessMessage
   /** Types of events that say it is undone. */
   readonly doneBy: readonly string[]
@@ -42,12 +46,15 @@ export interface Compensation<State> {
 
 /** Something somebody else does: asked for by a command, answered by an event. */
 export interface ProcessStep<State> {
+  /** Asks for it; pure. */
   readonly command: (state: State) => ProcessMessage
   /** Types of events that say it is done. */
   readonly doneBy: readonly string[]
+  /** Types of events that say it failed. Default: none. */
   readonly failedBy?: readonly string[]
   /** No answer for so long: it is timed out, which is in doubt. Default: waits for ever. */
   readonly timeoutMs?: number
+  /** How it is undone. Default: it need not be. */
   readonly compensation?: Compensation<State>
 }
 
@@ -56,13 +63,17 @@ export interface ProcessStep<State> {
  * once, a timer with an id runs once at a time. So `nextActions` may simply say what the state asks for.
  */
 export type ProcessAction<Step extends string = string> =
+  /** Asks for a step: its command leaves. */
   | { readonly kind: 'start'; readonly step: Step }
+  /** A message that nobody answers. */
   | { readonly kind: 'send'; readonly id: string; readonly message: ProcessMessage }
   /** Fires once; known to `nextActions` as `timers[timer] === 'fired'`. */
   | { readonly kind: 'schedule'; readonly timer: string; readonly afterMs: number }
+  /** A timer that is pending no more is nothing to cancel. */
   | { readonly kind: 'cancel'; readonly timer: string }
   /** Undoes the steps that were done or are in doubt, the last one first. No action is asked for any more. */
   | { readonly kind: 'compensate'; readonly reason: string }
+  /** Ends the process; its timers with it. */
   | { readonly kind: 'complete' }
 
 /** Where a step is; `timed-out` is in doubt: it may have been done. */
@@ -73,6 +84,7 @@ export type ProcessStatus = 'running' | 'compensating' | 'completed' | 'compensa
 
 /** What `nextActions` sees of the process beside its own state. */
 export interface ProcessProgress<Step extends string = string> {
+  /** How the process stands. */
   readonly status: ProcessStatus
   /** Those that were started, by name. */
   readonly steps: { readonly [Name in Step]?: StepStatus }
@@ -88,9 +100,13 @@ export interface ProcessManagerOptions<State, E extends AnyEvent, Step extends s
   readonly topics?: readonly string[]
   /** Which process an event belongs to; nothing: none. The first event of a process begins it. */
   readonly correlate: (event: Projected<E>) => string | undefined
+  /** The state before the first event. */
   readonly initialState: () => State
+  /** The state after an event; must not change the one it was given. */
   readonly evolve: (state: State, event: E) => State
+  /** What others do for it, by name. */
   readonly steps: Readonly<Record<Step, ProcessStep<State>>>
+  /** What should happen by now; pure. Asked after each event and timer, again and again until it asks for nothing new. */
   readonly nextActions: (
     state: State,
     progress: ProcessProgress<NoInfer<Step>>,

@@ -12,17 +12,21 @@ export interface ProcessState<State> extends ProcessProgress {
   readonly state: State
   /** In the order they were started. */
   readonly started: readonly string[]
+  /** Ids of the messages that left by `send`. */
   readonly sent: readonly string[]
   /** Every pending timer, the process's own (time-outs, retries) too: when it is due. */
   readonly pending: Readonly<Record<string, number>>
+  /** How far the undoing is; nothing: there is none. */
   readonly compensation?: CompensationState
 }
 
 /** How far the undoing is. */
 export interface CompensationState {
+  /** Why it is undone. */
   readonly reason: string
   /** The step being undone, and what is left after it. */
   readonly queue: readonly string[]
+  /** Of the step that is being undone. */
   readonly attempts: number
   /** What could not be undone. */
   readonly left: readonly string[]

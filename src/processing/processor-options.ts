@@ -8,6 +8,7 @@ import type { RetryPolicy } from './retry-policy.ts'
 
 /** What shall become of a message; nothing returned means `done`. */
 export type Outcome =
+  /** The checkpoint moves past it. */
   | { readonly kind: 'done' }
   /** The same message again after a pause; what keeps its order waits. Not counted as a failure. */
   | { readonly kind: 'retryAfter'; readonly afterMs: number }
@@ -43,12 +44,15 @@ export type Unreadable = 'wait' | 'skip' | 'deadLetter' | 'stop'
 
 /** What both kinds of processors take. */
 export interface ProcessorBase<E extends AnyEvent> {
+  /** The log it reads, and puts dead letters into. */
   readonly store: EventStore<E>
+  /** Its members share the partitions; names its checkpoints. */
   readonly group: string
   /** Default: the event topic. */
   readonly topics?: readonly string[]
   /** The topic the store keeps events in. Default: the store's. */
   readonly eventTopic?: string
+  /** Where a group without a checkpoint begins. Default `beginning`. */
   readonly from?: 'beginning' | 'end'
   /** When a handler that rejected is tried again; after the last try the message is put aside. */
   readonly retry?: RetryPolicy
@@ -123,14 +127,21 @@ export interface BatchProcessorOptions<E extends AnyEvent> extends ProcessorBase
 
 /** A message that waits for its next try. */
 export interface ParkedMessage {
+  /** Where it lies. */
   readonly topic: string
+  /** Where it lies. */
   readonly partition: number
+  /** Where it lies. */
   readonly offset: number
+  /** Of the message. */
   readonly key: string
+  /** Of the message. */
   readonly type: string
+  /** The try that failed last, from 1. */
   readonly attempt: number
   /** ISO time of the next try. */
   readonly dueAt: string
+  /** Why it failed. */
   readonly reason: string
   /**
    * Messages that were read and wait behind it: of its key; in batches of its partition. With `order: 'partition'` none is
@@ -141,7 +152,9 @@ export interface ParkedMessage {
 
 /** How far a partition of this processor is behind. */
 export interface PartitionLag {
+  /** Which. */
   readonly topic: string
+  /** Which, from 0. */
   readonly partition: number
   /** Offsets between what is done and the end. On Kafka markers of transactions count too. */
   readonly records: number
@@ -155,7 +168,9 @@ export interface Processor extends Consumer {
   readonly stopped: Promise<string | undefined>
   /** No handler is called and nothing put aside until `resume`; those at work finish. The partitions stay with this member. */
   pause(): void
+  /** Goes on after `pause`; has no effect once it was stopped. */
   resume(): void
+  /** True while no handler is called: after `pause`, and while it stops. */
   readonly isPaused: boolean
   /** How far this member's partitions are behind; other members tell of theirs. */
   lag(): Promise<readonly PartitionLag[]>

@@ -7,7 +7,9 @@ import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-stor
 
 /** What `startProjection` takes. */
 export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonOptions {
+  /** The log it reads. */
   readonly store: EventStore<E>
+  /** One that takes all events of the store; one with handlers takes any. */
   readonly projection: Projection<Row, never> & NoInfer<Projection<Row, E>>
   /** Default: `memoryViews()`. It is yours to close, after the projection. */
   readonly views?: ViewStore
@@ -30,6 +32,7 @@ export type WaitTarget =
 export interface WaitForOptions {
   /** Milliseconds. Default 30,000. */
   readonly timeoutMs?: number
+  /** Gives the waiting up, with ABORTED. */
   readonly signal?: AbortSignal
 }
 
@@ -43,7 +46,9 @@ export interface ProjectionLag extends PartitionPosition {
 
 /** How far a projection is. */
 export interface ProjectionStatus {
+  /** The build that reads see. */
   readonly live: ViewBuild
+  /** By partition. */
   readonly lag: readonly ProjectionLag[]
   /** How long the oldest message waits that this instance has read and not applied; 0 when there is none. */
   readonly lagSeconds: number
@@ -57,6 +62,7 @@ export interface RunningProjection<Row> {
   readonly ready: Promise<void>
   /** The row with this key. `after`: waits until that is applied, so that a writer reads what it wrote. */
   get(key: string, options?: WaitForOptions & { readonly after?: WaitTarget }): Promise<Row | undefined>
+  /** Rows of the live build in the order of their keys. */
   list(options?: ListRowsOptions): Promise<readonly ViewRow<Row>[]>
   /**
    * Resolves when it is applied in the live build.

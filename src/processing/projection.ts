@@ -60,11 +60,15 @@ export type ProjectionOptions<Row, E extends AnyEvent> = EvolveOptions<Row, E> |
 
 /** A view's definition; see {@link defineProjection}. Run it with `startProjection`. */
 export interface Projection<Row, E extends AnyEvent = AnyEvent> {
+  /** Names its rows in a view store and its consumer group. */
   readonly name: string
+  /** From 1. */
   readonly version: number
   /** Default: the store's event topic. */
   readonly topics?: readonly string[]
+  /** The row a message belongs to; nothing: none. */
   readonly key: (event: Projected<E>) => string | undefined
+  /** A row before its first message. */
   readonly initialState: () => Row
   /** The row after the event; nothing: there is none any more. Must not change the row it was given. */
   readonly evolve: (row: Row, event: Projected<E>) => Row | undefined

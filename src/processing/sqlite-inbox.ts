@@ -15,10 +15,15 @@ import { checkWindow, DEFAULT_MAX_MESSAGES, type InboxEntry, type InboxStore, ty
 
 /** As much of `node:sqlite`'s DatabaseSync as an inbox needs. */
 export interface InboxDatabase {
+  /** Runs statements without answers. */
   exec(sql: string): void
+  /** A statement to be run with values. */
   prepare(sql: string): {
+    /** The first row. */
     get(...values: (string | number)[]): Record<string, unknown> | undefined
+    /** All rows. */
     all(...values: (string | number)[]): Record<string, unknown>[]
+    /** No rows. */
     run(...values: (string | number)[]): unknown
   }
 }

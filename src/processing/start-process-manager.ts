@@ -38,6 +38,7 @@ import { TimerService } from './timer-service.ts'
 export interface StartProcessManagerOptions<State, E extends AnyEvent> extends PoisonOptions {
   /** One that hands out these events and, besides, only what processing writes. */
   readonly store: NoInfer<StoreOfHandled<E>>
+  /** Made by `defineProcessManager`. */
   readonly manager: ProcessManager<State, E>
   /** The topic the store keeps events in. Default: the store's. */
   readonly eventTopic?: string

@@ -11,6 +11,7 @@ import type { RowChanges } from './projection.ts'
 
 /** One complete computation of a view: its rows and its checkpoints. */
 export interface ViewBuild {
+  /** Of the projection. */
   readonly name: string
   /** Of the projection. */
   readonly version: number
@@ -20,7 +21,9 @@ export interface ViewBuild {
 
 /** What one transaction does to a build. */
 export interface ViewChange {
+  /** Where its messages lie. */
   readonly topic: string
+  /** Where its messages lie. */
   readonly partition: number
   /** The checkpoint it begins at; nothing: the partition has none yet. */
   readonly from: number | undefined
@@ -32,7 +35,9 @@ export interface ViewChange {
 
 /** A row of a view, with its key. */
 export interface ViewRow<Row = unknown> {
+  /** Unique in its build. */
   readonly key: string
+  /** JSON. */
   readonly row: Row
 }
 
@@ -50,6 +55,7 @@ export interface ListRowsOptions {
 export interface ViewStore {
   /** Who opens a store with the same id shares its views, and the work of keeping them up to date. */
   readonly id: string
+  /** The build that readers see; nothing: there is none yet. */
   live(name: string): Promise<ViewBuild | undefined>
   /** The newest unfinished build of this name and version, if there is one. */
   unfinished(name: string, version: number): Promise<ViewBuild | undefined>
@@ -59,14 +65,18 @@ export interface ViewStore {
   createBuild(name: string, version: number): Promise<ViewBuild>
   /** @throws CHECKPOINT_FENCED when `from` is not the stored checkpoint or the build is gone; nothing changed (V1, V2). */
   apply(build: ViewBuild, change: ViewChange): Promise<void>
+  /** By partition: the offset behind the last message that was applied. */
   checkpoints(build: ViewBuild): Promise<readonly PartitionPosition[]>
   /** Makes the build the live one and removes all others of its name, unless the live one is further in some partition. */
   promote(build: ViewBuild): Promise<boolean>
+  /** A row of a build; nothing: there is none. */
   get(build: ViewBuild, key: string): Promise<unknown>
+  /** Rows of a build in the order of their keys. */
   list(build: ViewBuild, options?: ListRowsOptions): Promise<readonly ViewRow[]>
   /** Resolves when something may have changed since `seen` was taken, or the signal fires. */
   changed(seen: number, signal: AbortSignal): Promise<void>
   /** Take it before you look, pass it to `changed`. */
   readonly generation: number
+  /** Releases what it holds. Idempotent. */
   close(): Promise<void>
 }

@@ -21,6 +21,7 @@ export interface CommandHandlerOptions<State, Command, E extends AnyEvent, Store
   extends Pick<AggregateOptions<State, E>, 'stateBefore' | 'snapshot'> {
   /** One that takes these events: its catalogue may have others, too. */
   readonly store: Store
+  /** What commands mean: `initialState`, `decide`, `evolve`. */
   readonly decider: Decider<State, Command, E>
   /**
    * What a new snapshot after an append is made of. `log` (default): the stream is read, so it is what a reader would fold.
@@ -37,7 +38,9 @@ export interface CommandHandlerOptions<State, Command, E extends AnyEvent, Store
 /** What one command may carry into its append. */
 export interface HandleCommandOptions<State, E extends AnyEvent>
   extends Pick<AppendOptions, 'idempotencyKey' | 'checkpoint'> {
+  /** Of the events it appends. Default: the stream's name. */
   readonly correlationId?: string
+  /** Of the events it appends: the command's id. */
   readonly causationId?: string
   /** The stream should be new: the command is decided without looking for it first. Where it is there, that is found out by the append. */
   readonly isFirst?: boolean
@@ -61,6 +64,7 @@ export interface CommandHandled<State, E extends AnyEvent> {
 
 /** A stream folded to its end. */
 export interface LoadedStream<State> {
+  /** The fold of all its events. */
   readonly state: State
   /** 0 when the stream does not exist. */
   readonly currentStreamVersion: number

@@ -1,12 +1,11 @@
-import type { Clock } from '../core/clock.ts'
 import type { Decider } from '../core/decider.ts'
 import type { DuologError } from '../core/errors.ts'
 import type { AnyEvent, NewEvent, OutgoingMessage, RawRecord, RecordedEvent, RecordedMessage } from '../core/event.ts'
 import type { Logger } from '../core/logger.ts'
-import type { StandardSchema } from '../core/standard-schema.ts'
 import type { ExpectedStreamVersion } from '../core/versions.ts'
 import type { BlobStore } from './blobs.ts'
 import type { InlineViews } from './inline-views.ts'
+import type { SnapshotOptions, SnapshotStore } from './snapshot-store.ts'
 
 /*
  * The EventStore port: the only place where a fact is born. The contract suite in `testing/` is its definition; the
@@ -115,6 +114,7 @@ export interface ReadStreamOptions {
   readonly from?: number
   /** Last stream position to return. Default: the end at the time of the call. */
   readonly to?: number
+  /** How many events at most. Default: all. */
   readonly maxCount?: number
   /** Default `linearizable`. */
   readonly consistency?: ReadConsistency
@@ -133,6 +133,7 @@ export interface AppendOptions {
   readonly expectedStreamVersion?: ExpectedStreamVersion
   /** At most 256 characters; its scope is the stream. Needs at least one event to be carried by. */
   readonly idempotencyKey?: string
+  /** Messages to other topics, in the same transaction. Default: none. */
   readonly outgoing?: readonly OutgoingMessage[]
   /** From a consumer's context: commits "this message is done" in the same transaction. */
   readonly checkpoint?: Checkpoint
@@ -148,11 +149,13 @@ export interface AppendOptions {
 
 /** The answer to an append. */
 export interface Appended {
+  /** The one that was appended to. */
   readonly stream: string
   /** Position of the append's first event; `currentStreamVersion + 1` when it had none. */
   readonly firstStreamPosition: number
   /** The stream's version right after this append (for a repeat: after the first one). */
   readonly currentStreamVersion: number
+  /** True when this append was the stream's first. */
   readonly createdNewStream: boolean
   /** True when this append had been made before (same idempotency key or same event ids) and nothing was written now. */
   readonly repeated: boolean
@@ -174,63 +177,21 @@ export interface AggregateOptions<State, E extends AnyEvent>
   readonly consistency?: ReadConsistency
 }
 
-/**
- * A kind of snapshot. One that is damaged, of another version or schema, or ahead of the stream is passed over, and the
- * fold begins at the first event: a snapshot changes what a fold costs, never what it says.
- */
-export interface SnapshotOptions<State> {
-  /** Of the kind of state, for example `session`; kinds do not see each other's snapshots. */
-  readonly name: string
-  /** From 1. Raise it whenever `evolve` or the state's shape changes: snapshots of other versions are not used. */
-  readonly version: number
-  /** A new one after so many events since the last. Default 100, unless `everyMs` is given. */
-  readonly every?: number
-  /** A new one when the last is older than this and events came since, milliseconds. */
-  readonly everyMs?: number
-  /** Of the state, as JSON. A snapshot made with another schema is not used. */
-  readonly schema?: StandardSchema
-  /** For states that JSON cannot carry as they are (a Map, a Date). Default: the state itself. */
-  readonly toJson?: (state: State) => unknown
-  readonly fromJson?: (json: unknown) => State
-  /** Default: the system's. */
-  readonly clock?: Clock
-}
-
-/** A state of a stream at a position. */
-export interface StoredSnapshot {
-  readonly version: number
-  readonly schemaHash?: string
-  readonly streamPosition: number
-  /** Of the event at that position: the stream must have this very one. */
-  readonly eventId: string
-  readonly writtenAtMs: number
-  readonly state: unknown
-}
-
-/** Where snapshots are kept. Nothing here rejects or throws, except `clear`: a snapshot that fails is a slower read. */
-export interface SnapshotStore {
-  load(name: string, stream: string): Promise<StoredSnapshot | undefined>
-  /** Taken at once, written soon. */
-  save(name: string, stream: string, snapshot: StoredSnapshot): void
-  /** Says, once, why one is not used. */
-  ignored(name: string, stream: string, reason: string): void
-  /** Deletes all of them; always safe. */
-  clear(): Promise<void>
-  /** Resolves when nothing waits to be written. */
-  idle(): Promise<void>
-}
-
 /** A stream folded to its end. */
 export interface Aggregated<State> {
+  /** The fold of all its events. */
   readonly state: State
   /** 0 when the stream does not exist. */
   readonly currentStreamVersion: number
+  /** True when it has an event. */
   readonly streamExists: boolean
 }
 
 /** One stream of a store, in short. */
 export interface StreamInfo {
+  /** Its name. */
   readonly stream: string
+  /** How many events it has. */
   readonly currentStreamVersion: number
   /** ISO time of the last event. */
   readonly lastEventAt: string
@@ -238,9 +199,13 @@ export interface StreamInfo {
 
 /** A consumer group's place in one partition: the next offset to read. Opaque but for its reading; take it from a context. */
 export interface Checkpoint {
+  /** Whose. */
   readonly group: string
+  /** Where. */
   readonly topic: string
+  /** Where, from 0. */
   readonly partition: number
+  /** Of the next message: all before it are done. */
   readonly offset: number
   /** Proof of ownership; an append with a checkpoint whose owner lost the partition is refused with CHECKPOINT_FENCED where the backing can tell. */
   readonly owner?: string
@@ -248,13 +213,17 @@ export interface Checkpoint {
 
 /** A place in a partition: the offset of the next message, there or yet to come. */
 export interface PartitionPosition {
+  /** Which. */
   readonly topic: string
+  /** Which, from 0. */
   readonly partition: number
+  /** Of the next message. */
   readonly offset: number
 }
 
 /** How partitions are followed. */
 export interface FollowPartitionsOptions {
+  /** Ends it, without an error. */
   readonly signal?: AbortSignal
   /** Only these messages; asked before a catalogue looks at the data, so that what is not wanted need not be readable. */
   readonly select?: (message: RecordedMessage | RecordedEvent) => boolean
@@ -289,7 +258,9 @@ export interface OwnCheckpoints {
 
 /** What a consumer reads, as which group, and what it does with it. */
 export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
+  /** Its members share the partitions; names its checkpoints. */
   readonly group: string
+  /** What it reads, at least one. */
   readonly topics: readonly string[]
   /** Where a group without a checkpoint begins. Default 'beginning'. */
   readonly from?: 'beginning' | 'end'
@@ -342,7 +313,9 @@ export interface ConsumeOptions<E extends AnyEvent = AnyEvent> {
 
 /** A partition that a consumer has, until `signal` fires. */
 export interface TakenPartition {
+  /** Which. */
   readonly topic: string
+  /** Which, from 0. */
   readonly partition: number
   /** Fires when the partition is taken away or the consumer stops. */
   readonly signal: AbortSignal

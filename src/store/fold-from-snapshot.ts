@@ -2,10 +2,11 @@ import type { AnyEvent, RecordedEvent } from '../core/event.ts'
 import { jsonSchemaOf } from '../core/event-data.ts'
 import type { StandardSchema } from '../core/standard-schema.ts'
 import { checkInteger, checkName } from './check-arguments.ts'
-import type { Aggregated, AggregateOptions, SnapshotOptions, SnapshotStore, StoredSnapshot } from './event-store.ts'
+import type { Aggregated, AggregateOptions } from './event-store.ts'
 import { findJsonFlaw } from './json-flaw.ts'
 import { sha256 } from './sha256.ts'
 import { isDue } from './snapshot-policy.ts'
+import type { SnapshotOptions, SnapshotStore, StoredSnapshot } from './snapshot-store.ts'
 import { systemClock } from './system.ts'
 
 /*

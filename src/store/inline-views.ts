@@ -20,9 +20,11 @@ export interface InlineViews<E extends AnyEvent = AnyEvent> {
 
 /** What an inline view is made of. */
 export interface InlineView<E extends AnyEvent = AnyEvent> {
+  /** Names its rows in the log. */
   readonly name: string
   /** From 1. A higher one is computed from the log's beginning and takes the lower one's place. */
   readonly version: number
+  /** What it is computed from. */
   readonly topics: readonly string[]
   /**
    * The rows that change at these messages, in the log's own order, as JSON texts; nothing: the row is deleted. `read` gives
@@ -40,12 +42,15 @@ export interface RowRange {
   readonly prefix?: string
   /** Only keys after this one. */
   readonly after?: string
+  /** Default 1,000. */
   readonly limit?: number
 }
 
 /** A view that its log keeps; every read sees every append acknowledged before it. */
 export interface KeptView {
+  /** A row as JSON text; nothing: there is none. */
   get(key: string): Promise<string | undefined>
+  /** Rows in the order of their keys. */
   list(range?: RowRange): Promise<readonly (readonly [key: string, text: string])[]>
   /** This store's appends leave it alone from now on. Idempotent. */
   release(): void

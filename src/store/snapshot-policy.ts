@@ -1,5 +1,5 @@
-import type { SnapshotOptions } from './event-store.ts'
 import { LruCache } from './lru-cache.ts'
+import type { SnapshotOptions } from './snapshot-store.ts'
 import { systemClock } from './system.ts'
 
 /*

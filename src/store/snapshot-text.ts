@@ -1,5 +1,5 @@
-import type { StoredSnapshot } from './event-store.ts'
 import { sha256 } from './sha256.ts'
+import type { StoredSnapshot } from './snapshot-store.ts'
 
 /*
  * A snapshot as it is kept: JSON with a checksum over its state, so that half of one is told from a whole one. The state

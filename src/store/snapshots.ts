@@ -1,7 +1,7 @@
 import type { Logger } from '../core/logger.ts'
 import { messageOf } from '../core/message-of.ts'
 import { reach } from '../core/reach.ts'
-import type { SnapshotStore, StoredSnapshot } from './event-store.ts'
+import type { SnapshotStore, StoredSnapshot } from './snapshot-store.ts'
 import { toSnapshot, toText } from './snapshot-text.ts'
 
 /*

@@ -25,7 +25,9 @@ export interface StoreOptions {
    * does not grow with the log. A cache: it may be deleted at any time. Default: in memory. Kafka only.
    */
   readonly replica?: { readonly directory: string }
+  /** What time stamps go by. Default: the system's. */
   readonly clock?: Clock
+  /** What ids are made of. Default: the system's. */
   readonly random?: RandomBytes
   /** Default: warnings and errors to stderr, with their error; `silentLogger` says nothing. */
   readonly logger?: Logger

@@ -1,5 +1,6 @@
 /** One topic as the store creates it. */
 export interface TopicDefinition {
+  /** How many, from 1. */
   readonly partitions: number
 }
 

@@ -13,7 +13,9 @@ import type { ContractRunner } from './store-contract.ts'
 
 /** An effect with the checkpoint that says it is there. */
 export interface CheckpointedEffect {
+  /** Where the message lies. */
   readonly topic: string
+  /** Where the message lies. */
   readonly partition: number
   /** The checkpoint it begins at; nothing: the partition has none yet. */
   readonly from: number | undefined
@@ -33,6 +35,7 @@ export interface CheckpointPlace {
   apply(effect: CheckpointedEffect): Promise<void>
   /** The notes of all partitions; those of one in their order. */
   notes(): Promise<readonly string[]>
+  /** Called after each test, for each that was opened. */
   close?(): Promise<void>
 }
 
@@ -40,6 +43,7 @@ export interface CheckpointPlace {
 export interface CheckpointContractOptions {
   /** Shown as the name of the suite. */
   readonly name: string
+  /** `describe` and `it` of your test runner. */
   readonly runner: Pick<ContractRunner, 'describe' | 'it'>
   /** A new, empty place; called for each test. `open` may be called twice: two programs on the same tables. */
   readonly createPlace: () => Promise<{ open(): Promise<CheckpointPlace>; remove?(): Promise<void> }>

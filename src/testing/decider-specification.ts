@@ -11,6 +11,7 @@ import { deepFreeze } from './deep-freeze.ts'
 
 /** `given(events)`: the history before the command. */
 export type Given<Command, E extends AnyEvent> = (events: readonly E[] | E) => {
+  /** The command that comes then. */
   when(command: Command): Outcome<E>
 }
 
@@ -18,6 +19,7 @@ export type Given<Command, E extends AnyEvent> = (events: readonly E[] | E) => {
 export interface Outcome<E extends AnyEvent> {
   /** Exactly these events follow. */
   then(expected: readonly E[] | E): void
+  /** No event follows. */
   thenNothingHappened(): void
   /** `decide` throws: any error, one with this `code`, one whose message matches, of this class, or that passes the check. */
   thenThrows(expected?: ExpectedError): void
@@ -39,6 +41,7 @@ export type ExpectedError =
  * given([opened, closed]).when({ type: 'Close' }).thenNothingHappened()
  */
 export const DeciderSpecification = {
+  /** Begins a test of this decider. */
   for<State, Command, E extends AnyEvent>(decider: Decider<State, Command, E>): Given<Command, E> {
     return (history) => ({
       when: (command) => {

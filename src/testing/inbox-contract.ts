@@ -10,6 +10,7 @@ import type { ContractRunner } from './store-contract.ts'
 export interface InboxContractOptions {
   /** Shown as the name of the suite. */
   readonly name: string
+  /** `describe` and `it` of your test runner. */
   readonly runner: Pick<ContractRunner, 'describe' | 'it'>
   /** A new, empty store with this window; the suite closes it. */
   readonly open: (window?: InboxWindow) => Promise<InboxStore>

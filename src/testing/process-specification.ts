@@ -24,6 +24,7 @@ export interface ProcessOutcome<State> {
   thenState(expected: DeepPartial<ProcessState<State>>): void
   /** Everything that was appended, for what the others do not say. */
   readonly events: readonly ProcessEvent[]
+  /** The process after the last happening. */
   readonly state: ProcessState<State>
 }
 
@@ -41,6 +42,7 @@ export type DeepPartial<T> = T extends readonly unknown[]
  * given(placed).when({ afterMs: 30_000 }).thenSends('RefundPayment')
  */
 export const ProcessSpecification = {
+  /** Begins a test of this process manager. */
   for<State, E extends AnyEvent>(manager: ProcessManager<State, E>) {
     return (...history: readonly ProcessHappening<E>[]) => ({
       when: (happening: ProcessHappening<E>): ProcessOutcome<State> => {

@@ -32,6 +32,7 @@ export interface ProjectedRows<Row> {
  * given([{ stream: 'ada', type: 'Deposited', data: { amount: 5 } }]).thenRows({ ada: { balance: 5 } })
  */
 export const ProjectionSpecification = {
+  /** Begins a test of this projection. */
   for<Row, E extends AnyEvent>(projection: Projection<Row, E>) {
     return (events: readonly GivenEvent<E>[]): ProjectedRows<Row> => {
       const rows = () => {

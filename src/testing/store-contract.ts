@@ -36,6 +36,7 @@ export interface ContractRunner {
 export interface StoreContractOptions {
   /** Shown as the name of the suite. */
   readonly name: string
+  /** Of your test runner. */
   readonly runner: ContractRunner
   /** Makes the log the suite runs on; called once. */
   readonly createLog: () => Promise<ContractLog>

@@ -19,6 +19,7 @@ export interface ViewsUnderTest {
 export interface ViewStoreContractOptions {
   /** Shown as the name of the suite. */
   readonly name: string
+  /** Of your test runner. */
   readonly runner: ContractRunner
   /** Makes a new, empty place for views; called for each test. */
   readonly createViews: () => Promise<ViewsUnderTest>

@@ -7,6 +7,7 @@ export interface VirtualClock extends Clock {
   advance(ms: number): void
   /** Sets the clock, also back: what a wrong clock that is put right looks like. */
   set(nowMs: number): void
+  /** Resolves when it was moved on by so much, or the signal fires; never rejects. */
   after(ms: number, signal?: AbortSignal): Promise<void>
 }
 
@@ -15,7 +16,11 @@ interface Waiter {
   readonly resume: () => void
 }
 
-/** @param startMs Unix milliseconds; default 2026-01-01T00:00:00.000Z. */
+/**
+ * A clock that stands still until it is moved.
+ *
+ * @param startMs Unix milliseconds; default 2026-01-01T00:00:00.000Z.
+ */
 export function virtualClock(startMs: number = Date.UTC(2026, 0, 1)): VirtualClock {
   let now = startMs
   const waiting = new Set<Waiter>()

@@ -15,6 +15,7 @@ export interface WaitForEventOptions<E extends AnyEvent, Type extends E['type']>
   readonly stream?: string
   /** Of streams whose name begins with this and a "-" (or is this); without `stream`. */
   readonly category?: string
+  /** What is waited for. */
   readonly type: Type
   /** Which of them. Default: the first. */
   readonly where?: (event: RecordedEvent<OfType<E, Type>>) => boolean

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { type Catalogue, defineCatalogue } from '../../src/core/catalogue.ts'
-import type { EventStore, SnapshotOptions } from '../../src/store/event-store.ts'
+import type { EventStore } from '../../src/store/event-store.ts'
+import type { SnapshotOptions } from '../../src/store/snapshot-store.ts'
 import { withCatalogue } from '../../src/store/with-catalogue.ts'
 
 /*

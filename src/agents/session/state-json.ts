@@ -1,4 +1,4 @@
-import type { SnapshotOptions } from '../../store/event-store.ts'
+import type { SnapshotOptions } from '../../store/snapshot-store.ts'
 import { VERSION } from '../version.ts'
 import type { SessionState } from './state.ts'
 import { StateMap } from './state-map.ts'

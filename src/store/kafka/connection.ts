@@ -25,7 +25,10 @@ export interface KafkaConnection {
   readonly sslCert?: string | undefined
   /** A file (PEM) with the key of `sslCert`, without a password. */
   readonly sslKey?: string | undefined
+  /** How it logs in. Default: not at all. */
   readonly sasl?: SaslOptions['mechanism'] | undefined
+  /** With `sasl`. */
   readonly username?: string | undefined
+  /** With `sasl`. */
   readonly password?: string | undefined
 }

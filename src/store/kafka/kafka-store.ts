@@ -26,11 +26,11 @@ import type {
   Presence,
   ReadConsistency,
   ReadStreamOptions,
-  SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
 import { checkFollowOptions, type FollowSource, followSources, READER } from '../follow-partitions.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import type { SnapshotStore } from '../snapshot-store.ts'
 import { Snapshots } from '../snapshots.ts'
 import { eventsOf, FIRST_PAGE_EVENTS, pageSize } from '../sqlite/stream-reader.ts'
 import type { StoreOptions } from '../store-options.ts'

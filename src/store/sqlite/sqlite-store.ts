@@ -16,7 +16,6 @@ import type {
   PartitionPosition,
   Presence,
   ReadStreamOptions,
-  SnapshotStore,
   StreamInfo,
 } from '../event-store.ts'
 import { fileBlobs } from '../file-blobs.ts'
@@ -24,6 +23,7 @@ import { foldFromSnapshot } from '../fold-from-snapshot.ts'
 import { checkFollowOptions, followSources } from '../follow-partitions.ts'
 import type { InlineView, InlineViews, KeptView } from '../inline-views.ts'
 import { type PrepareContext, prepareAppend } from '../prepare-append.ts'
+import type { SnapshotStore } from '../snapshot-store.ts'
 import { Snapshots } from '../snapshots.ts'
 import type { StoreOptions } from '../store-options.ts'
 import { systemClock, systemRandom } from '../system.ts'

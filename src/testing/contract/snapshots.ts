@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import type { AnyEvent } from '../../core/event.ts'
-import type { AggregateOptions, EventStore, SnapshotOptions } from '../../store/event-store.ts'
+import type { AggregateOptions, EventStore } from '../../store/event-store.ts'
+import type { SnapshotOptions } from '../../store/snapshot-store.ts'
 import { type ContractContext, type ContractTest, events } from './contract-test.ts'
 
 interface Sum {
