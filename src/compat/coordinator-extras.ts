@@ -33,6 +33,11 @@ export interface CoordinatorExtras extends Pick<KafkaAgentCoordinatorOptions, Pa
   readonly resume?: string
   /** Folder of the session files; `false`: none are written. Default `.claude-sessions` in the current directory. */
   readonly sessionFiles?: string | false
+  /**
+   * Posts coordination events to the host's dashboard: `true` is the one on this machine, http://localhost:4005/api/monitoring.
+   * They hold plans and answers. Default: nothing is posted.
+   */
+  readonly monitoring?: string | true
 }
 
 export const EXTRAS: Names<CoordinatorExtras> = {
@@ -42,6 +47,7 @@ export const EXTRAS: Names<CoordinatorExtras> = {
   sessionId: true,
   resume: true,
   sessionFiles: true,
+  monitoring: true,
   gates: true,
   gateFunctions: true,
   prompts: true,

@@ -1,11 +1,8 @@
 import { randomUUID } from 'node:crypto'
-import { resolve } from 'node:path'
 import type { AgentExecutor } from '../agents/executor.ts'
 import { KafkaAgentCoordinator } from '../agents/kafka-agent-coordinator.ts'
-import type { SessionEvent } from '../agents/session/schemas.ts'
 import type { SessionView } from '../agents/session/view.ts'
 import { DuologError, isDuologError } from '../core/errors.ts'
-import type { RecordedEvent } from '../core/event.ts'
 import { DEFAULT_LOG } from '../store/default-log.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { openEventStore } from '../store/open-event-store.ts'
@@ -15,9 +12,8 @@ import type { HostPicture } from './host-picture.ts'
 import type { Told } from './host-scene.ts'
 import { settingsFor, workerCallsAllowed } from './host-settings.ts'
 import type { AgentCoordinatorConfig, SDKDualAgentOptions } from './host-types.ts'
-import { SessionFile } from './session-file.ts'
-import { SessionFileView } from './session-file-view.ts'
 import { SessionListener } from './session-listener.ts'
+import { witnessesOf } from './witnesses.ts'
 
 export interface HostRunOptions {
   readonly config: Partial<AgentCoordinatorConfig>
@@ -57,15 +53,7 @@ export class HostRun {
   }
 
   async #runOn(store: EventStore, executor: AgentExecutor | undefined): Promise<SessionView> {
-    const {
-      store: _,
-      log: __,
-      executor: ___,
-      resume: ____,
-      sessionId: _____,
-      sessionFiles: ______,
-      ...passedOn
-    } = this.#asked.extras
+    const passedOn = passedOnOf(this.#asked.extras)
     const settings = settingsFor({ ...this.#asked, settings: passedOn.settings })
     const coordinator = new KafkaAgentCoordinator({ ...passedOn, store, settings, ...(executor && { executor }) })
     try {
@@ -79,16 +67,19 @@ export class HostRun {
     const { extras } = this.#asked
     const sessionId = extras.resume ?? extras.sessionId ?? randomUUID()
     const known = await this.#known(coordinator, sessionId)
-    const file = this.#fileOf(sessionId)
+    const witnesses = witnessesOf(sessionId, extras, this.#asked.warn)
     const listener = new SessionListener({
       store,
       sessionId,
       knownVersion: known?.version ?? 0,
       onEvent: (picture, event) => {
         this.#asked.onPicture(picture)
-        file?.see(picture, event)
+        for (const witness of witnesses) witness.see?.(picture, event)
       },
-      tell: this.#asked.tell,
+      tell: (told, picture) => {
+        this.#asked.tell(told)
+        for (const witness of witnesses) witness.hear?.(told, picture)
+      },
     })
     try {
       const view = await this.#toItsEnd(coordinator, sessionId, known)
@@ -96,7 +87,7 @@ export class HostRun {
       return view
     } finally {
       await listener.stop()
-      await file?.settled()
+      await Promise.all(witnesses.map((witness) => witness.close()))
     }
   }
 
@@ -131,24 +122,21 @@ export class HostRun {
     const onWait = (reason: string) => extras.logger?.info({ sessionId }, reason)
     return coordinator.resume(sessionId, { signal, onWait })
   }
+}
 
-  #fileOf(id: string) {
-    const { sessionFiles = '.claude-sessions', prompts } = this.#asked.extras
-    if (sessionFiles === false) return undefined
-    const view = new SessionFileView(id, prompts)
-    const file = new SessionFile({
-      folder: resolve(sessionFiles),
-      id,
-      content: () => view.content,
-      onFailure: (error) => this.#asked.warn(error, 'The session file cannot be written; the log has everything'),
-    })
-    return {
-      see: ({ state }: HostPicture, event: RecordedEvent<SessionEvent>) => {
-        if (view.see(event, state)) file.changed()
-      },
-      settled: () => file.settled(),
-    }
-  }
+/** What the coordinator itself takes. */
+function passedOnOf(extras: CoordinatorExtras) {
+  const {
+    store: _,
+    log: __,
+    executor: ___,
+    resume: _r,
+    sessionId: _i,
+    sessionFiles: _f,
+    monitoring: _m,
+    ...rest
+  } = extras
+  return rest
 }
 
 function openLog({ log, logger }: CoordinatorExtras): Promise<EventStore> {

@@ -85,9 +85,14 @@ interface Failure {
   readonly message: string
   readonly recovery: RecoveryStrategy['type']
   readonly workItemId?: string | undefined
+  /** ISO time. */
+  readonly retryAt?: string | undefined
 }
 
-export function agentError(scene: Scene, { by: agentRole, errorType, message, recovery, workItemId }: Failure): Told {
+export function agentError(scene: Scene, failure: Failure): Told {
+  const { by: agentRole, errorType, message, recovery: type, workItemId, retryAt } = failure
+  const timestamp = new Date(scene.event.timestamp)
+  const backoffMs = retryAt === undefined ? 0 : Math.max(0, Date.parse(retryAt) - timestamp.getTime())
   return {
     name: 'agent_error',
     payload: {
@@ -96,8 +101,8 @@ export function agentError(scene: Scene, { by: agentRole, errorType, message, re
       ...(workItemId !== undefined && { workItemId }),
       errorType,
       message,
-      recoveryStrategy: { type: recovery, maxAttempts: scene.state.settings.maxCallAttempts, backoffMs: 0 },
-      timestamp: new Date(scene.event.timestamp),
+      recoveryStrategy: { type, maxAttempts: scene.state.settings.maxCallAttempts, backoffMs },
+      timestamp,
     },
   }
 }

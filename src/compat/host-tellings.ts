@@ -189,6 +189,7 @@ function callFailed(scene: Scene, failed: SessionEventData['AgentCallFailed']): 
     message: error,
     recovery: failed.because === undefined ? recoveryAfter(scene, failed.callId) : 'retry',
     workItemId,
+    retryAt: failed.retryAt,
   })
   if (call?.purpose !== 'work') return [told]
   const data = { workItemId, status: 'failed', attempt: call.attempt, blockers: [error], ...SDK_BASED }

@@ -19,6 +19,7 @@ import type {
   WorkflowState,
 } from './host-types.ts'
 import { contextOf, workflowStateOf } from './host-views.ts'
+import { monitoringUrl } from './monitoring-posts.ts'
 
 /**
  * The class of that name of automatic-claude-code, over a log: the same methods, events and getters, while everything is run by
@@ -36,11 +37,12 @@ export class SDKDualAgentCoordinator extends EventEmitter {
 
   /**
    * Without any effect on the world: the log is opened, and the executor looked for, by `startCoordination`.
-   * @throws INVALID_ARGUMENT on an extra that does not exist; config and options may hold what the host likes
+   * @throws INVALID_ARGUMENT on an extra that does not exist, or a `monitoring` that is no URL; config and options may hold what the host likes
    */
   constructor(config: Partial<AgentCoordinatorConfig> = {}, extras: CoordinatorExtras = {}) {
     super()
     checkNames('extras', extras, EXTRAS)
+    if (extras.monitoring !== undefined) monitoringUrl(extras.monitoring)
     this.#config = { ...config }
     this.#extras = extras
   }

@@ -12,7 +12,7 @@ export interface SessionListenerOptions {
   /** What happened up to here is taken in, and not told again. */
   readonly knownVersion: number
   readonly onEvent: (picture: HostPicture, event: RecordedEvent<SessionEvent>) => void
-  readonly tell: (told: Told) => void
+  readonly tell: (told: Told, picture: HostPicture) => void
 }
 
 /** Follows a session in the log and tells what happens as the host knows it. */
@@ -55,6 +55,6 @@ export class SessionListener {
     const told = picture.see(event)
     this.#options.onEvent(picture, event)
     if (event.streamPosition <= this.#options.knownVersion) return
-    for (const each of told) this.#options.tell(each)
+    for (const each of told) this.#options.tell(each, picture)
   }
 }
