@@ -128,7 +128,7 @@ export class ProcessorRunner<E extends AnyEvent> implements Processor {
     this.#partitions.set(placeOf(taken), { taken, lanes: new KeyLanes(), slots, batcher })
   }
 
-  async #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
+  #handle(message: Projected<E>, context: ConsumerContext): Promise<void> {
     const { lanes, slots, batcher } = this.#partitionOf(message)
     // What was appended for it is not appended again with others.
     if (batcher !== undefined && effectOf(message, this.#options.group) === undefined)

@@ -153,11 +153,20 @@ function handle<E extends AnyEvent>(loop: Running<E>, held: InHand<E>): void {
   const { handler } = loop
   const { message } = held
   const context = contextOf(loop, held)
-  const step = async () => handler(message, context)
-  step().then(
+  const step = () => handler(message, context)
+  begun(step).then(
     () => handled(loop, held, undefined),
     async (error: unknown) => handled(loop, held, await insist(loop, message, step, error)),
   )
+}
+
+/** The promise of the step itself: an async function around it would make three. */
+function begun(step: () => Promise<void>): Promise<void> {
+  try {
+    return Promise.resolve(step())
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 function handled<E extends AnyEvent>(loop: Running<E>, held: InHand<E>, end: LoopEnd | undefined): void {

@@ -191,11 +191,13 @@ async function judgeView({ views: path }: CrashProgram): Promise<readonly string
 async function judgeOrder(store: EventStore, order: string): Promise<readonly string[]> {
   const process = await read(store, `fulfilment:${order}`)
   const types = process.map(({ type }) => type)
-  const once = ['TimerFired', 'StepTimedOut', 'CompensationRequested', 'StepCompensated']
+  const fired = process.flatMap(({ type, data }) => (type === 'TimerFired' ? [(data as { timer: string }).timer] : []))
+  const once = ['StepTimedOut', 'CompensationRequested', 'StepCompensated']
   const times = once.map((wanted) => types.filter((type) => type === wanted).length)
   const answers = (await read(store, order)).map(({ type }) => type)
   return [
-    ...differs(`${order}: ${once.join(', ')}`, times, [1, 1, 2, 2]),
+    ...differs(`${order}: timers that fired`, fired, ['step/payment']),
+    ...differs(`${order}: ${once.join(', ')}`, times, [1, 2, 2]),
     ...differs(`${order}: its end`, types.at(-1), 'ProcessCompensated'),
     ...differs(`${order}: what is left`, (process.at(-1)?.data as { left?: unknown } | undefined)?.left, []),
     ...differs(`${order}: answers`, answers, ['OrderPlaced', 'StockReserved', 'PaymentRefunded', 'StockReleased']),

@@ -37,7 +37,7 @@ export const fulfilment = defineProcessManager({
       doneBy: ['PaymentTaken'],
       failedBy: ['PaymentRefused'],
       timeoutMs: 1000,
-      compensation: { command: command('RefundPayment'), doneBy: ['PaymentRefunded'] },
+      compensation: { command: command('RefundPayment'), doneBy: ['PaymentRefunded'], timeoutMs: 60_000 },
     },
     shipping: { command: command('ShipOrder'), doneBy: ['OrderShipped'] },
   },

@@ -82,7 +82,7 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Encode
     fields: sequence === undefined ? undefined : fieldsOf(record, place),
     topic: place.topic,
     partition: place.partition,
-    key: Buffer.from(record.key),
+    key: keyBytes(record.key),
     value: Buffer.from(record.dataJson),
     // First what the records of one append have in common: a batch copies that from one to the next.
     headers: {
@@ -108,6 +108,14 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Encode
       ...record.headers,
     },
   }
+}
+
+/** An append's events have one key. */
+let lastKey = { text: '', bytes: Buffer.alloc(0) }
+
+function keyBytes(text: string): Buffer {
+  if (text !== lastKey.text) lastKey = { text, bytes: Buffer.from(text) }
+  return lastKey.bytes
 }
 
 /** C3 */
