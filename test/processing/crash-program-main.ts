@@ -62,11 +62,14 @@ const shop = store.consume({
     await store.appendToStream(key, [event], { idempotencyKey: eventId, checkpoint })
   },
 })
+// What fails as it should is no error of this program, and not to be told of.
+const onError = () => {}
 const processor = startProcessor({
   store,
   group: 'workers',
   topics: ['jobs'],
   retry: { maxAttempts: 1 },
+  onError,
   handler: async (message, { append, redrives }) => {
     const n = numberOf(message)
     if (n % 5 === 0 && redrives === 0) throw new Error('poison')
@@ -82,6 +85,7 @@ const byKey = startProcessor({
   topics: ['jobs'],
   order: 'key',
   retry: { maxAttempts: 3, firstPauseMs: 20 },
+  onError,
   handler: async (message, { append, attempt }) => {
     const n = numberOf(message)
     if (n % 4 === 1 && attempt === 1) throw new Error('not at once')
