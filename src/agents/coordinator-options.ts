@@ -63,7 +63,10 @@ export interface PauseOptions {
 
 /** Where a fork begins and what it does differently. */
 export interface ForkOptions extends ForkChanges {
-  /** Right after this event of the other session, and what followed from it in the same step. Default: its end. */
+  /**
+   * Right after this event of the other session, and what followed from it in the same step. Default: its end; of a session
+   * that has ended only with something left to do there, such as a new plan.
+   */
   readonly at?: number
   /** Of the new session. Default: a new UUID v7. */
   readonly sessionId?: string

@@ -2,7 +2,7 @@ import { DuologError, isExpectedVersionConflict } from '../core/errors.ts'
 import { STREAM_DOES_NOT_EXIST } from '../core/versions.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { checked } from './explain-issues.ts'
-import { sessionStateAt } from './fold-session.ts'
+import { foldSession, type SessionStep, sessionStateAt } from './fold-session.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { evolveSession } from './session/evolve.ts'
 import { beginsStep, isKeptBesideNewPlan } from './session/fork.ts'
@@ -11,7 +11,7 @@ import { planEvents } from './session/plan-events.ts'
 import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
 import { type SessionSettings, settingsSchema } from './session/settings.ts'
-import type { SessionState } from './session/state.ts'
+import { isEnded, type SessionState } from './session/state.ts'
 import type { Plan } from './structured-output.ts'
 import { taskMessages } from './tasks.ts'
 import { CREATED_BY } from './version.ts'
@@ -51,14 +51,15 @@ export interface Forked {
  * Begins a session that goes on from another one's event; that one is left as it is. One append, so a fork exists wholly or
  * not at all; the same fork again, under the same id, is one.
  *
- * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT when `at` lies beyond the end or a change does not fit
+ * @throws SESSION_NOT_FOUND · SESSION_EXISTS · INVALID_ARGUMENT when `at` lies beyond the end, a change does not fit, or the
+ * session has ended there and the fork would have nothing left to do
  */
 export async function forkSession(request: ForkRequest): Promise<Forked> {
   const { store, from, sessionId } = request
   const { state, version } = await stateAtStepEnd(store, from, request.at)
-  const forked = forkedEvent(request, state, version)
-  const events = withConsequences([forked, ...newPlan(request)], state, request.nowMs)
+  const events = eventsOf(request, state, version)
   const after = events.reduce(evolveSession, state)
+  if (isEnded(state) && isEnded(after)) throw nothingLeft(request, state, await lastToGoOnFrom(request))
   try {
     await sessionStore(store).appendToStream(sessionId, events, {
       expectedStreamVersion: STREAM_DOES_NOT_EXIST,
@@ -89,6 +90,32 @@ async function endOfStep(store: EventStore, from: string, at: number): Promise<n
     end = event.streamPosition
   }
   return end
+}
+
+function eventsOf(request: ForkRequest, base: SessionState, version: number): SessionEvent[] {
+  return withConsequences([forkedEvent(request, base, version), ...newPlan(request)], base, request.nowMs)
+}
+
+/** The end of the last step after which this fork would not have ended at once. */
+async function lastToGoOnFrom(request: ForkRequest): Promise<number | undefined> {
+  let last: number | undefined
+  let before: SessionStep | undefined
+  for await (const step of foldSession(request.store, request.from)) {
+    if (before !== undefined && beginsStep(step.event) && goesOn(request, before)) last = before.event.streamPosition
+    before = step
+  }
+  return last
+}
+
+function goesOn(request: ForkRequest, { state, event }: SessionStep): boolean {
+  return !isEnded(eventsOf(request, state, event.streamPosition).reduce(evolveSession, state))
+}
+
+function nothingLeft({ from }: ForkRequest, { status }: SessionState, last: number | undefined): DuologError {
+  const ended = `session "${from}" is ${status}, and a fork of its end would have nothing left to do`
+  const less = last === undefined ? '' : `At ${last} or before it can go on (duolog fork ${from} --at ${last}). `
+  const more = `${last === undefined ? 'Give' : 'Otherwise give'} it a plan of its own: workItems, --plan.`
+  return badFork('at', `${ended}. ${less}${more}`)
 }
 
 function forkedEvent(request: ForkRequest, base: SessionState, atVersion: number): SessionEvent {

@@ -64,6 +64,12 @@ export function forkSuite(name: string, open: () => Promise<EventStore>): void {
     return { ...first, view }
   }
 
+  /** The event before the last review's answer, with which the session ended. */
+  async function lastOpen(store: EventStore): Promise<number> {
+    const answers = await Array.fromAsync(foldSession(store, 'source'))
+    return answers.findLast(({ event }) => event.type === 'AgentCallCompleted')!.event.streamPosition - 1
+  }
+
   async function forkAt(store: EventStore, at: number, states: readonly SessionState[]): Promise<void> {
     const agents = new Agents()
     const { coordinator } = await start(agents, store)
@@ -90,8 +96,39 @@ export function forkSuite(name: string, open: () => Promise<EventStore>): void {
       const { store, view } = await ended()
       const states: SessionState[] = []
       for await (const { state } of foldSession(store, 'source')) states.push(state)
-      for (let at = 1; at <= view.version; at += name === 'memory' ? 1 : 7) await forkAt(store, at, states)
+      const last = await lastOpen(store)
+      expect(last).toBeLessThan(view.version)
+      for (let at = 1; at <= last; at += name === 'memory' ? 1 : 7) await forkAt(store, at, states)
     }, 180_000) // dozens of sessions
+
+    it('of an ended session has something left to do, or is refused with the last event it can go on from', async () => {
+      const { store, coordinator, view } = await ended()
+      const last = await lastOpen(store)
+      const advice = `At ${last} or before it can go on (duolog fork source --at ${last})`
+      for (const options of [{}, { at: view.version }, { at: last + 1 }, { settings: { maxRevisions: 9 } }]) {
+        const refusal = coordinator.fork('source', { ...options, sessionId: 'child' })
+        await expect(refusal).rejects.toMatchObject({
+          code: 'INVALID_ARGUMENT',
+          message: expect.stringContaining(advice),
+        })
+      }
+      await expect(readSession(store, 'child')).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
+      const gates = [{ gateId: 'more', scope: 'session', command: ['true'] }]
+      const { sessionId } = await coordinator.fork('source', { settings: { gates } })
+      expect(await coordinator.show(sessionId)).toMatchObject({
+        status: 'running',
+        forkedFrom: { version: view.version },
+      })
+    })
+
+    it('of a cancelled session goes on with what it was cancelled in', async () => {
+      const { store, coordinator } = await start(new Agents())
+      await coordinator.create('build it', { sessionId: 'source' })
+      await coordinator.cancel('source')
+      const { sessionId } = await coordinator.fork('source')
+      expect(await coordinator.resume(sessionId)).toMatchObject({ status: 'completed' })
+      expect((await readSession(store, 'source')).status).toBe('cancelled')
+    })
 
     it('leaves the other session as it was', async () => {
       const { store, coordinator, view } = await ended()

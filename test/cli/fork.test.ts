@@ -57,6 +57,7 @@ describe('duolog fork', () => {
   it.each([
     [['fork', 'nobody'], /There is no session "nobody"/],
     [['fork', 'SOURCE', '--at', '999'], /at: session .* ends at version/],
+    [['fork', 'SOURCE'], /is completed.*nothing left to do\. At \d+ or before .*duolog fork \S+ --at \d+.*--plan/],
     [['fork', 'SOURCE', '--set', 'maxRevisions=many'], /settings\.maxRevisions: /],
     [['fork', 'SOURCE', '--set', 'maxRevisions'], /NAME=VALUE/],
     [['fork', 'SOURCE', '--set', 'task=4'], /task: must be text/],

@@ -34,7 +34,11 @@ export function addForkCommand(program: Command): void {
     .command('fork')
     .description('begin a new session that goes on from an event of another one')
     .argument('<session>', 'the session whose history is taken over')
-    .option('--at <version>', 'its last event to take over (default: all)', wholeNumber(1))
+    .option(
+      '--at <version>',
+      'its last event to take over (default: all; of an ended session, one before its end)',
+      wholeNumber(1),
+    )
     .option(
       '--set <name=value>',
       'task, or a setting by its path; a JSON value or plain text; repeatable',

@@ -86,7 +86,7 @@ describe('SessionStateProjection', () => {
 
   it('of a fork begins with the other session', async () => {
     const { store, coordinator, view } = await ended()
-    const { sessionId } = await coordinator.fork('s')
+    const { sessionId } = await coordinator.fork('s', { at: view.version - 8 })
     const projection = await new SessionStateProjection(store, sessionId).catchUp()
     expect(projection.view().workItems.map(({ id }) => id)).toEqual(view.workItems.map(({ id }) => id))
   })
