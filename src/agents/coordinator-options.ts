@@ -32,6 +32,7 @@ export interface KafkaAgentCoordinatorOptions {
   readonly owner?: string
   /** How often the owners of running calls are looked after, milliseconds. Default 500. */
   readonly reapEveryMs?: number
+  /** Default: the store's own, which says warnings and errors on stderr. */
   readonly logger?: Logger
   readonly clock?: Clock
   /** Hears the signs of life of the calls this process runs. Not recorded. */

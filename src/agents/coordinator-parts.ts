@@ -1,6 +1,6 @@
 import { DuologError } from '../core/errors.ts'
-import { silentLogger } from '../core/logger.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { loggerOf } from '../store/warning-logger.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { AgentResponse, KafkaAgentCoordinatorOptions, ResumeOptions, SentTask } from './coordinator-options.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
@@ -79,7 +79,8 @@ export async function newestUnended(store: EventStore, sessions: SessionLog): Pr
 }
 
 export function guardedExecutors(options: KafkaAgentCoordinatorOptions): Partial<Record<AgentRole, AgentExecutor>> {
-  const { executor, executors, store, logger = silentLogger } = options
+  const { executor, executors, store } = options
+  const logger = loggerOf(options)
   const manager = executors?.manager ?? executor
   const worker = executors?.worker ?? executor
   const guarded = (given: AgentExecutor) => guardedExecutor(given, { keepOutput: outputKeeper(store, logger) })
@@ -106,12 +107,12 @@ export function asWorkItem(task: SentTask): SessionEventData['WorkItemCreated'] 
 export async function reportOf(
   { callId, epoch, owner, result, error, durationMs = 0 }: AgentResponse,
   { calls }: SessionState,
-  { store, logger = silentLogger }: Pick<KafkaAgentCoordinatorOptions, 'store' | 'logger'>,
+  given: Pick<KafkaAgentCoordinatorOptions, 'store' | 'logger'>,
 ): Promise<SessionCommand> {
   const report = { callId, epoch, owner, durationMs }
   if (result !== undefined) {
     const answersInJson = calls.get(callId)?.purpose !== 'work'
-    const keepOutput = outputKeeper(store, logger)
+    const keepOutput = outputKeeper(given.store, loggerOf(given))
     const guarded = await guardedResult(result, answersInJson ? { outputSchema: {} } : {}, { keepOutput })
     return { kind: 'complete', ...report, result: guarded }
   }

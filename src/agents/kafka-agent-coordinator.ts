@@ -1,7 +1,8 @@
 import type { DuologError } from '../core/errors.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Logger } from '../core/logger.ts'
 import type { Announcement } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { loggerOf } from '../store/warning-logger.ts'
 import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
 import * as check from './coordinator-checks.ts'
@@ -82,7 +83,7 @@ export class KafkaAgentCoordinator {
     check.coordinator(options)
     this.#options = options
     this.owner = options.owner ?? newOwner('coordinator')
-    this.#logger = options.logger ?? silentLogger
+    this.#logger = loggerOf(options)
     this.#reapEveryMs = options.reapEveryMs ?? 500
     const { clock = systemClock } = options
     this.#prompts = promptsWith(options.prompts)
@@ -378,11 +379,7 @@ export class KafkaAgentCoordinator {
   }
 
   async #takeOver(sessionId: string, previousOwner: string): Promise<void> {
-    const { state } = await this.#sessions.handle(sessionId, {
-      kind: 'resume',
-      owner: this.owner,
-      previousOwner,
-    })
+    const { state } = await this.#sessions.handle(sessionId, { kind: 'resume', owner: this.owner, previousOwner })
     if (state.owner !== this.owner) throw runningElsewhere(sessionId, state.owner)
   }
 

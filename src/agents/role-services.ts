@@ -1,8 +1,9 @@
 import type { Clock } from '../core/clock.ts'
 import type { DuologError } from '../core/errors.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Logger } from '../core/logger.ts'
 import type { Announcement, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
+import { loggerOf } from '../store/warning-logger.ts'
 import { AgentService } from './agent-service.ts'
 import { CallRunner } from './call-runner.ts'
 import {
@@ -44,6 +45,7 @@ export interface RoleServiceOptions {
   readonly workDirChanges?: boolean
   /** Calls of sessions whose work directory is not in this folder fail. Default: anywhere. */
   readonly workRoot?: string
+  /** Default: the store's own, which says warnings and errors on stderr. */
   readonly logger?: Logger
   readonly clock?: Clock
 }
@@ -70,8 +72,9 @@ class RoleService {
 
   constructor(role: AgentRole, options: RoleServiceOptions) {
     checkOptions(`options of ${new.target.name}`, options, OPTIONS)
-    const { store, executor, logger = silentLogger, clock = systemClock, concurrency, group } = options
+    const { store, executor, clock = systemClock, concurrency, group } = options
     const { prompts, workDirChanges = true, workRoot } = options
+    const logger = loggerOf(options)
     this.owner = options.owner ?? newOwner(role)
     this.#store = store
     const runner = new CallRunner({

@@ -3,9 +3,10 @@ import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { aLogger, anything, aStore, checkOptions, integerFrom, optional, type Shape } from '../agents/check-options.ts'
 import { isDuologError } from '../core/errors.ts'
-import { type Logger, silentLogger } from '../core/logger.ts'
+import type { Logger } from '../core/logger.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { loggerOf } from '../store/warning-logger.ts'
 import { loadAssets } from './page-assets.ts'
 import { checkPort, loopbackAddress, refuses, sayError } from './page-guard.ts'
 import { PageRoutes } from './page-routes.ts'
@@ -20,6 +21,7 @@ export interface ServePageOptions {
   readonly host?: string
   /** How many session views may be open at one time. Default 64. */
   readonly maxOpenPages?: number
+  /** Default: the store's own, which says warnings and errors on stderr. */
   readonly logger?: Logger
 }
 
@@ -49,7 +51,8 @@ const OPTIONS: Shape<ServePageOptions> = {
  */
 export async function servePage(options: ServePageOptions): Promise<ServedPage> {
   checkOptions('options of servePage', options, OPTIONS)
-  const { store, port = 0, host = '127.0.0.1', maxOpenPages = 64, logger = silentLogger } = options
+  const { store, port = 0, host = '127.0.0.1', maxOpenPages = 64 } = options
+  const logger = loggerOf(options)
   const address = loopbackAddress(host)
   checkPort(port)
   const stop = new AbortController()

@@ -42,7 +42,12 @@ export function loggerFor(
   attempt = 1,
 ): Logger {
   if (logger !== undefined) return logger
-  return listener === undefined && isWorthALine(attempt) ? (store.logger ?? warningLogger) : silentLogger
+  return listener === undefined && isWorthALine(attempt) ? loggerOf({ store }) : silentLogger
+}
+
+/** One's own, else the store's. */
+export function loggerOf({ logger, store }: Parameters<typeof loggerFor>[0]): Logger {
+  return logger ?? store.logger ?? warningLogger
 }
 
 export function isWorthALine(attempt: number): boolean {

@@ -1,8 +1,9 @@
 import type { Clock } from '../../core/clock.ts'
 import { DuologError } from '../../core/errors.ts'
-import { type Logger, silentLogger } from '../../core/logger.ts'
+import type { Logger } from '../../core/logger.ts'
 import type { Announcement, EventStore } from '../../store/event-store.ts'
 import { systemClock } from '../../store/system.ts'
+import { loggerOf } from '../../store/warning-logger.ts'
 import { AgentService } from '../agent-service.ts'
 import { CallRunner } from '../call-runner.ts'
 import {
@@ -47,6 +48,7 @@ export interface QualityGateOptions {
   readonly group?: string
   /** Name in claims; must be new at every start of a process. Default: generated. */
   readonly owner?: string
+  /** Default: the store's own, which says warnings and errors on stderr. */
   readonly logger?: Logger
   readonly clock?: Clock
 }
@@ -96,7 +98,8 @@ export class QualityGateProcessor {
   /** @throws INVALID_ARGUMENT naming the field */
   constructor(options: QualityGateOptions) {
     checkOptions(`options of ${new.target.name}`, options, OPTIONS)
-    const { store, functions = {}, logger = silentLogger, clock = systemClock, concurrency = 2, group } = options
+    const { store, functions = {}, clock = systemClock, concurrency = 2, group } = options
+    const logger = loggerOf(options)
     this.owner = options.owner ?? newOwner('gate')
     this.#store = store
     this.#sessions = new SessionLog(sessionStore(store), clock)
