@@ -42,9 +42,17 @@ describe('the tarball', () => {
     const strangers = output
       .trim()
       .split('\n')
-      .filter((file) => !/^package\/(dist\/|package\.json$|LICENSE$|README\.md$|CHANGELOG\.md$)/.test(file))
+      .filter((file) => !/^package\/(dist\/|docs\/|package\.json$|LICENSE$|README\.md$|CHANGELOG\.md$)/.test(file))
     expect(strangers).toEqual([])
     expect(output).toContain('package/LICENSE')
+  })
+
+  it('holds every page that the README names', async () => {
+    const { output } = await tryRun('tar', ['-tzf', tarball], folder.path)
+    const readme = readFileSync(join(repository, 'README.md'), 'utf8')
+    const named = [...readme.matchAll(/\]\((docs\/[^)#]+)/g)].map(([, path]) => `package/${path}`)
+    expect(named.length).toBeGreaterThan(10)
+    expect(named.filter((path) => !output.split('\n').includes(path))).toEqual([])
   })
 
   it('has zod built in, its licence beside it, without the languages of its messages', () => {

@@ -8,6 +8,7 @@ import { printJson, printLines } from '../output.ts'
 import { wantsColor } from '../render/paint.ts'
 import { type Column, table } from '../render/table.ts'
 import { printOutcome } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 type AnswerFlags = LogFlags & { readonly reason?: string; readonly revise?: true }
 
@@ -38,7 +39,7 @@ function addAnswerCommand(program: Command, { name, approved, about }: Answer): 
   const command = program
     .command(name)
     .description(`${about}; duolog resume goes on`)
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
     .argument('<approval>', 'id of the approval, from duolog approvals')
     .option('--reason <text>', 'is recorded')
   if (!approved) command.option('--revise', 'of a rejected work item: not failed, but sent back with the reason')
@@ -48,7 +49,11 @@ function addAnswerCommand(program: Command, { name, approved, about }: Answer): 
       await withLog(flags.log, async (store) => {
         const { reason, revise } = flags
         const answer = { approved, ...(reason !== undefined && { reason }), ...(revise && { revise }) }
-        const view = await new KafkaAgentCoordinator({ store }).answerApproval(session, approval, answer)
+        const view = await new KafkaAgentCoordinator({ store }).answerApproval(
+          await sessionNamed(store, session),
+          approval,
+          answer,
+        )
         refuseOtherAnswer(view, approval, answer)
         await printOutcome(view, flags)
       })

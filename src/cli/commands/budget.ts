@@ -5,6 +5,7 @@ import { DuologError } from '../../core/errors.ts'
 import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.ts'
 import { addLogFlags, withLog } from '../log-flags.ts'
 import { printOutcome } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { perCallUsd, wholeNumber } from '../settings-flags.ts'
 import { addPoolCommands } from './budget-pool.ts'
 
@@ -29,7 +30,7 @@ export function addBudgetCommand(program: Command): void {
   const command = budget
     .command('raise')
     .description('give a session that waits for money new limits; duolog resume goes on')
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
   addLimitFlags(command)
     .option('--minutes <n>', "most minutes from the session's start", wholeNumber(1))
     .option('--per-call-usd <amount>', 'most one call may cost; or by purpose, work=3,review=0.5', perCallUsd)
@@ -39,7 +40,8 @@ export function addBudgetCommand(program: Command): void {
     .action(async (session: string, flags: RaiseFlags) => {
       const limits = raisedBy(flags)
       await withLog(flags.log, async (store) => {
-        await printOutcome(await new KafkaAgentCoordinator({ store }).raiseBudget(session, limits), flags)
+        const sessionId = await sessionNamed(store, session)
+        await printOutcome(await new KafkaAgentCoordinator({ store }).raiseBudget(sessionId, limits), flags)
       })
     })
   addPoolCommands(budget)

@@ -4,6 +4,7 @@ import type { SessionView } from '../../agents/session/view.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printOutcome } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 type CancelFlags = LogFlags & { readonly reason?: string }
 
@@ -18,13 +19,13 @@ export function addCancelCommand(program: Command): void {
   const command = program
     .command('cancel')
     .description('end a session for good; exits 1 when it had ended otherwise before')
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
     .option('--reason <text>', 'is recorded')
   addLogFlags(command, 'the session')
     .addHelpText('after', EXAMPLES)
     .action(async (session: string, flags: CancelFlags) => {
       process.exitCode = await withLog(flags.log, async (store) => {
-        const view = await new KafkaAgentCoordinator({ store }).cancel(session, flags.reason)
+        const view = await new KafkaAgentCoordinator({ store }).cancel(await sessionNamed(store, session), flags.reason)
         await printOutcome(view, flags)
         return exitCode(view)
       })

@@ -4,6 +4,7 @@ import type { Cassette } from '../../agents/executors/cassette.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson } from '../output.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 const EXAMPLES = `
 Examples:
@@ -14,12 +15,14 @@ export function addCassetteCommand(program: Command): void {
   const command = program
     .command('cassette')
     .description("print a session's calls as a cassette that --replay answers from, secrets redacted")
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
   addLogFlags(addPromptsFlag(command), 'the cassette, which is JSON anyway')
     .addHelpText('after', EXAMPLES)
     .action(async (session: string, flags: LogFlags & PromptsFlags) => {
       const prompts = await promptsFrom(flags)
-      await withLog(flags.log, async (store) => print(await cassetteFromSession(store, session, prompts)))
+      await withLog(flags.log, async (store) =>
+        print(await cassetteFromSession(store, await sessionNamed(store, session), prompts)),
+      )
     })
 }
 

@@ -4,6 +4,7 @@ import type { UsageView } from '../../agents/session/view.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { table } from '../render/table.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 const EXAMPLES = `
 Examples:
@@ -14,13 +15,13 @@ export function addDiffCommand(program: Command): void {
   const command = program
     .command('diff')
     .description('compare two sessions: outcome, calls, cost')
-    .argument('<a>', 'one session')
+    .argument('<a>', `one session: ${SESSION_ID}`)
     .argument('<b>', 'another, perhaps a fork of it')
   addLogFlags(command, 'the comparison')
     .addHelpText('after', EXAMPLES)
     .action((a: string, b: string, flags: LogFlags) =>
       withLog(flags.log, async (store) => {
-        const comparison = await compareSessions(store, a, b)
+        const comparison = await compareSessions(store, await sessionNamed(store, a), await sessionNamed(store, b))
         await (flags.json ? printJson(comparison) : printLines(comparisonLines(comparison)))
       }),
     )

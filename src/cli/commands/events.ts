@@ -13,6 +13,7 @@ import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printEvent } from '../print-event.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { wholeNumber } from '../settings-flags.ts'
 
 type EventsFlags = LogFlags & AllEventsFlags & { readonly from: number }
@@ -31,7 +32,7 @@ export function addEventsCommand(program: Command): void {
   const command = program
     .command('events')
     .description("print a session's events, or those of all sessions")
-    .argument('[session]', 'its id')
+    .argument('[session]', SESSION_ID)
     .option('--from <position>', 'of a session: begin with this event', wholeNumber(1), 1)
     .option('--follow', 'go on with new events: until the session has ended, or until Ctrl-C')
     .option('--type <type>', 'only events of this type; may be repeated', collected)
@@ -41,8 +42,8 @@ export function addEventsCommand(program: Command): void {
     .addHelpText('after', EXAMPLES)
     .action(async (session: string | undefined, flags: EventsFlags) => {
       checkFlags(session, flags)
-      process.exitCode = await withLog(flags.log, (store) =>
-        session === undefined ? allEvents(store, flags) : events(store, session, flags),
+      process.exitCode = await withLog(flags.log, async (store) =>
+        session === undefined ? allEvents(store, flags) : events(store, await sessionNamed(store, session), flags),
       )
     })
 }

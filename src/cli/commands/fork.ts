@@ -8,6 +8,7 @@ import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { resumeCommand } from '../next-command.ts'
 import { printJson, printLines } from '../output.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { wholeNumber } from '../settings-flags.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
@@ -33,7 +34,7 @@ export function addForkCommand(program: Command): void {
   const command = program
     .command('fork')
     .description('begin a new session that goes on from an event of another one')
-    .argument('<session>', 'the session whose history is taken over')
+    .argument('<session>', `the session whose history is taken over: ${SESSION_ID}`)
     .option(
       '--at <version>',
       'its last event to take over (default: all; of an ended session, one before its end)',
@@ -75,7 +76,7 @@ async function fork(from: string, flags: ForkFlags): Promise<void> {
     const options = { ...changes, ...(at !== undefined && { at }), ...(session && { sessionId: session }) }
     const coordinator = new KafkaAgentCoordinator({ store, ...prompts, ...workRootOf(flags) })
     try {
-      const forked = await coordinator.fork(from, options)
+      const forked = await coordinator.fork(await sessionNamed(store, from), options)
       await (json ? printJson(forked) : printLines(forkedLines(forked, flags)))
     } finally {
       await coordinator.close()

@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { readCallOutput } from '../../agents/large-outputs.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printText } from '../output.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 const EXAMPLES = `
 Other commands show the beginning and the end of a long answer; this one all of it.
@@ -14,13 +15,13 @@ export function addOutputCommand(program: Command): void {
   const command = program
     .command('output')
     .description('print all that a call answered, secrets redacted')
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
     .argument('<call>', "the call's id, as show --json has it")
   addLogFlags(command, '{"output"}')
     .addHelpText('after', EXAMPLES)
     .action((session: string, call: string, flags: LogFlags) =>
       withLog(flags.log, async (store) => {
-        const output = await readCallOutput(store, session, call)
+        const output = await readCallOutput(store, await sessionNamed(store, session), call)
         await (flags.json ? printJson({ output }) : printText(output))
       }),
     )

@@ -6,6 +6,7 @@ import type { EventStore } from '../../store/event-store.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { wholeNumber } from '../settings-flags.ts'
 import { stderrLogger } from '../stderr-logger.ts'
 
@@ -23,7 +24,7 @@ export function addPageCommand(program: Command): void {
   const command = program
     .command('page')
     .description('serve a live page of the sessions, to a browser on this machine')
-    .argument('[session]', 'begin with this one')
+    .argument('[session]', `begin with this one: ${SESSION_ID}`)
     .option('--port <n>', '0: any free one', wholeNumber(0), 0)
     .option('--host <address>', '127.0.0.1, ::1 or localhost', '127.0.0.1')
   addLogFlags(command, '{"url"}')
@@ -33,7 +34,8 @@ export function addPageCommand(program: Command): void {
     )
 }
 
-async function serve(store: EventStore, session: string | undefined, { port, host, json }: PageFlags): Promise<void> {
+async function serve(store: EventStore, given: string | undefined, { port, host, json }: PageFlags): Promise<void> {
+  const session = given === undefined ? undefined : await sessionNamed(store, given)
   if (session !== undefined && !(await isSession(store, session))) throw sessionNotFound(session)
   const logger = stderrLogger((line) => void process.stderr.write(`${line}\n`))
   // Loaded by this command only: a web server is not what the others wait for.

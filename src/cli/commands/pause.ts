@@ -4,6 +4,7 @@ import type { SessionView } from '../../agents/session/view.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printOutcome } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 type PauseFlags = LogFlags & { readonly reason?: string; readonly stopCalls?: true }
 
@@ -19,7 +20,7 @@ export function addPauseCommand(program: Command): void {
   const command = program
     .command('pause')
     .description('hold a session; exits 1 when it had ended before')
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
     .option('--reason <text>', 'is recorded')
     .option('--stop-calls', 'stop what runs, too')
   addLogFlags(command, 'the session')
@@ -27,7 +28,11 @@ export function addPauseCommand(program: Command): void {
     .action(async (session: string, flags: PauseFlags) => {
       process.exitCode = await withLog(flags.log, async (store) => {
         const options = { ...(flags.stopCalls && { stopCalls: true }) }
-        const view = await new KafkaAgentCoordinator({ store }).pause(session, flags.reason, options)
+        const view = await new KafkaAgentCoordinator({ store }).pause(
+          await sessionNamed(store, session),
+          flags.reason,
+          options,
+        )
         await printOutcome(view, flags)
         return exitCode(view)
       })

@@ -4,6 +4,7 @@ import type { SessionView } from '../../agents/session/view.ts'
 import { DuologError } from '../../core/errors.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printOutcome } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 
 type Resolution = 'retry' | 'resume' | 'fail'
 type ResolveFlags = LogFlags & { readonly [Name in Resolution]?: true }
@@ -18,7 +19,7 @@ export function addResolveCommand(program: Command): void {
   const command = program
     .command('resolve')
     .description('decide on a call nobody knows the outcome of')
-    .argument('<session>', "the session's id")
+    .argument('<session>', SESSION_ID)
     .argument('<call>', "the call's id, from duolog show")
     .addOption(new Option('--retry', 'make it again').conflicts(['resume', 'fail']))
     .addOption(new Option('--resume', "go on in the agent's own session").conflicts('fail'))
@@ -28,7 +29,11 @@ export function addResolveCommand(program: Command): void {
     .action(async (session: string, call: string, flags: ResolveFlags) => {
       const resolution = resolutionOf(flags)
       await withLog(flags.log, async (store) => {
-        const view = await new KafkaAgentCoordinator({ store }).resolve(session, call, resolution)
+        const view = await new KafkaAgentCoordinator({ store }).resolve(
+          await sessionNamed(store, session),
+          call,
+          resolution,
+        )
         refuseUnresolved(view, call, resolution)
         await printOutcome(view, flags)
       })

@@ -10,6 +10,7 @@ import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { printOutcome, runSession, withCoordinator } from '../run-session.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
@@ -26,7 +27,7 @@ export function addResumeCommand(program: Command): void {
   const command = program
     .command('resume')
     .description('go on with a session that was interrupted or whose process died')
-    .argument('[session]', 'its id (default: the newest unfinished one)')
+    .argument('[session]', `${SESSION_ID} (default: the newest unfinished one)`)
   addLogFlags(
     addWorkRootFlag(addPromptsFlag(addExecutorFlags(command))),
     'the session, as duolog show --json prints it,',
@@ -40,7 +41,8 @@ export function addResumeCommand(program: Command): void {
 function resume(session: string | undefined, flags: ResumeFlags): Promise<ExitCode> {
   const stage = new Stage()
   const goOn = async (store: EventStore) => {
-    const view = await readSession(store, session ?? (await newestUnfinished(store)))
+    const sessionId = session === undefined ? await newestUnfinished(store) : await sessionNamed(store, session)
+    const view = await readSession(store, sessionId)
     if (isEnded(view)) return showEnded(view, flags)
     if (view.dispatch === 'topics') return continueSession({ store, view, stage, flags })
     return withExecutor(flags, async (executor) => {

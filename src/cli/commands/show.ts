@@ -3,6 +3,7 @@ import { readSession } from '../../agents/read-sessions.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { sessionLines } from '../session-lines.ts'
+import { SESSION_ID, sessionNamed } from '../session-named.ts'
 import { wholeNumber } from '../settings-flags.ts'
 
 type ShowFlags = LogFlags & { readonly at?: number }
@@ -17,7 +18,7 @@ export function addShowCommand(program: Command): void {
   const command = program
     .command('show')
     .description('show a session, as it is or as it was')
-    .argument('<session>', 'its id')
+    .argument('<session>', SESSION_ID)
     .option('--at <version>', 'as it was right after this event', wholeNumber(1))
   addLogFlags(command, 'the session')
     .addHelpText('after', EXAMPLES)
@@ -25,6 +26,10 @@ export function addShowCommand(program: Command): void {
 }
 
 async function show(store: Parameters<typeof readSession>[0], session: string, flags: ShowFlags): Promise<void> {
-  const view = await readSession(store, session, flags.at === undefined ? {} : { at: flags.at })
+  const view = await readSession(
+    store,
+    await sessionNamed(store, session),
+    flags.at === undefined ? {} : { at: flags.at },
+  )
   await (flags.json ? printJson(view) : printLines(sessionLines(view)))
 }
