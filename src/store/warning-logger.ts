@@ -13,7 +13,9 @@ export const warningLogger: Logger = {
 function toText(level: string, fields: object, message: string): string {
   const { err, error = err, ...others } = fields as Readonly<Record<string, unknown>>
   const isSaid = (value: unknown): boolean =>
-    Array.isArray(value) ? value.every(isSaid) : typeof value === 'string' && value.length > 3 && message.includes(value)
+    Array.isArray(value)
+      ? value.every(isSaid)
+      : typeof value === 'string' && value.length > 3 && message.includes(value)
   const unsaid = Object.entries(others).filter(([, value]) => value !== undefined && !isSaid(value))
   const where = unsaid.map(([name, value]) => `${name}=${short(value)}`)
   const line = `duolog: ${level}: ${message}${where.length === 0 ? '' : ` (${where.join(', ')})`}`

@@ -23,7 +23,10 @@ const JOBS = 15
 export const KILLS_PER_LOG = 5
 const ADDS = 300
 /** What a store on Kafka says that is no error: it made a topic; a broker with too much to do keeps it waiting. */
-const EXPECTED = ['warning: Created what was missing', 'warning: The writer of a partition cannot reach its broker; trying']
+const EXPECTED = [
+  'warning: Created what was missing',
+  'warning: The writer of a partition cannot reach its broker; trying',
+]
 
 /** Gives the URL of a new log; the folder is the run's own. */
 export type NewLog = (folder: string) => string
