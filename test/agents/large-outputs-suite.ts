@@ -92,7 +92,8 @@ export function largeOutputsSuite(
       const chars = outputChars.through
       const runner = coordinator(store, printing(chars, 'json-lines'))
       const { sessionId } = await runner.run('x', { workDir: dir })
-      const fork = await runner.fork(sessionId, { at: (await readSession(store, sessionId)).version - 1 })
+      const gates = [{ gateId: 'more', scope: 'session' as const, command: ['true'] }]
+      const fork = await runner.fork(sessionId, { settings: { gates } })
       const { state } = await sessionStateAt(store, fork.sessionId)
       expect(jsonChars([...state.calls.values()])).toBeLessThan(10_000)
       expect(jsonChars(await readSession(store, sessionId))).toBeLessThan(10_000)
