@@ -9,7 +9,7 @@ import {
   invalidArgument,
 } from '../store/check-arguments.ts'
 import { checkClockAndLogger } from '../store/check-store-options.ts'
-import { checkPoisonOptions } from './poison-policy.ts'
+import { checkPoisonOptions, POISON_NAMES } from './poison-policy.ts'
 import type { Projection } from './projection.ts'
 import type { StartProjectionOptions, WaitForOptions, WaitTarget } from './projection-options.ts'
 import type { ListRowsOptions } from './view-store.ts'
@@ -23,9 +23,7 @@ const START: Names<StartProjectionOptions<never, never>> = {
   projection: true,
   views: true,
   maxBatchMessages: true,
-  poison: true,
-  unreadable: true,
-  stranger: true,
+  ...POISON_NAMES,
   onSkipped: true,
   onError: true,
   logger: true,

@@ -1,6 +1,6 @@
 import { DuologError, isDuologError } from '../core/errors.ts'
 import type { AnyEvent } from '../core/event.ts'
-import type { Given } from '../core/known-names.ts'
+import type { Given, Names } from '../core/known-names.ts'
 import { checkOneOf } from '../store/check-arguments.ts'
 import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { isDeadLetterFact } from './own-facts.ts'
@@ -41,9 +41,11 @@ export interface PoisonPolicyOptions<E extends AnyEvent> extends PoisonOptions {
 /** What such an option may say. */
 export const UNREADABLE: readonly Unreadable[] = ['wait', 'skip', 'deadLetter', 'stop']
 
+export const POISON_NAMES: Names<PoisonOptions> = { poison: true, unreadable: true, stranger: true }
+
 /** @throws INVALID_ARGUMENT naming the option. */
 export function checkPoisonOptions(options: Given<PoisonOptions>): void {
-  for (const name of ['poison', 'unreadable', 'stranger'] as const) {
+  for (const name of Object.keys(POISON_NAMES) as (keyof PoisonOptions)[]) {
     if (options[name] !== undefined) checkOneOf(name, options[name], UNREADABLE)
   }
 }

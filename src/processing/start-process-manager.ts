@@ -13,7 +13,7 @@ import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { guarded } from './guarded-manager.ts'
 import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
-import { checkPoisonOptions, type PoisonOptions } from './poison-policy.ts'
+import { checkPoisonOptions, POISON_NAMES, type PoisonOptions } from './poison-policy.ts'
 import { type MessagesOf, messagesOf, type ProcessCommand, processDecider } from './process-decider.ts'
 import type { ProcessEvent } from './process-events.ts'
 import { ProcessListener } from './process-listener.ts'
@@ -111,9 +111,7 @@ const NAMES: Names<StartProcessManagerOptions<never, never>> = {
   clock: true,
   maxInFlight: true,
   timerReadBack: true,
-  poison: true,
-  unreadable: true,
-  stranger: true,
+  ...POISON_NAMES,
   onSkipped: true,
   onError: true,
   logger: true,

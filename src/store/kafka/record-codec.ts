@@ -101,13 +101,14 @@ export function encodeRecord(record: PreparedRecord, place: EncodePlace): Encode
       ...(record.causationId !== undefined && { ce_causationid: record.causationId }),
       ...(origin !== undefined && { [ORIGIN]: originText(origin, record.key) }),
       ce_id: record.eventId,
-      ...(sequence !== undefined && {
-        ce_sequence: SEQUENCE_ZEROS.slice(String(sequence).length) + String(sequence),
-        'sequence-number': String(sequence),
-      }),
+      ...(sequence !== undefined && sequenceHeaders(String(sequence))),
       ...record.headers,
     },
   }
+}
+
+function sequenceHeaders(digits: string) {
+  return { ce_sequence: SEQUENCE_ZEROS.slice(digits.length) + digits, 'sequence-number': digits }
 }
 
 /** An append's events have one key. */
