@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { silentLogger } from '../../src/core/logger.ts'
 import type { KafkaDriverName } from '../../src/kafka/connect-driver.ts'
 import { KafkaError } from '../../src/kafka/driver.ts'
@@ -142,8 +142,12 @@ describeKafka.each(DRIVERS)('appends that do not come through, with %s', (name) 
 })
 
 describeKafka('appends that lose their topic', () => {
-  it('TOPIC_MISSING when the event topic was deleted under the store, with each driver', async () => {
+  it.concurrent('TOPIC_MISSING when the event topic was deleted under the store, with each driver', async () => {
     await Promise.all(DRIVERS.map((name) => withStore(name, {}, loseTopic)))
+  }, 120_000)
+
+  it.concurrent('TOPIC_MISSING for who was committed and not yet read back, too: nobody waits for ever', async () => {
+    await Promise.all(DRIVERS.map((name) => withStore(name, {}, loseTopicInDoubt)))
   }, 120_000)
 })
 
@@ -157,6 +161,27 @@ async function loseTopic({ store, eventTopic }: Setting): Promise<void> {
     message: expect.stringContaining(`"${eventTopic}" is gone`),
   })
   expect(await admin.listTopics()).not.toContain(eventTopic) // nobody made an empty one in its place
+  await admin.disconnect()
+}
+
+async function loseTopicInDoubt({ store, between, eventTopic }: Setting): Promise<void> {
+  await store.appendToStream('s', counted(1))
+  between.afterTransaction = () => {
+    delete between.afterTransaction
+    return deleteTopic(eventTopic)
+  }
+  await expect(store.appendToStream('s', counted(2))).rejects.toMatchObject({
+    code: 'TOPIC_MISSING',
+    message: expect.stringMatching(/is gone.*"s" was sent/),
+  })
+}
+
+/** Resolves when the broker knows of it no more, a moment after it answered. */
+async function deleteTopic(topic: string): Promise<void> {
+  const admin = plainClient(kafkaBrokers).admin()
+  await admin.connect()
+  await admin.deleteTopics({ topics: [topic] })
+  await vi.waitFor(async () => expect(await admin.listTopics()).not.toContain(topic), { timeout: 30_000 })
   await admin.disconnect()
 }
 

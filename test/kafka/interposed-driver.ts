@@ -7,6 +7,8 @@ import { kafkaBrokers } from '../support/kafka.ts'
 export interface Between {
   /** Awaited before a transaction is sent; what it throws, the writer hears as aborted. */
   beforeTransaction?(): Promise<void> | void
+  /** Awaited after a transaction ended, before the writer hears how. */
+  afterTransaction?(): Promise<void> | void
   /** What it throws, the reader hears. */
   beforeFetch?(): void
   /** What the reader gets of a partition instead. */
@@ -35,7 +37,9 @@ function interposedWriter(writer: TransactionalWriter, between: Between): Transa
       } catch (error) {
         return { kind: 'aborted', error }
       }
-      return writer.transact(transaction)
+      const outcome = await writer.transact(transaction)
+      await between.afterTransaction?.()
+      return outcome
     },
   }
 }

@@ -22,7 +22,7 @@ import type { PartitionLog } from './partition-log.ts'
 import { endOf, type Placement, placementOf } from './placement.ts'
 import { readBack } from './read-back.ts'
 import { wasCommitted } from './resolve-doubt.ts'
-import { brokerRefused, outcomeUnknown, refusalOf } from './writer-errors.ts'
+import { brokerRefused, isTopicGone, lostWithTopic, outcomeUnknown, refusalOf } from './writer-errors.ts'
 
 /*
  * The fenced single writer of one partition of the event topic, taken over on demand.
@@ -280,7 +280,7 @@ export class PartitionWriter {
 
   /** Where one of a batch is to blame, they are sent one by one to find out which. */
   async #aborted(batch: readonly Waiting[], error: unknown): Promise<void> {
-    const missing = error instanceof KafkaError && error.type === 'UNKNOWN_TOPIC_OR_PARTITION'
+    const missing = isTopicGone(error)
     const ofOne = error instanceof KafkaError && (error.code === 'REFUSED' || missing)
     if (ofOne && batch.length === 1 && !(missing && this.#mayAppear())) {
       this.#topicMissingSinceMs = undefined
@@ -322,10 +322,19 @@ export class PartitionWriter {
       'The writer of a partition cannot reach its broker; trying again',
     )
     this.#queue.blame(error)
-    const refusal = refusalOf(error, this.#options.names.eventTopic)
-    if (refusal !== undefined) for (const { reject } of this.#queue.takeAll()) reject(refusal)
+    this.#refuse(error)
     if (this.#closing && this.#troubles > TROUBLES_BEFORE_GIVING_UP) this.#giveUp(error)
     await pause(Math.min(FIRST_PAUSE_MS * 2 ** this.#troubles++, LONGEST_PAUSE_MS))
+  }
+
+  /** What waiting does not cure. */
+  #refuse(error: unknown): void {
+    const { eventTopic } = this.#options.names
+    const refusal = refusalOf(error, eventTopic)
+    if (refusal !== undefined) for (const { reject } of this.#queue.takeAll()) reject(refusal)
+    if (!isTopicGone(error)) return
+    for (const { append, reject } of this.#doubt?.batch ?? []) reject(lostWithTopic(eventTopic, append.stream, error))
+    this.#doubt = undefined
   }
 
   /** Only what was sent and not answered has no true answer; what waits was not sent. */

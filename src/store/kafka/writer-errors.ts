@@ -10,7 +10,7 @@ const TOO_LARGE = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE'])
 
 /** The broker refused the transaction of this append alone; it was aborted. */
 export function brokerRefused(stream: string, bytes: number, cause: KafkaError): DuologError {
-  if (cause.type === 'UNKNOWN_TOPIC_OR_PARTITION') {
+  if (isTopicGone(cause)) {
     const message = `The append to stream "${stream}" sends messages to a topic that is gone; was it deleted? Nothing was written. Open the store again to make it anew.`
     return new DuologError('TOPIC_MISSING', message, { cause })
   }
@@ -33,12 +33,23 @@ function tooLarge(bytes: number): string {
 export function refusalOf(error: unknown, topic: string): unknown {
   if (isDuologError(error, 'REPLICA_UNAVAILABLE')) return error
   if (!(error instanceof KafkaError)) return undefined
-  if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return topicGone(topic, error)
+  if (isTopicGone(error)) return topicGone(topic, 'Nothing was written.', error)
   return error.code === 'REFUSED' || error.code === 'OFFSET_OUT_OF_RANGE' ? toStoreError(error) : undefined
 }
 
-function topicGone(topic: string, cause: KafkaError): DuologError {
-  const message = `The event topic "${topic}" is gone; was it deleted? Nothing was written. Open the store again to make it anew: its history is lost.`
+/** What an append hears that was sent and not read back, when the log that could tell its outcome is gone. */
+export function lostWithTopic(topic: string, stream: string, cause: KafkaError): DuologError {
+  return topicGone(topic, `The append to stream "${stream}" was sent to it.`, cause)
+}
+
+const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION'
+
+export function isTopicGone(error: unknown): error is KafkaError & { readonly type: typeof UNKNOWN_TOPIC } {
+  return error instanceof KafkaError && error.type === UNKNOWN_TOPIC
+}
+
+function topicGone(topic: string, appended: string, cause: KafkaError): DuologError {
+  const message = `The event topic "${topic}" is gone; was it deleted? ${appended} Open the store again to make it anew: its history is lost.`
   return new DuologError('TOPIC_MISSING', message, { cause })
 }
 
