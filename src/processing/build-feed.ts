@@ -100,8 +100,7 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
 
   async #load(topic: string, partition: number): Promise<number | undefined> {
     const { views, build, onGone } = this.#options
-    const known = [await views.live(build.name), await views.unfinished(build.name, build.version)]
-    if (!known.some((other) => other?.generation === build.generation)) {
+    if (!(await views.exists(build))) {
       onGone()
       throw checkpointFenced('view that was replaced', { topic, partition })
     }

@@ -43,6 +43,10 @@ class MemoryViews implements ViewStore {
     return live
   }
 
+  async exists({ generation }: ViewBuild): Promise<boolean> {
+    return this.#builds.has(generation)
+  }
+
   async createBuild(name: string, version: number): Promise<ViewBuild> {
     return this.#newBuild(name, version)
   }

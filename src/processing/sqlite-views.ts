@@ -115,11 +115,19 @@ function transact<T>(db: DatabaseSync, work: () => T): T {
   }
 }
 
+interface Waiting {
+  readonly generation: number
+  readonly change: ViewChange
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
 class SqliteViews implements ViewStore {
   readonly id: string
   readonly #db: DatabaseSync
   readonly #sql: ReturnType<typeof statements>
   readonly #wakeUps = new WakeUps()
+  #waiting: Waiting[] = []
   #seenVersion = -1
   #closed = false
 
@@ -145,6 +153,14 @@ class SqliteViews implements ViewStore {
     return transact(this.#db, () => toBuild(this.#sql.findLive.get(name)) ?? this.#add(name, version, 1))
   }
 
+  async exists({ generation }: ViewBuild): Promise<boolean> {
+    return this.#hasBuild(generation)
+  }
+
+  #hasBuild(generation: number): boolean {
+    return this.#sql.findBuild.get(generation) !== undefined
+  }
+
   async createBuild(name: string, version: number): Promise<ViewBuild> {
     return transact(this.#db, () => this.#add(name, version, 0))
   }
@@ -154,23 +170,53 @@ class SqliteViews implements ViewStore {
     return { name, version, generation: Number(lastInsertRowid) }
   }
 
-  async apply({ generation }: ViewBuild, change: ViewChange): Promise<void> {
-    const { topic, partition, from, to } = change
-    const sql = this.#sql
-    transact(this.#db, () => {
-      const stored = sql.findCheckpoint.get(generation, topic, partition)?.next_offset
-      const exists = sql.findBuild.get(generation) !== undefined
-      if (!exists || (stored === undefined ? undefined : Number(stored)) !== from)
-        throw checkpointFenced('view', change)
-      for (const [key, row] of change.rows((key) => parsed(sql.findRow.get(generation, key)))) {
-        if (row === undefined) sql.removeRow.run(generation, key)
-        else sql.putRow.run(generation, key, JSON.stringify(row))
-      }
-      sql.putCheckpoint.run(generation, topic, partition, to)
-      reach('views.apply.written')
+  /** With what else of this turn is to be applied: partitions that are woken together share a transaction. */
+  apply({ generation }: ViewBuild, change: ViewChange): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#waiting.push({ generation, change, resolve, reject })
+      if (this.#waiting.length === 1) process.nextTick(() => this.#applyAll(this.#waiting.splice(0)))
     })
+  }
+
+  #applyAll(batch: readonly Waiting[]): void {
+    const refusals = this.#tryApply(batch)
+    if (refusals === undefined) return
     reach('views.apply.committed')
+    for (const [index, { resolve, reject }] of batch.entries()) {
+      const refusal = refusals[index]
+      if (refusal === undefined) resolve()
+      else reject(refusal)
+    }
     this.#wakeUps.wakeAll()
+  }
+
+  /** Of each, or nothing where the transaction failed: who is to blame shows alone. */
+  #tryApply(batch: readonly Waiting[]): (DuologError | undefined)[] | undefined {
+    try {
+      return transact(this.#db, () => batch.map((waiting) => this.#refusalOf(waiting) ?? this.#write(waiting)))
+    } catch (error) {
+      if (batch.length > 1) for (const waiting of batch) this.#applyAll([waiting])
+      else for (const { reject } of batch) reject(error)
+      return undefined
+    }
+  }
+
+  /** V1 */
+  #refusalOf({ generation, change }: Waiting): DuologError | undefined {
+    const { topic, partition, from } = change
+    const stored = this.#sql.findCheckpoint.get(generation, topic, partition)?.next_offset
+    const isAt = (stored === undefined ? undefined : Number(stored)) === from
+    return this.#hasBuild(generation) && isAt ? undefined : checkpointFenced('view', change)
+  }
+
+  #write({ generation, change }: Waiting): undefined {
+    const sql = this.#sql
+    for (const [key, row] of change.rows((key) => parsed(sql.findRow.get(generation, key)))) {
+      if (row === undefined) sql.removeRow.run(generation, key)
+      else sql.putRow.run(generation, key, JSON.stringify(row))
+    }
+    sql.putCheckpoint.run(generation, change.topic, change.partition, change.to)
+    reach('views.apply.written')
   }
 
   async checkpoints({ generation }: ViewBuild) {
@@ -185,8 +231,7 @@ class SqliteViews implements ViewStore {
     const { name, generation } = build
     const sql = this.#sql
     const promoted = transact(this.#db, () => {
-      const known = sql.findBuild.get(generation) !== undefined
-      if (!known || sql.findBehind.get(generation, name) !== undefined) return false
+      if (!this.#hasBuild(generation) || sql.findBehind.get(generation, name) !== undefined) return false
       for (const other of sql.listOthers.all(name, generation)) this.#remove(Number(other.generation))
       sql.setLive.run(generation)
       reach('views.promote.written')
@@ -225,6 +270,7 @@ class SqliteViews implements ViewStore {
 
   async close(): Promise<void> {
     if (this.#closed) return
+    if (this.#waiting.length > 0) this.#applyAll(this.#waiting.splice(0))
     this.#closed = true
     this.#wakeUps.wakeAll()
     this.#db.close()

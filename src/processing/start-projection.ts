@@ -234,11 +234,18 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
     // Several partitions may be that far at once.
     if (feed !== this.#building) return
     await this.#live?.stop()
-    if (feed !== this.#building || !(await this.#views.promote(feed.build))) return
+    if (feed !== this.#building) return
+    if (!(await this.#views.promote(feed.build))) return this.#lookWhetherGone(feed)
     this.#live = feed
     this.#building = undefined
     loggerFor(this.#options, undefined).info({ ...feed.build }, 'A view was rebuilt and took its place')
     this.#swapped.wakeAll()
+  }
+
+  /** Where the live one is only further, it is caught up with. */
+  async #lookWhetherGone(feed: BuildFeed<Row, E>): Promise<void> {
+    // Not awaited: the feed is stopped then, and waits for what it is doing.
+    if (!(await this.#views.exists(feed.build))) void this.#replaced(feed)
   }
 
   /** Another instance swapped, and all other builds are gone: go on with what is live now. */

@@ -61,6 +61,8 @@ export interface ViewStore {
   unfinished(name: string, version: number): Promise<ViewBuild | undefined>
   /** The live build of the name, whatever its version; a new one of this version where there is none. Atomic. */
   openLive(name: string, version: number): Promise<ViewBuild>
+  /** Whether it is the live one or may become it: nothing took its place. */
+  exists(build: ViewBuild): Promise<boolean>
   /** A new empty build beside the live one. */
   createBuild(name: string, version: number): Promise<ViewBuild>
   /** @throws CHECKPOINT_FENCED when `from` is not the stored checkpoint or the build is gone; nothing changed (V1, V2). */

@@ -91,6 +91,32 @@ const VIEW_TESTS: readonly ViewTest[] = [
     },
   },
   {
+    name: 'V1 V2 of changes applied at the same time each is judged alone',
+    async run(views) {
+      const build = await views.openLive('v', 1)
+      const rows = () => {
+        throw new RangeError('no')
+      }
+      const apart = (partition: number, key: string, from?: number) => ({ ...change(from, 5, [[key, 1]]), partition })
+      const results = await Promise.allSettled([
+        views.apply(build, apart(0, 'a')),
+        views.apply(build, { ...apart(1, 'b'), rows }),
+        views.apply(build, apart(2, 'c', 4)),
+        views.apply(build, apart(0, 'd')),
+        views.apply(build, apart(3, 'e')),
+      ])
+      assert.deepEqual(
+        results.map(({ status }) => status),
+        ['fulfilled', 'rejected', 'rejected', 'rejected', 'fulfilled'],
+      )
+      assert.deepEqual(await keysOf(views, build), ['a', 'e'])
+      assert.deepEqual(await checkpointsOf(views, build), [
+        { topic: 't', partition: 0, offset: 5 },
+        { topic: 't', partition: 3, offset: 5 },
+      ])
+    },
+  },
+  {
     name: 'V3 one live build for each name; another is built beside it and takes its place',
     async run(views) {
       const live = await views.openLive('v', 1)
@@ -99,6 +125,8 @@ const VIEW_TESTS: readonly ViewTest[] = [
       const next = await views.createBuild('v', 2)
       assert.ok(next.generation > live.generation)
       assert.deepEqual(await views.unfinished('v', 2), next)
+      const third = await views.createBuild('v', 2)
+      for (const build of [live, next, third]) assert.equal(await views.exists(build), true)
       assert.equal(await views.unfinished('v', 3), undefined)
       await views.apply(next, change(undefined, 4, [['a', 'new']]))
       assert.equal(await views.promote(next), false, 'it is behind the live one')
@@ -108,6 +136,8 @@ const VIEW_TESTS: readonly ViewTest[] = [
       assert.deepEqual(await views.live('v'), next)
       assert.equal(await views.get(next, 'a'), 'new')
       assert.equal(await views.unfinished('v', 2), undefined)
+      const still = await Promise.all([live, next, third].map((build) => views.exists(build)))
+      assert.deepEqual(still, [false, true, false])
       await refused(views.apply(live, change(5, 6)))
       assert.equal(await views.get(live, 'a'), undefined)
       assert.equal(await views.promote(live), false)

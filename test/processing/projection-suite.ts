@@ -48,12 +48,28 @@ function overtaken(views: ViewStore, swap: () => Promise<void>): ViewStore {
   })
 }
 
+/** The views, but every answer takes a while, as of a database in the network: each time another one. */
+function unhurried(views: ViewStore): ViewStore {
+  let calls = 0
+  return new Proxy(views, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target)
+      if (typeof value !== 'function') return value
+      return async (...args: unknown[]) => {
+        await new Promise((resolve) => setTimeout(resolve, (calls++ * 7) % 5))
+        return value.apply(target, args)
+      }
+    },
+  })
+}
+
 export function projectionSuite(log: LogKind): void {
   const bench = workbench()
   const viewKinds: [string, () => Promise<ViewStore>][] = [
     ['memory views', async () => memoryViews()],
     ['sqlite views', () => sqliteViews(join(bench.folder(), 'views.db'))],
   ]
+  if (log.name === 'memory') viewKinds.push(['views that take their time', async () => unhurried(memoryViews())])
 
   describe.each(viewKinds)(`projections: ${log.name}, %s`, (_, openViews) => {
     async function setUp() {

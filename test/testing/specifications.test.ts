@@ -117,7 +117,7 @@ describe('faults', () => {
   })
 
   it('a fault between the rows of a view and its commit undoes both: the view ends right', async () => {
-    const store = openMemoryStore()
+    const store = openMemoryStore({ topics: { 'session.events': { partitions: 1 } } })
     const folder = mkdtempSync(join(tmpdir(), 'duolog-faults-'))
     const views = await sqliteViews(join(folder, 'views.db'))
     const fault = faultAt('views.apply.written', { error: new Error('struck') })

@@ -3,7 +3,8 @@ import type { Appended, Checkpoint } from '../event-store.ts'
 import { judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
 import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
 import { deferredIndex } from './deferred-index.ts'
-import type { LogPlaces, StreamPlace } from './log-places.ts'
+import type { LogPlaces, StreamPlace, TopicPlace } from './log-places.ts'
+import type { RecordRow } from './rows.ts'
 
 /*
  * One append inside the transaction: judge first, then write; so a refused append has written nothing (P2), and its
@@ -15,8 +16,8 @@ export interface AppendWriterOptions {
   readonly places: LogPlaces
   /** Moves a group's checkpoint, or throws CHECKPOINT_FENCED before it wrote anything. */
   readonly moveCheckpoint: (checkpoint: Checkpoint) => void
-  /** Hears of every partition that got a record. */
-  readonly onWritten: (topic: string, partition: number) => void
+  /** Hears of every record, as the file has it. */
+  readonly onWritten: (topic: TopicPlace, partition: number, row: RecordRow) => void
 }
 
 export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWriterOptions) {
@@ -45,26 +46,33 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
     const topic = places.topicToWrite(record.topic)
     const partition = stream?.partition ?? places.partition(topic, record.key)
     const offset = places.endOf(topic, partition)
+    const version = stream === undefined ? null : stream.version + 1
+    const correlationId = record.correlationId === record.key ? null : record.correlationId
+    const causationId = record.causationId ?? null
+    const headers = headersJson(record.headers)
+    const { eventId, type, timestamp, dataJson, key } = record
     const { lastInsertRowid } = insert.run(
       topic.id,
       partition,
       offset,
       stream?.id ?? null,
-      stream === undefined ? null : stream.version + 1,
-      stream === undefined ? record.key : null,
-      record.eventId,
-      record.type,
+      version,
+      stream === undefined ? key : null,
+      eventId,
+      type,
       record.version,
-      record.timestamp,
-      record.correlationId === record.key ? null : record.correlationId,
-      record.causationId ?? null,
-      headersJson(record.headers),
-      record.dataJson,
+      timestamp,
+      correlationId,
+      causationId,
+      headers,
+      dataJson,
     )
-    index.written(Number(lastInsertRowid))
+    const position = Number(lastInsertRowid)
+    index.written(position)
     topic.nextOffsets[partition] = offset + 1
     if (stream !== undefined) stream.version++
-    onWritten(record.topic, partition)
+    const envelope = [offset, eventId, type, record.version, timestamp, correlationId, causationId, headers] as const
+    onWritten(topic, partition, [...envelope, dataJson, version, position, key])
   }
 
   function writeEvents(

@@ -20,6 +20,7 @@ import { checkTopics, type LogPlaces, logPlaces } from './log-places.ts'
 import { loadSqlite, openDatabase } from './open-database.ts'
 import { type OwnerTable, ownerTable } from './owner-table.ts'
 import { partitionReader, type ReadPartition } from './partition-reader.ts'
+import { RecentRecords } from './recent-records.ts'
 import { snapshotTable } from './snapshot-table.ts'
 import { toLogError } from './sqlite-errors.ts'
 import { type StreamReader, streamReader } from './stream-reader.ts'
@@ -80,6 +81,7 @@ export class LogFile {
   readonly #write: (append: PreparedAppend) => Appended
   readonly #partitionChanges = new Map<string, WakeUps>()
   readonly #written = new Set<string>()
+  readonly #recent = new RecentRecords()
 
   constructor(parts: LogFileParts) {
     const { db, options } = parts
@@ -91,7 +93,7 @@ export class LogFile {
     this.places = logPlaces(db, this.layout)
     this.groups = groupTable(db, this.places)
     this.owners = ownerTable(db)
-    this.readPartition = partitionReader(db, this.places)
+    this.readPartition = partitionReader(db, this.places, this.#recent)
     this.watch = changeWatch(db, () => this.#foreignChange())
     const attempt = <T>(read: () => T) => this.read(read)
     this.streams = streamReader({ db, places: this.places, eventTopic: this.layout.eventTopic, attempt })
@@ -103,7 +105,10 @@ export class LogFile {
       db,
       places: this.places,
       moveCheckpoint: (checkpoint) => this.groups.move(checkpoint),
-      onWritten: (topic, partition) => this.#written.add(`${topic}/${partition}`),
+      onWritten: (topic, partition, row) => {
+        this.#written.add(`${topic.name}/${partition}`)
+        this.#recent.written(topic.id, partition, row)
+      },
     })
   }
 
@@ -116,6 +121,7 @@ export class LogFile {
       onBegin: () => this.places.refresh(),
       onRollback: () => {
         this.places.reset()
+        this.#recent.rolledBack()
         this.#written.clear()
       },
       onCommit: () => this.#ownChange(),
@@ -185,6 +191,7 @@ export class LogFile {
   }
 
   #ownChange(): void {
+    this.#recent.committed()
     for (const key of this.#written) this.#partitionChanges.get(key)?.wakeAll()
     this.#written.clear()
   }

@@ -4,6 +4,7 @@ import type { PartitionPosition } from '../event-store.ts'
 import type { FollowSource } from '../follow-partitions.ts'
 import type { WakeUps } from '../wake-ups.ts'
 import type { LogPlaces } from './log-places.ts'
+import type { RecentRecords } from './recent-records.ts'
 import { arrayRows, RECORD_COLUMNS, type RecordRow, toRecord } from './rows.ts'
 
 /** A place in a partition. */
@@ -50,7 +51,7 @@ const BATCH_RECORDS = 100
 /** Who is no more records behind looks through them: a fifth of what the index costs, whose newest part is looked through, too. */
 const LOOKED_THROUGH = 1_000
 
-export function partitionReader(db: DatabaseSync, places: LogPlaces): ReadPartition {
+export function partitionReader(db: DatabaseSync, places: LogPlaces, recent: RecentRecords): ReadPartition {
   const findHead = db.prepare('SELECT max(position) AS head FROM records')
   const findByIndex = arrayRows<RecordRow>(
     db.prepare(
@@ -74,9 +75,10 @@ export function partitionReader(db: DatabaseSync, places: LogPlaces): ReadPartit
     if (topic === undefined || head <= cursor.position) return []
     const { partition, offset, position } = cursor
     const rows =
-      head - position > LOOKED_THROUGH
+      recent.from(cursor, head, topic.id)?.slice(0, BATCH_RECORDS) ??
+      (head - position > LOOKED_THROUGH
         ? findByIndex(topic.id, partition, offset, BATCH_RECORDS)
-        : lookThrough(position, topic.id, partition, offset, BATCH_RECORDS)
+        : lookThrough(position, topic.id, partition, offset, BATCH_RECORDS))
     moveBehind(cursor, rows, head)
     const place = { topic: cursor.topic, partition }
     return rows.map((row) => toRecord(row, place))

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
+import type { RecordedMessage } from '../../../src/core/event.ts'
 import type { EventStore, PartitionPosition } from '../../../src/store/event-store.ts'
 import { openSqliteStore } from '../../../src/store/sqlite/sqlite-store.ts'
 import { seeded } from '../../model/virtual-time.ts'
@@ -18,16 +19,23 @@ afterEach(async () => {
 })
 
 const TOPIC = 'session.events'
-const events = (count: number) => Array.from({ length: count }, (_, n) => ({ type: 'Added', data: n }))
+const events = (count: number) =>
+  Array.from({ length: count }, (_, n) => ({
+    type: 'Added',
+    data: n,
+    ...(n % 3 === 0 ? { headers: { n: `é${n}` }, causationId: 'c' } : {}),
+  }))
 
 /** What is there from the places on, and what comes. */
 function follow(store: EventStore, from: readonly PartitionPosition[]) {
   const stop = new AbortController()
   const offsets = new Map<number, number[]>(from.map(({ partition }) => [partition, []]))
+  const seen: RecordedMessage[] = []
   const wakers = new Set<() => void>()
   const reading = (async () => {
     for await (const { messages } of store.followPartitions(from, { signal: stop.signal })) {
       for (const { partition, offset } of messages) offsets.get(partition)?.push(offset)
+      seen.push(...messages)
       for (const wake of wakers) wake()
     }
   })()
@@ -43,7 +51,9 @@ function follow(store: EventStore, from: readonly PartitionPosition[]) {
     stop.abort()
     return reading
   }
-  return { offsets, reached, stop: end }
+  const messages = (places: readonly PartitionPosition[]) =>
+    places.map(({ partition }) => seen.filter((message) => message.partition === partition))
+  return { offsets, messages, reached, stop: end }
 }
 
 function expectAll(
@@ -74,7 +84,18 @@ it(`at random, by this store and another one (DUOLOG_SEED=${seed})`, async () =>
   await reader.reached(ends)
   await reader.stop()
   expectAll(reader.offsets, from, ends)
+  // What was handed over from memory is what the file has.
+  expect(reader.messages(from)).toEqual(await fromFile(from, ends))
 })
+
+async function fromFile(from: readonly PartitionPosition[], ends: readonly PartitionPosition[]) {
+  const other = await openSqliteStore({ path: log.path })
+  stores.push(other)
+  const reader = follow(other, from)
+  await reader.reached(ends)
+  await reader.stop()
+  return reader.messages(from)
+}
 
 it('one that begins in the middle of a short log', async () => {
   const [own] = stores as [EventStore]
