@@ -166,9 +166,11 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       return own === undefined ? behind : { ...behind, seconds: own }
     })
     const lagSeconds = Math.max(0, ...seconds.values())
-    if (this.#building === undefined) return { live, lag, lagSeconds }
-    const built = await this.#views.checkpoints(this.#building.build)
-    return { live, lag, lagSeconds, building: { ...this.#building.build, applied: sum(built), end: sum(ends) } }
+    // Taken once: it may take its place while its checkpoints are read.
+    const building = this.#building?.build
+    if (building === undefined) return { live, lag, lagSeconds }
+    const built = await this.#views.checkpoints(building)
+    return { live, lag, lagSeconds, building: { ...building, applied: sum(built), end: sum(ends) } }
   }
 
   stop(): Promise<void> {
