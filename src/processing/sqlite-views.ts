@@ -127,7 +127,7 @@ class SqliteViews implements ViewStore {
   readonly #db: DatabaseSync
   readonly #sql: ReturnType<typeof statements>
   readonly #wakeUps = new WakeUps()
-  #waiting: Waiting[] = []
+  readonly #waiting: Waiting[] = []
   #seenVersion = -1
   #closed = false
 
@@ -174,8 +174,13 @@ class SqliteViews implements ViewStore {
   apply({ generation }: ViewBuild, change: ViewChange): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#waiting.push({ generation, change, resolve, reject })
-      if (this.#waiting.length === 1) process.nextTick(() => this.#applyAll(this.#waiting.splice(0)))
+      if (this.#waiting.length === 1) process.nextTick(() => this.#applyWaiting())
     })
+  }
+
+  #applyWaiting(): void {
+    const batch = this.#waiting.splice(0)
+    if (batch.length > 0) this.#applyAll(batch)
   }
 
   #applyAll(batch: readonly Waiting[]): void {
@@ -193,7 +198,7 @@ class SqliteViews implements ViewStore {
   /** Of each, or nothing where the transaction failed: who is to blame shows alone. */
   #tryApply(batch: readonly Waiting[]): (DuologError | undefined)[] | undefined {
     try {
-      return transact(this.#db, () => batch.map((waiting) => this.#refusalOf(waiting) ?? this.#write(waiting)))
+      return transact(this.#db, () => batch.map((waiting) => this.#applyOne(waiting)))
     } catch (error) {
       if (batch.length > 1) for (const waiting of batch) this.#applyAll([waiting])
       else for (const { reject } of batch) reject(error)
@@ -201,22 +206,20 @@ class SqliteViews implements ViewStore {
     }
   }
 
-  /** V1 */
-  #refusalOf({ generation, change }: Waiting): DuologError | undefined {
-    const { topic, partition, from } = change
-    const stored = this.#sql.findCheckpoint.get(generation, topic, partition)?.next_offset
-    const isAt = (stored === undefined ? undefined : Number(stored)) === from
-    return this.#hasBuild(generation) && isAt ? undefined : checkpointFenced('view', change)
-  }
-
-  #write({ generation, change }: Waiting): undefined {
+  /** V2: a refusal is a value here, and has written nothing; what is thrown undoes the transaction. */
+  #applyOne({ generation, change }: Waiting): DuologError | undefined {
+    const { topic, partition, from, to } = change
     const sql = this.#sql
+    const stored = sql.findCheckpoint.get(generation, topic, partition)?.next_offset
+    const isAt = (stored === undefined ? undefined : Number(stored)) === from
+    if (!isAt || !this.#hasBuild(generation)) return checkpointFenced('view', change)
     for (const [key, row] of change.rows((key) => parsed(sql.findRow.get(generation, key)))) {
       if (row === undefined) sql.removeRow.run(generation, key)
       else sql.putRow.run(generation, key, JSON.stringify(row))
     }
-    sql.putCheckpoint.run(generation, change.topic, change.partition, change.to)
+    sql.putCheckpoint.run(generation, topic, partition, to)
     reach('views.apply.written')
+    return undefined
   }
 
   async checkpoints({ generation }: ViewBuild) {
@@ -270,7 +273,7 @@ class SqliteViews implements ViewStore {
 
   async close(): Promise<void> {
     if (this.#closed) return
-    if (this.#waiting.length > 0) this.#applyAll(this.#waiting.splice(0))
+    this.#applyWaiting()
     this.#closed = true
     this.#wakeUps.wakeAll()
     this.#db.close()

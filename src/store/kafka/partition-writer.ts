@@ -1,3 +1,4 @@
+import type { DuologError } from '../../core/errors.ts'
 import type { Logger } from '../../core/logger.ts'
 import { messageOf } from '../../core/message-of.ts'
 import { reach } from '../../core/reach.ts'
@@ -332,15 +333,17 @@ export class PartitionWriter {
     const { eventTopic } = this.#options.names
     const refusal = refusalOf(error, eventTopic)
     if (refusal !== undefined) for (const { reject } of this.#queue.takeAll()) reject(refusal)
-    if (!isTopicGone(error)) return
-    for (const { append, reject } of this.#doubt?.batch ?? []) reject(lostWithTopic(eventTopic, append.stream, error))
+    if (isTopicGone(error)) this.#rejectSent((stream) => lostWithTopic(eventTopic, stream, error))
+  }
+
+  #rejectSent(reasonOf: (stream: string) => DuologError): void {
+    for (const { append, reject } of this.#doubt?.batch ?? []) reject(reasonOf(append.stream))
     this.#doubt = undefined
   }
 
   /** Only what was sent and not answered has no true answer; what waits was not sent. */
   #giveUp(cause: unknown): void {
-    for (const { append, reject } of this.#doubt?.batch ?? []) reject(outcomeUnknown(append.stream, cause))
-    this.#doubt = undefined
+    this.#rejectSent((stream) => outcomeUnknown(stream, cause))
     for (const { append, reject } of this.#queue.takeAll()) reject(appendTimedOut(append.stream, cause))
   }
 }

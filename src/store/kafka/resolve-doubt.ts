@@ -5,6 +5,7 @@ import type { BatchPlan, Planned } from './batch-plan.ts'
 import type { Names } from './names.ts'
 import type { PartitionLog } from './partition-log.ts'
 import { endNotShown } from './store-errors.ts'
+import { isTopicGone } from './writer-errors.ts'
 
 /*
  * Was this transaction committed? Asked only after a later `init` of its transactional id, when it is committed or
@@ -95,7 +96,7 @@ async function look(
   } catch (error) {
     if (!(error instanceof KafkaError)) throw error
     if (error.code === 'OFFSET_OUT_OF_RANGE') return 'expired'
-    if (error.type === 'UNKNOWN_TOPIC_OR_PARTITION') return 'missing'
+    if (isTopicGone(error)) return 'missing'
     throw error
   }
 }

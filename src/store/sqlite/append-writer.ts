@@ -3,7 +3,7 @@ import type { Appended, Checkpoint } from '../event-store.ts'
 import { judgeAppend, type PositionRange, type StreamFacts } from '../judge-append.ts'
 import type { PreparedAppend, PreparedRecord } from '../prepare-append.ts'
 import { deferredIndex } from './deferred-index.ts'
-import type { LogPlaces, StreamPlace, TopicPlace } from './log-places.ts'
+import type { LogPlaces, StreamPlace } from './log-places.ts'
 import type { RecordRow } from './rows.ts'
 
 /*
@@ -17,7 +17,7 @@ export interface AppendWriterOptions {
   /** Moves a group's checkpoint, or throws CHECKPOINT_FENCED before it wrote anything. */
   readonly moveCheckpoint: (checkpoint: Checkpoint) => void
   /** Hears of every record, as the file has it. */
-  readonly onWritten: (topic: TopicPlace, partition: number, row: RecordRow) => void
+  readonly onWritten: (topic: string, partition: number, row: RecordRow) => void
 }
 
 export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWriterOptions) {
@@ -72,7 +72,7 @@ export function appendWriter({ db, places, moveCheckpoint, onWritten }: AppendWr
     topic.nextOffsets[partition] = offset + 1
     if (stream !== undefined) stream.version++
     const envelope = [offset, eventId, type, record.version, timestamp, correlationId, causationId, headers] as const
-    onWritten(topic, partition, [...envelope, dataJson, version, position, key])
+    onWritten(record.topic, partition, [...envelope, dataJson, version, position, key])
   }
 
   function writeEvents(

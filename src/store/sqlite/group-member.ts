@@ -9,6 +9,7 @@ import { assignPartitions } from './assign-partitions.ts'
 import type { Claimed, GroupPartitionRow } from './group-table.ts'
 import type { LogFile } from './log-file.ts'
 import { partitionSources } from './partition-reader.ts'
+import { placeKey } from './rows.ts'
 
 /*
  * One member of a consumer group. It looks at the group when something changed, and now and then for the dead: gives
@@ -138,7 +139,7 @@ export class GroupMember implements Consumer {
   async #giveBack(running: Running): Promise<void> {
     running.abort.abort()
     await settledWithin(this.#log.leaseMs, running.done)
-    this.#running.delete(keyOf(running))
+    this.#running.delete(placeKey(running))
     reach('file.group.releasing')
     await this.#log.transact(() => {
       this.#log.groups.release(this.#options.group, running.owner, running.topic, running.partition)
@@ -147,7 +148,7 @@ export class GroupMember implements Consumer {
   }
 
   async #claim(wanted: readonly GroupPartitionRow[]): Promise<void> {
-    const free = wanted.filter((place) => place.owner === undefined && !this.#running.has(keyOf(place)))
+    const free = wanted.filter((place) => place.owner === undefined && !this.#running.has(placeKey(place)))
     if (free.length === 0 || this.#stopping.signal.aborted) return
     const claimed = await this.#log.transact(() =>
       free.map(({ topic, partition }) => this.#log.groups.claim(this.#options.group, this.#id, topic, partition)),
@@ -163,7 +164,7 @@ export class GroupMember implements Consumer {
     const abort = new AbortController()
     if (this.#stopping.signal.aborted) abort.abort()
     const running: Running = { ...claimed, topic, partition, abort, done: Promise.resolve() }
-    this.#running.set(keyOf(running), running)
+    this.#running.set(placeKey(running), running)
     running.done = this.#run(running)
   }
 
@@ -206,8 +207,4 @@ export class GroupMember implements Consumer {
       // A listener that throws must not end the consumer.
     }
   }
-}
-
-function keyOf({ topic, partition }: { readonly topic: string; readonly partition: number }): string {
-  return `${topic}/${partition}`
 }

@@ -21,6 +21,7 @@ import { loadSqlite, openDatabase } from './open-database.ts'
 import { type OwnerTable, ownerTable } from './owner-table.ts'
 import { partitionReader, type ReadPartition } from './partition-reader.ts'
 import { RecentRecords } from './recent-records.ts'
+import { placeKey } from './rows.ts'
 import { snapshotTable } from './snapshot-table.ts'
 import { toLogError } from './sqlite-errors.ts'
 import { type StreamReader, streamReader } from './stream-reader.ts'
@@ -106,8 +107,9 @@ export class LogFile {
       places: this.places,
       moveCheckpoint: (checkpoint) => this.groups.move(checkpoint),
       onWritten: (topic, partition, row) => {
-        this.#written.add(`${topic.name}/${partition}`)
-        this.#recent.written(topic.id, partition, row)
+        const key = placeKey({ topic, partition })
+        this.#written.add(key)
+        this.#recent.written(key, row)
       },
     })
   }
@@ -171,7 +173,7 @@ export class LogFile {
   }
 
   changesOf(topic: string, partition: number): WakeUps {
-    const key = `${topic}/${partition}`
+    const key = placeKey({ topic, partition })
     const changes = this.#partitionChanges.get(key) ?? new WakeUps()
     this.#partitionChanges.set(key, changes)
     return changes

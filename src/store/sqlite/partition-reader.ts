@@ -5,7 +5,7 @@ import type { FollowSource } from '../follow-partitions.ts'
 import type { WakeUps } from '../wake-ups.ts'
 import type { LogPlaces } from './log-places.ts'
 import type { RecentRecords } from './recent-records.ts'
-import { arrayRows, RECORD_COLUMNS, type RecordRow, toRecord } from './rows.ts'
+import { arrayRows, placeKey, RECORD_COLUMNS, type RecordRow, toRecord } from './rows.ts'
 
 /** A place in a partition. */
 export interface Cursor extends PartitionPosition {
@@ -75,7 +75,7 @@ export function partitionReader(db: DatabaseSync, places: LogPlaces, recent: Rec
     if (topic === undefined || head <= cursor.position) return []
     const { partition, offset, position } = cursor
     const rows =
-      recent.from(cursor, head, topic.id)?.slice(0, BATCH_RECORDS) ??
+      recent.from(placeKey(cursor), cursor, head)?.slice(0, BATCH_RECORDS) ??
       (head - position > LOOKED_THROUGH
         ? findByIndex(topic.id, partition, offset, BATCH_RECORDS)
         : lookThrough(position, topic.id, partition, offset, BATCH_RECORDS))

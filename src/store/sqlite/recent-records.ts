@@ -13,56 +13,60 @@ const HALF_RECORDS = 512
 const HALF_CHARS = 512 * 1024
 
 interface Place {
-  readonly partition: number
   readonly offset: number
   /** Of the log: nothing of the partition from `offset` on is at it or before. */
   readonly position: number
 }
 
-type Written = readonly [topic: number, partition: number, row: RecordRow]
+type Written = readonly [partition: string, row: RecordRow]
 
 class Half {
   /** The position before its first. */
   readonly before: number
   readonly #rows = new Map<string, RecordRow[]>()
-  count = 0
-  chars = 0
+  #count = 0
+  #chars = 0
 
   constructor(before: number) {
     this.before = before
   }
 
+  /** The position of its last. */
+  get end(): number {
+    return this.before + this.#count
+  }
+
   get isFull(): boolean {
-    return this.count >= HALF_RECORDS || this.chars >= HALF_CHARS
+    return this.#count >= HALF_RECORDS || this.#chars >= HALF_CHARS
   }
 
-  add([topic, partition, row]: Written): void {
-    const key = `${topic}/${partition}`
-    const rows = this.#rows.get(key)
-    if (rows === undefined) this.#rows.set(key, [row])
+  add([partition, row]: Written): void {
+    const rows = this.#rows.get(partition)
+    if (rows === undefined) this.#rows.set(partition, [row])
     else rows.push(row)
-    this.count++
-    this.chars += row[8].length + (row[7]?.length ?? 0)
+    this.#count++
+    this.#chars += row[8].length + (row[7]?.length ?? 0)
   }
 
-  of(topic: number, partition: number): readonly RecordRow[] {
-    return this.#rows.get(`${topic}/${partition}`) ?? []
+  of(partition: string): readonly RecordRow[] {
+    return this.#rows.get(partition) ?? []
   }
 }
 
+/** A partition is named by a text of the caller's. */
 export class RecentRecords {
   #written: Written[] = []
-  #older: Half | undefined
-  #newer: Half | undefined
+  /** None, one or two, the newer last. */
+  #halves: readonly Half[] = []
   #isWanted = false
 
   /** In the transaction; in here from `committed` on. */
-  written(topic: number, partition: number, row: RecordRow): void {
-    if (this.#isWanted) this.#written.push([topic, partition, row])
+  written(partition: string, row: RecordRow): void {
+    if (this.#isWanted) this.#written.push([partition, row])
   }
 
   committed(): void {
-    for (const written of this.#written) this.#add(written)
+    for (const written of this.#written) this.#halfFor(written[1]).add(written)
     this.#written = []
   }
 
@@ -71,32 +75,24 @@ export class RecentRecords {
   }
 
   /**
-   * The rows of a partition from the cursor's offset on, in order, for a log whose last position is `head`; nothing where not
+   * The rows of a partition from the place's offset on, in order, for a log whose last position is `head`; nothing where not
    * all of them are in here. From the first question on they are kept.
    */
-  from({ partition, offset, position }: Place, head: number, topic: number): readonly RecordRow[] | undefined {
+  from(partition: string, { offset, position }: Place, head: number): readonly RecordRow[] | undefined {
     this.#isWanted = true
-    const oldest = this.#older ?? this.#newer
-    if (oldest === undefined || head !== this.#end || position < oldest.before) return undefined
-    const newer = this.#newer?.of(topic, partition) ?? []
-    const isBehindOlder = position >= (this.#newer?.before ?? 0)
-    const rows = isBehindOlder ? newer : [...(this.#older?.of(topic, partition) ?? []), ...newer]
+    const [oldest] = this.#halves
+    if (oldest === undefined || head !== this.#halves.at(-1)?.end || position < oldest.before) return undefined
+    const rows = this.#halves.filter((half) => half.end > position).flatMap((half) => half.of(partition))
     return rows.slice(rows.findLastIndex((row) => row[0] < offset) + 1)
   }
 
-  get #end(): number {
-    return this.#newer === undefined ? -1 : this.#newer.before + this.#newer.count
-  }
-
-  #add(written: Written): void {
-    const before = written[2][10] - 1
-    if (before !== this.#end) {
-      this.#older = undefined
-      this.#newer = new Half(before)
-    } else if (this.#newer?.isFull) {
-      this.#older = this.#newer
-      this.#newer = new Half(before)
-    }
-    this.#newer?.add(written)
+  #halfFor(row: RecordRow): Half {
+    const before = row[10] - 1
+    const newest = this.#halves.at(-1)
+    const follows = newest?.end === before
+    if (follows && !newest.isFull) return newest
+    const half = new Half(before)
+    this.#halves = follows ? [newest, half] : [half]
+    return half
   }
 }

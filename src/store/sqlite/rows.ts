@@ -43,6 +43,11 @@ export interface PartitionPlace {
   readonly partition: number
 }
 
+/** Names a partition. */
+export function placeKey({ topic, partition }: PartitionPlace): string {
+  return `${topic}/${partition}`
+}
+
 type Writable<T> = { -readonly [Name in keyof T]: T[Name] }
 
 const NO_HEADERS: Readonly<Record<string, string>> = Object.freeze({})

@@ -5,7 +5,6 @@ import { seeded } from '../../model/virtual-time.ts'
 
 /* The newest records from memory: all that the file would give, or no answer. */
 
-const TOPIC = 1
 const PARTITIONS = 3
 const seed = Number(process.env.DUOLOG_SEED ?? Math.floor(Math.random() * 2 ** 31))
 
@@ -35,7 +34,7 @@ function logOf(recent: RecentRecords, upTo: (most: number) => number) {
       for (let n = 0; n < count; n++) {
         const entry = nextEntry(chars)
         entries.push(entry)
-        recent.written(TOPIC, entry.partition, entry.row)
+        recent.written(`${entry.partition}`, entry.row)
       }
       if (end === 'commits') return recent.committed()
       recent.rolledBack()
@@ -46,11 +45,19 @@ function logOf(recent: RecentRecords, upTo: (most: number) => number) {
     check(partition: number, position: number) {
       const rows = entries.filter((entry) => entry.partition === partition).map(({ row }) => row)
       const offset = rows.findLastIndex((row) => row[10] <= position) + 1
-      const found = recent.from({ partition, offset, position }, entries.length, TOPIC)
+      const found = recent.from(`${partition}`, { offset, position }, entries.length)
       if (found !== undefined) expect(found.map((row) => row[10])).toEqual(rows.slice(offset).map((row) => row[10]))
       return found !== undefined
     },
   }
+}
+
+/** One that was asked once, from which on it keeps them; all of them come into the last partition. */
+function wanted() {
+  const recent = new RecentRecords()
+  const log = logOf(recent, (most) => most)
+  log.check(0, 0)
+  return { recent, log }
 }
 
 it(`at random (DUOLOG_SEED=${seed})`, () => {
@@ -69,27 +76,21 @@ it(`at random (DUOLOG_SEED=${seed})`, () => {
 })
 
 it('has the last 512, and not many more', () => {
-  const recent = new RecentRecords()
-  const log = logOf(recent, (most) => most)
-  log.check(0, 0) // from now on they are wanted
+  const { log } = wanted()
   for (let n = 0; n < 5000; n++) log.transact(1, 'commits')
   expect(log.check(PARTITIONS - 1, 5000 - 512)).toBe(true)
   expect(log.check(PARTITIONS - 1, 5000 - 1025)).toBe(false)
 })
 
 it('of long ones only a few', () => {
-  const recent = new RecentRecords()
-  const log = logOf(recent, (most) => most)
-  log.check(0, 0)
+  const { log } = wanted()
   for (let n = 0; n < 20; n++) log.transact(1, 'commits', 300_000)
   expect(log.check(PARTITIONS - 1, 19)).toBe(true)
   expect(log.check(PARTITIONS - 1, 15)).toBe(false)
 })
 
-it('a place at which another topic, or none, has records gives none', () => {
-  const recent = new RecentRecords()
-  const log = logOf(recent, (most) => most)
-  log.check(0, 0)
+it('a partition without records gives none', () => {
+  const { recent, log } = wanted()
   log.transact(3, 'commits')
-  expect(recent.from({ partition: 0, offset: 0, position: 0 }, 3, 2)).toEqual([])
+  expect(recent.from('0', { offset: 0, position: 0 }, 3)).toEqual([])
 })
