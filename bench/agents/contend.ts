@@ -12,10 +12,12 @@ export interface Plan {
   readonly many: number
   /** Sessions of the overhead per call; of ours alone. */
   readonly sessions: number
+  /** Sessions before the clock runs: a service runs for days, its code is compiled. */
+  readonly warmUp: number
 }
 
-export const whole: Plan = { rounds: 3, alone: 200, each: 12, middle: 1_000, many: 5_000, sessions: 1_000 }
-export const quick: Plan = { rounds: 1, alone: 30, each: 2, middle: 100, many: 300, sessions: 60 }
+export const whole: Plan = { rounds: 3, alone: 200, each: 12, middle: 1_000, many: 5_000, sessions: 1_000, warmUp: 500 }
+export const quick: Plan = { rounds: 1, alone: 30, each: 2, middle: 100, many: 300, sessions: 60, warmUp: 20 }
 
 export interface OpenSite extends Site {
   close(): Promise<void>
@@ -45,12 +47,12 @@ export async function contend(contest: Contest): Promise<Figures> {
 }
 
 async function round({ plan, open, heavy = false }: Contest, number: number): Promise<Figures> {
-  const { alone, each, middle, many } = plan
-  const size = { alone, callers: 50, each, lengths: [10, middle], warmUp: 20 }
+  const { alone, each, middle, many, warmUp } = plan
+  const size = { alone, callers: 50, each, lengths: [10, middle], warmUp }
   const figures = [
     await onSite(open, (site) => times(site, size)),
     await onSite(open, (site) => killed(site, 20)),
-    ...(heavy && number > 1 ? [] : [await onSite(open, (site) => longest(site, many))]),
+    ...(heavy && number > 1 ? [] : [await onSite(open, (site) => longest(site, many, warmUp))]),
     ...(heavy ? [] : [await onSite(open, (site) => killed(site, many))]),
   ]
   return together(figures)

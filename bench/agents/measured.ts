@@ -42,8 +42,11 @@ export function medians(rounds: readonly Figures[]): Figures {
   return new Map([...names].map((name) => [name, median(valuesOf(name))]))
 }
 
-export async function times({ contender, serverPid }: Site, size: Size): Promise<Figures> {
-  const program = start(contender, ['measure', JSON.stringify(size)])
+export async function times(site: Site, size: Size): Promise<Figures> {
+  return figuresOnceEnded(site, start(site.contender, ['measure', JSON.stringify(size)]))
+}
+
+async function figuresOnceEnded({ serverPid }: Site, program: Program): Promise<Figures> {
   await program.ended
   const figures = figuresOf(program.lines.map(({ value }) => value))
   if (serverPid !== undefined) figures.set('memory.server', memoryOf(serverPid))
@@ -51,9 +54,12 @@ export async function times({ contender, serverPid }: Site, size: Size): Promise
 }
 
 /** The longest session, on a site of its own: its steps, and the bytes on disk as a multiple of the results. */
-export async function longest(site: Site, steps: number): Promise<Figures> {
+export async function longest(site: Site, steps: number, warmUp: number): Promise<Figures> {
+  const size: Size = { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp }
+  const program = start(site.contender, ['measure', JSON.stringify(size)])
+  await program.until(() => program.lines.some(({ value }) => value.row === 'begin'))
   const before = bytesOf(site.data)
-  const figures = await times(site, { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp: 3 })
+  const figures = await figuresOnceEnded(site, program)
   if (site.data !== undefined) figures.set('disk.times', (bytesOf(site.data) - before) / (steps * RESULT_BYTES))
   return figures
 }

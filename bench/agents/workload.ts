@@ -25,7 +25,7 @@ export type Figure =
   | { readonly row: 'begin'; readonly part: Part }
   | { readonly row: 'end'; readonly part: Part; readonly steps: number }
 
-export type Part = 'alone' | 'together'
+export type Part = 'alone' | 'together' | 'long'
 
 export const STEPS = 3
 
@@ -34,6 +34,7 @@ export async function measure(engine: Engine, size: Size, say: (figure: Figure) 
   for (let n = 0; n < size.warmUp; n++) await run(STEPS)
   if (size.alone > 0) await alone(run, size, say)
   if (size.callers > 0) await together(run, size, say)
+  if (size.lengths.length > 0) say({ row: 'begin', part: 'long' })
   for (const steps of size.lengths) {
     // Short ones several times, so that a start does not outweigh the steps.
     const times = Math.max(1, Math.floor(300 / steps))
