@@ -1,8 +1,10 @@
 import { DuologError } from '../core/errors.ts'
 import type { EventStore } from '../store/event-store.ts'
+import { pause } from '../store/wake-ups.ts'
 import { loggerOf } from '../store/warning-logger.ts'
 import type { CallRunner } from './call-runner.ts'
 import type { AgentResponse, KafkaAgentCoordinatorOptions, ResumeOptions, SentTask } from './coordinator-options.ts'
+import { eitherSignal } from './either-signal.ts'
 import type { AgentExecutor, AgentRole } from './executor.ts'
 import { guardedExecutor, guardedMessage, guardedResult } from './executors/guarded-executor.ts'
 import { checked } from './explain-issues.ts'
@@ -10,10 +12,8 @@ import { outputKeeper } from './large-outputs.ts'
 import { ownVersions, type SessionPrompts } from './prompts/session-prompts.ts'
 import type { SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
-import { isSession } from './session/session-events.ts'
 import { type SessionSettings, type SessionSettingsInput, settingsSchema } from './session/settings.ts'
-import { isEnded, type SessionState } from './session/state.ts'
-import type { SessionLog } from './session-log.ts'
+import type { SessionState } from './session/state.ts'
 
 export function runningElsewhere(sessionId: string, owner: string): DuologError {
   return new DuologError(
@@ -26,22 +26,31 @@ export function runningElsewhere(sessionId: string, owner: string): DuologError 
 interface Waiting extends ResumeOptions {
   readonly store: Pick<EventStore, 'presence'>
   readonly owner: string
+  /** Fires when the coordinator closes. */
+  readonly closing: AbortSignal
 }
 
-/** Until nobody else runs it. @throws SESSION_RUNNING_ELSEWHERE when its owner is found alive; the signal's reason */
+const LOOK_EVERY_MS = 100
+
+/** Until nobody else runs it; false when a signal fired before. @throws SESSION_RUNNING_ELSEWHERE when its owner is found alive */
 export async function waitUntilFree(
   sessionId: string,
   { status, owner }: SessionState,
-  { owner: self, store, signal, onWait }: Waiting,
-): Promise<void> {
-  if (status === 'paused' || owner === self) return
-  for (let told = false; ; told = true) {
-    const liveness = await store.presence.liveness(owner)
-    if (liveness === 'dead') return
-    if (liveness === 'alive') throw runningElsewhere(sessionId, owner)
-    if (!told) onWait?.(`waiting to see whether ${owner}, which ran this session, is alive`)
-    signal?.throwIfAborted()
-    await new Promise((resolve) => setTimeout(resolve, 100))
+  { owner: self, store, signal, closing, onWait }: Waiting,
+): Promise<boolean> {
+  if (status === 'paused' || owner === self) return true
+  const stop = eitherSignal(closing, signal)
+  try {
+    for (let told = false; ; told = true) {
+      const liveness = await store.presence.liveness(owner)
+      if (liveness === 'dead') return true
+      if (liveness === 'alive') throw runningElsewhere(sessionId, owner)
+      if (stop.signal.aborted) return false
+      if (!told) onWait?.(`waiting to see whether ${owner}, which ran this session, is alive`)
+      await pause(LOOK_EVERY_MS, stop.signal)
+    }
+  } finally {
+    stop.release()
   }
 }
 
@@ -61,20 +70,6 @@ export function refuseUnserved({ dispatch }: SessionSettings, runner: CallRunner
   throw new DuologError(
     'INVALID_ARGUMENT',
     `This coordinator has no executor for ${missing.join(' and ')}. Give it one, or let services do the work with settings { dispatch: 'topics' }.`,
-  )
-}
-
-/** @throws SESSION_NOT_FOUND when there is none */
-export async function newestUnended(store: EventStore, sessions: SessionLog): Promise<string> {
-  const streams = await Array.fromAsync(store.listStreams())
-  streams.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
-  for (const { stream } of streams) {
-    // A log may hold other streams than sessions.
-    if ((await isSession(store, stream)) && !isEnded((await sessions.load(stream)).state)) return stream
-  }
-  throw new DuologError(
-    'SESSION_NOT_FOUND',
-    'There is no unfinished session in this log. Start one with: duolog run "<task>"',
   )
 }
 

@@ -18,7 +18,6 @@ import type {
 import {
   asWorkItem,
   guardedExecutors,
-  newestUnended,
   ownPromptVersions,
   refuseUnserved,
   reportOf,
@@ -34,7 +33,7 @@ import { newOwner, newSessionId } from './names.ts'
 import { OutsideClaims } from './outside-claims.ts'
 import { BudgetPool } from './pool/budget-pool.ts'
 import { ownVersions, promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
-import { sessionNotFound } from './read-sessions.ts'
+import { newestUnended, sessionNotFound } from './read-sessions.ts'
 import { Reaper } from './reaper.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import type { SessionEventData } from './session/schemas.ts'
@@ -174,13 +173,13 @@ export class KafkaAgentCoordinator {
 
   /**
    * Goes on with a session: one that was paused, whose process died, or that waits in doubt. Without an id: the newest
-   * that has not ended. A session that has ended is returned as it is.
+   * that has not ended. A session that has ended is returned as it is, as is one whose owner may be alive when the signal fires.
    * @throws SESSION_NOT_FOUND · SESSION_RUNNING_ELSEWHERE while the process that runs it is alive · WORKDIR_INVALID when its
    * folder is outside `workRoot` · CLAIM_LOST as `run` does
    */
   async resume(sessionId?: string, options: ResumeOptions = {}): Promise<SessionView> {
     check.resume(options)
-    const id = sessionId ?? (await newestUnended(this.#options.store, this.#sessions))
+    const id = sessionId ?? (await newestUnended(this.#options.store))
     const { state, version } = await this.#existing(id)
     if (isEnded(state)) return sessionView(id, state, version)
     const { owner } = this
@@ -188,7 +187,9 @@ export class KafkaAgentCoordinator {
     await refuseOutside(state.workDir, workRoot)
     refuseUnserved(state.settings, this.#runner)
     await this.#announce()
-    if (state.settings.dispatch === 'local') await waitUntilFree(id, state, { ...options, owner, store })
+    const waiting = { ...options, owner, store, closing: this.#closing.signal }
+    const isFree = state.settings.dispatch !== 'local' || (await waitUntilFree(id, state, waiting))
+    if (!isFree) return sessionView(id, state, version)
     const waitsForPool = state.budgetExceeded?.scope === 'pool'
     if (state.settings.dispatch === 'local' || state.status === 'paused' || waitsForPool) {
       await this.#takeOver(id, state.owner)

@@ -4,7 +4,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { anything, checkOptions } from './check-options.ts'
 import { sessionStateAt } from './fold-session.ts'
 import { isSession } from './session/session-events.ts'
-import type { ApprovalState } from './session/state.ts'
+import { type ApprovalState, isEnded } from './session/state.ts'
 import { type SessionView, sessionView } from './session/view.ts'
 
 /** A session in a list. */
@@ -57,6 +57,20 @@ export async function listSessions(store: EventStore): Promise<SessionSummary[]>
   return summaries.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
 }
 
+/** The session that was touched last of those that have not ended. @throws SESSION_NOT_FOUND when there is none */
+export async function newestUnended(store: EventStore): Promise<string> {
+  const streams = await Array.fromAsync(store.listStreams())
+  streams.sort((a, b) => b.lastEventAt.localeCompare(a.lastEventAt))
+  for (const { stream } of streams) {
+    // A log may hold other streams than sessions.
+    if ((await isSession(store, stream)) && !isEnded((await sessionStateAt(store, stream)).state)) return stream
+  }
+  throw new DuologError(
+    'SESSION_NOT_FOUND',
+    'There is no unfinished session in this log. Start one with: duolog run "<task>"',
+  )
+}
+
 /** What a session waits for a person to approve. */
 export interface RequestedApproval extends ApprovalState {
   readonly sessionId: string
@@ -65,12 +79,10 @@ export interface RequestedApproval extends ApprovalState {
 /** Every approval that some session of the log still waits for. */
 export async function listApprovals(store: EventStore): Promise<RequestedApproval[]> {
   const sessions = await listSessions(store)
-  const views = await Promise.all(sessions.filter(isUnended).map(({ sessionId }) => readSession(store, sessionId)))
+  const views = await Promise.all(
+    sessions.filter((session) => !isEnded(session)).map(({ sessionId }) => readSession(store, sessionId)),
+  )
   return views.flatMap(({ sessionId, approvals }) =>
     approvals.filter(({ status }) => status === 'requested').map((approval) => ({ ...approval, sessionId })),
   )
-}
-
-function isUnended({ status }: SessionSummary): boolean {
-  return status !== 'completed' && status !== 'failed' && status !== 'cancelled'
 }

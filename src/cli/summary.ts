@@ -1,6 +1,6 @@
+import { isEnded } from '../agents/session/state.ts'
 import type { SessionView } from '../agents/session/view.ts'
 import { formatUsd, plural } from '../core/format.ts'
-import { isEnded } from './ended.ts'
 import {
   approveCommand,
   callsInDoubt,

@@ -5,6 +5,7 @@ import { resilientExecutor } from '../../src/agents/executors/resilient-executor
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
+import { withMethods } from '../support/with-methods.ts'
 import { approval, planOf } from './session/play.ts'
 
 const MINUTE_MS = 60_000
@@ -255,5 +256,55 @@ describe('a clock that is put ahead by an hour', () => {
     expect(await coordinator.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
     const events = await Array.fromAsync(store.readStream('s'))
     expect(events.filter(({ type }) => type === 'BudgetExceeded')).toHaveLength(1)
+  })
+})
+
+describe('a session whose owner may be alive', () => {
+  async function left() {
+    const { asked, executor } = agents()
+    const { store, coordinator } = coordinate({ executor })
+    const sessionId = await coordinator.create('build it')
+    const presence = {
+      announce: (owner: string) => store.presence.announce(owner),
+      liveness: async () => 'unknown' as const,
+    }
+    const { promise: waits, resolve: onWait } = Promise.withResolvers<string>()
+    const unsure = coordinate({ executor, store: withMethods(store, { presence }) }).coordinator
+    return { asked, sessionId, unsure, waits, onWait }
+  }
+
+  it('is left as it is when the signal fires first', async () => {
+    const { asked, sessionId, unsure, waits, onWait } = await left()
+    const before = await unsure.show(sessionId)
+    const stop = new AbortController()
+    const resumed = unsure.resume(sessionId, { signal: stop.signal, onWait })
+    expect(await waits).toContain('is alive')
+    stop.abort()
+    expect(await resumed).toEqual(before)
+    expect((await unsure.show(sessionId)).version).toBe(before.version)
+    expect(asked).toEqual([])
+  })
+
+  it('is left as it is when the coordinator closes first', async () => {
+    const { asked, sessionId, unsure, waits, onWait } = await left()
+    const before = await unsure.show(sessionId)
+    const resumed = unsure.resume(sessionId, { onWait })
+    await waits
+    await unsure.close()
+    expect(await resumed).toEqual(before)
+    expect(asked).toEqual([])
+  })
+})
+
+describe('without an id', () => {
+  it('the newest unended session is gone on with; ended ones and other streams are passed over', async () => {
+    const { executor } = agents()
+    const { store, coordinator } = coordinate({ executor })
+    const open = await coordinator.create('first')
+    await coordinator.pause(open)
+    await coordinator.run('second')
+    await store.appendToStream('orders', [{ type: 'Placed', data: {} }])
+    expect(await coordinator.resume()).toMatchObject({ sessionId: open, status: 'completed' })
+    await expect(coordinator.resume()).rejects.toMatchObject({ code: 'SESSION_NOT_FOUND' })
   })
 })

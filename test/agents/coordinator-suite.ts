@@ -9,6 +9,7 @@ import { SessionLog } from '../../src/agents/session-log.ts'
 import { DuologError } from '../../src/core/errors.ts'
 import type { Announcement, EventStore } from '../../src/store/event-store.ts'
 import { waitForEvent } from '../../src/testing/wait-for-event.ts'
+import { withMethods } from '../support/with-methods.ts'
 import { errorOf, until } from './executors/support.ts'
 import { approval, planOf, rejection } from './session/play.ts'
 
@@ -38,17 +39,6 @@ class Agents implements AgentExecutor {
 
 const three = planOf({ a: {}, b: {}, c: { dependencies: ['a', 'b'] } })
 const many500 = planOf(Object.fromEntries(Array.from({ length: 500 }, (_, i) => [`i${i}`, {}])))
-
-/** The store with some of its methods replaced. */
-function withMethods(store: EventStore, replaced: Partial<EventStore>): EventStore {
-  return new Proxy(store, {
-    get(target, name) {
-      if (name in replaced) return Reflect.get(replaced, name)
-      const value: unknown = Reflect.get(target, name)
-      return typeof value === 'function' ? value.bind(target) : value
-    },
-  })
-}
 
 /** The store as seen by a process that dies: from then on it is not there for others, and does nothing any more. */
 function ofMortal(store: EventStore): { store: EventStore; die(): Promise<void> } {

@@ -184,8 +184,9 @@ export function isTakenFrom(owner: string, { settings, owner: now, status }: Ses
   return status !== 'unborn' && settings.dispatch === 'local' && now !== owner
 }
 
-export function isEnded(state: SessionState): boolean {
-  return state.status === 'completed' || state.status === 'failed' || state.status === 'cancelled'
+/** Nothing will happen to it any more. */
+export function isEnded({ status }: { readonly status: string }): boolean {
+  return status === 'completed' || status === 'failed' || status === 'cancelled'
 }
 
 /** Reserved or running. */

@@ -1,10 +1,9 @@
 import type { Command } from 'commander'
 import type { AgentExecutor } from '../../agents/executor.ts'
-import { listSessions, readSession } from '../../agents/read-sessions.ts'
+import { newestUnended, readSession } from '../../agents/read-sessions.ts'
+import { isEnded } from '../../agents/session/state.ts'
 import type { SessionView } from '../../agents/session/view.ts'
-import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
-import { isEnded } from '../ended.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode, exitCodeOf } from '../exit-codes.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
@@ -41,7 +40,7 @@ export function addResumeCommand(program: Command): void {
 function resume(session: string | undefined, flags: ResumeFlags): Promise<ExitCode> {
   const stage = new Stage()
   const goOn = async (store: EventStore) => {
-    const sessionId = session === undefined ? await newestUnfinished(store) : await sessionNamed(store, session)
+    const sessionId = session === undefined ? await newestUnended(store) : await sessionNamed(store, session)
     const view = await readSession(store, sessionId)
     if (isEnded(view)) return showEnded(view, flags)
     if (view.dispatch === 'topics') return continueSession({ store, view, stage, flags })
@@ -74,10 +73,4 @@ async function continueSession({ store, view, stage, flags, executor }: Continue
 async function showEnded(view: SessionView, flags: ResumeFlags): Promise<ExitCode> {
   await printOutcome(view, flags)
   return exitCodeOf(view, false)
-}
-
-async function newestUnfinished(store: EventStore): Promise<string> {
-  const newest = (await listSessions(store)).find((session) => !isEnded(session))
-  if (newest !== undefined) return newest.sessionId
-  throw new DuologError('SESSION_NOT_FOUND', 'This log has no unfinished session. Start one with: duolog run "<task>"')
 }
