@@ -13,6 +13,7 @@ export interface KafkaAgentCoordinatorOptions {
   readonly store: EventStore
   /** Serves both roles, unless `executors` says otherwise. */
   readonly executor?: AgentExecutor
+  /** By role. A role without one is left to other processes (`dispatch: 'topics'`). */
   readonly executors?: Partial<Record<AgentRole, AgentExecutor>>
   /** How gates are run. Default: commands in the work directory, and `gateFunctions`; `false`: not by this process. */
   readonly gates?: GateRunner | false
@@ -34,6 +35,7 @@ export interface KafkaAgentCoordinatorOptions {
   readonly reapEveryMs?: number
   /** Default: the store's own, which says warnings and errors on stderr. */
   readonly logger?: Logger
+  /** Default: the system's. A virtual one moves time limits in tests. */
   readonly clock?: Clock
   /** Hears the signs of life of the calls this process runs. Not recorded. */
   readonly onProgress?: (progress: { sessionId: string; callId: string; message: string }) => void
@@ -45,6 +47,7 @@ export interface RunOptions {
   readonly sessionId?: string
   /** Where the Worker works. Default: the current directory. */
   readonly workDir?: string
+  /** Beside the coordinator's own defaults; what stands here wins. */
   readonly settings?: SessionSettingsInput
   /** Pauses the session when it fires: what runs is stopped and recorded, `resume` goes on. */
   readonly signal?: AbortSignal
@@ -80,7 +83,9 @@ export interface SentTask {
   readonly title: string
   readonly description: string
   readonly acceptanceCriteria: readonly string[]
+  /** 1 is done first, 5 last. Default 3. */
   readonly priority?: number
+  /** Ids of work items that have to be accepted first. */
   readonly dependencies?: readonly string[]
   readonly workDir?: string
 }
@@ -91,8 +96,12 @@ export interface AgentResponse {
   readonly callId: string
   /** From the AgentCallClaimed event. */
   readonly epoch: number
+  /** As `claimCall` was given it. */
   readonly owner: string
+  /** What it came to; this or `error`. */
   readonly result?: AgentResult
+  /** Why it came to nothing; another try makes sense where `retryable`. Default: it does not. */
   readonly error?: { readonly code: string; readonly message: string; readonly retryable?: boolean }
+  /** Milliseconds the agent took. */
   readonly durationMs?: number
 }

@@ -17,6 +17,7 @@ export interface AgentRequest {
   readonly sessionId: string
   readonly role: AgentRole
   readonly purpose: AgentPurpose
+  /** The whole text for the agent, instructions of the session included. */
   readonly prompt: string
   readonly workItemId?: string
   /** Of the quality gate that this call is the judge of. */
@@ -27,12 +28,17 @@ export interface AgentRequest {
   readonly try?: number
   /** JSON Schema the answer should satisfy (plan and review). */
   readonly outputSchema?: object
+  /** As the session's `models` name it. Default: the executor's own. */
   readonly model?: string
+  /** Where the agent works: an absolute path. */
   readonly workDir: string
+  /** As the session's `allowedTools` name them. Default: what the executor allows. */
   readonly allowedTools?: readonly string[]
   /** Not to be used, whether or not `allowedTools` names the tools there are: a person said no, or not yes so far. */
   readonly deniedTools?: readonly string[]
+  /** Milliseconds; then the call is stopped, with all it started, and has failed. */
   readonly timeoutMs: number
+  /** What the call may spend, US dollars. Default: no limit. */
   readonly maxBudgetUsd?: number
   /**
    * The executor's own session to go on with, where it has one; of a call that died before it could report it, the id of
@@ -78,6 +84,7 @@ export interface ToolCall {
 
 /** What a call came to. */
 export interface AgentResult {
+  /** What the agent said; of a plan or review, text that holds JSON when `structured` is missing. */
   readonly output: string
   /** Set when `output` was shortened: how many characters it had. */
   readonly fullOutputChars?: number
@@ -86,9 +93,11 @@ export interface AgentResult {
   /** The answer as data, where the executor has it apart from the text. */
   readonly structured?: unknown
   readonly usage?: AgentUsage
+  /** US dollars. Default 0. */
   readonly costUsd?: number
   /** It cost more than `costUsd`, nobody knows how much: budgets count the reservation where that is more. */
   readonly costUnknown?: true
+  /** The executor's own session, for `resume`. */
   readonly executorSessionId?: string
   /** Paths of files made or changed, relative to the work directory. */
   readonly artifacts?: readonly string[]
@@ -106,6 +115,7 @@ export interface WorkDirChanges {
   readonly base?: string | undefined
   /** Relative to the work directory; at most 500. */
   readonly files: readonly string[]
+  /** Of all files that changed, those not listed included. */
   readonly fileCount: number
   /** The difference in words, shortened in its middle. */
   readonly text: string

@@ -1,6 +1,7 @@
 import * as z from 'zod'
 
 const limits = {
+  /** US dollars, as executors report them. */
   maxUsd: z.number().positive().optional(),
   /** Calls of the Manager and the Worker. */
   maxCalls: z.int().positive().optional(),

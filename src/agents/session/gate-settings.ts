@@ -3,6 +3,7 @@ import * as z from 'zod'
 /** What decides, beside the reviewer, whether a result may be accepted. One of `command`, `reviewer`, `function` judges. */
 export const gateSchema = z
   .strictObject({
+    /** Its name, unique among the session's gates. */
     gateId: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/, 'must be 1 to 64 letters, digits, or . _ -'),
     /** A failing mandatory gate rejects; an advisory one is only shown. */
     mandatory: z.boolean().default(true),
@@ -16,6 +17,7 @@ export const gateSchema = z
     function: z.string().min(1).optional(),
     /** A lower score fails, whatever the evaluator says; 0 leaves it to the evaluator. */
     minScore: z.number().min(0).max(1).default(0),
+    /** How long it may take, milliseconds; then it is stopped with all it started, and has failed. */
     timeoutMs: z.int().positive().default(120_000),
   })
   .refine((gate) => [gate.command, gate.reviewer, gate.function].filter((judge) => judge !== undefined).length === 1, {

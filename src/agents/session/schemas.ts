@@ -37,6 +37,7 @@ const failure = z.object({ code: z.string(), message: z.string() })
 
 /** The schema of each event of a session, by its name. */
 export const sessionEventData = {
+  /** The first event: what is asked, and by which rules. */
   SessionCreated: z.object({
     task: z.string().min(1),
     workDir: z.string().min(1),
@@ -66,12 +67,16 @@ export const sessionEventData = {
     /** What was changed, for people. */
     changes: z.array(z.string()),
   }),
+  /** The work is in another phase; phases follow by themselves, or a host says so. */
   WorkflowStateUpdated: z.object({
     phase: z.enum(['analysis', 'planning', 'execution', 'integration', 'validation', 'completion']),
     note: z.string().optional(),
   }),
+  /** The Manager's plan was read and checked; its items follow as WorkItemCreated. */
   PlanProposed: z.object({ callId, strategy: z.string(), workItemIds: z.array(workItemId) }),
+  /** The Manager's answer was no plan, or an impossible one; it is asked again with the errors, `maxPlanAttempts` times. */
   PlanRejected: z.object({ callId, attempt, errors: z.array(z.string()).min(1) }),
+  /** One piece of the plan, or of what a caller brought. */
   WorkItemCreated: z.object({
     workItemId,
     title: z.string(),
@@ -82,7 +87,9 @@ export const sessionEventData = {
     estimatedEffort: z.number().optional(),
     dependencies: z.array(workItemId),
   }),
+  /** An attempt at a work item begins: its dependencies are accepted and there is room for it. */
   TaskAssigned: z.object({ workItemId, attempt, callId, assignedTo: z.literal('worker') }),
+  /** A call is to be made: what it may cost is held, and whoever serves its role may claim it. */
   AgentCallReserved: z.object({
     callId,
     role: z.enum(['manager', 'worker', 'gate']),
@@ -106,9 +113,11 @@ export const sessionEventData = {
     /** The executor's own session to go on with (policy 'resume'). */
     resume: z.string().optional(),
   }),
+  /** Somebody makes the call now. A later claim has a higher epoch; what an earlier one reports is refused. */
   AgentCallClaimed: z.object({ callId, epoch, owner: z.string() }),
   /** Its agent has given no sign of life for so long (the session's `stalledAfterMs`); once for each claim. */
   AgentCallStalled: z.object({ callId, epoch, silentMs: z.int().positive() }),
+  /** The agent has answered; what the answer comes to follows in the same append. */
   AgentCallCompleted: z.object({
     callId,
     epoch,
@@ -131,6 +140,7 @@ export const sessionEventData = {
     artifacts: z.array(z.string()).optional(),
     durationMs: z.number().nonnegative(),
   }),
+  /** The call came to nothing; where `retryable`, it is made again, `maxCallAttempts` times. */
   AgentCallFailed: z.object({
     callId,
     epoch,
@@ -153,6 +163,7 @@ export const sessionEventData = {
    * are one event with their count; after 100 events one more sums up the rest.
    */
   AgentToolCalled: toolCallSchema.extend({ callId, count: z.int().positive() }),
+  /** The call was stopped, or withdrawn before anybody claimed it (then without an epoch). */
   AgentCallCancelled: z.object({
     callId,
     epoch: epoch.optional(),
@@ -168,7 +179,9 @@ export const sessionEventData = {
     costUnknown,
     usage: usageSchema.optional(),
   }),
+  /** Whoever had claimed it is gone, and nobody knows its outcome: resolved by the session's `inDoubt`. */
   AgentCallInDoubt: z.object({ callId, epoch, owner: z.string(), reason: z.string() }),
+  /** What becomes of a call in doubt: made again, gone on with, or given up. */
   AgentCallResolved: z.object({
     callId,
     resolution: z.enum(['retry', 'resume', 'fail']),
@@ -184,6 +197,7 @@ export const sessionEventData = {
     costUnknown,
     usage: usageSchema.optional(),
   }),
+  /** The Worker has delivered an attempt; gates and reviewer judge it now. */
   TaskCompleted: z.object({ workItemId, attempt, callId }),
   /** Without a work item: a gate of the session. */
   QualityGateResult: z.object({
@@ -201,6 +215,7 @@ export const sessionEventData = {
     explanation: z.string(),
     evidence: z.string().optional(),
   }),
+  /** The reviewer's verdict as answered. The item is accepted when every mandatory gate agrees. */
   TaskReviewed: z.object({
     workItemId,
     attempt,
@@ -219,7 +234,9 @@ export const sessionEventData = {
     callId,
     errors: z.array(z.string()).min(1),
   }),
+  /** Rejected: the item goes back with what reviewer and gates said. */
   RevisionRequested: z.object({ workItemId, attempt, feedback: z.array(z.string()) }),
+  /** Reviewer and mandatory gates, or a person, accept the attempt. */
   WorkItemAccepted: z.object({
     workItemId,
     attempt,
@@ -227,7 +244,9 @@ export const sessionEventData = {
     /** Set when a person accepted what reviewer or gates had rejected. */
     by: z.literal('person').optional(),
   }),
+  /** Nothing more is tried for the item; what depends on it is blocked. */
   WorkItemFailed: z.object({ workItemId, attempt: z.int().nonnegative(), reason: z.string() }),
+  /** It cannot be begun: what it depends on has failed. */
   WorkItemBlocked: z.object({ workItemId, blockedBy: z.array(workItemId) }),
   /** The next call does not fit: the session waits for money. What runs is finished. */
   BudgetExceeded: z.object({
@@ -242,6 +261,7 @@ export const sessionEventData = {
     /** Absent when time ran out, not the means for one call. */
     purpose: z.enum(['plan', 'work', 'review']).optional(),
   }),
+  /** A person gave new limits; those that are not named stay. */
   BudgetRaised: raisedLimitsSchema,
   /** A person has to answer before the session goes on with `subject`. */
   ApprovalRequested: z.object({
@@ -254,20 +274,27 @@ export const sessionEventData = {
     expiresAt: z.iso.datetime().optional(),
     onTimeout: z.enum(['deny', 'approve', 'escalate']).optional(),
   }),
+  /** Approved: the session goes on with what was asked. */
   ApprovalGiven: z.object({ approvalId: z.string(), reason: z.string().optional(), by: answeredBy.optional() }),
+  /** Denied: the work item, or the session, has failed; a tool is done without. */
   ApprovalDenied: z.object({ approvalId: z.string(), reason: z.string(), by: answeredBy.optional() }),
   /** Nobody answered in time: it waits on, without limit, marked as overdue. */
   ApprovalEscalated: z.object({ approvalId: z.string() }),
   /** A person asked about a rejection grants another revision instead of accepting or refusing. */
   RevisionGranted: z.object({ approvalId: z.string(), workItemId: workItemId.optional(), feedback: z.string() }),
+  /** Nothing new begins until SessionResumed. */
   SessionPaused: z.object({
     reason: z.string(),
     /** Running calls are stopped, too; else they finish. */
     stopsCalls: z.literal(true).optional(),
   }),
+  /** It goes on, from now on run by `owner`. */
   SessionResumed: z.object({ owner: z.string() }),
+  /** Ended: every work item is accepted, and the session's gates agree. */
   SessionCompleted: z.object({ acceptedWorkItems: z.array(workItemId) }),
+  /** Ended without what was asked. */
   SessionFailed: z.object({ reason: z.string() }),
+  /** Ended by a person; what runs is stopped with its process tree. */
   SessionCancelled: z.object({ reason: z.string() }),
 } as const
 

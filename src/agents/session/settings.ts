@@ -27,6 +27,7 @@ export const settingsSchema = z.strictObject({
     .default('retry'),
   /** A review below this score rejects, even when it approves; 0 leaves the verdict to the reviewer. */
   minQualityScore: z.number().min(0).max(1).default(0),
+  /** What judges results beside the reviewer, run side by side. Default: none. */
   gates: z
     .array(gateSchema)
     .refine((gates) => new Set(gates.map(({ gateId }) => gateId)).size === gates.length, 'gate ids must differ')
@@ -38,9 +39,13 @@ export const settingsSchema = z.strictObject({
   reviewFailingWork: z.boolean().default(false),
   /** Without one nothing is limited. */
   budget: budgetSchema.optional(),
+  /** What a person has to approve first. Default: nothing. */
   approvals: approvalsSchema.default({ plan: false, workItems: [], tools: [], completion: false, onTimeout: 'deny' }),
+  /** The model each role is asked for, as its executor names it. Default: the executor's own. */
   models: z.strictObject({ manager: z.string().optional(), worker: z.string().optional() }).default({}),
+  /** Tools the Worker may use, as its executor names them. Default: what the executor allows. */
   allowedTools: z.array(z.string()).optional(),
+  /** How long a call may run before it is stopped and has failed, by purpose, milliseconds. */
   timeoutsMs: z
     .strictObject({
       plan: z.int().positive().default(180_000),

@@ -18,15 +18,19 @@ import {
 export interface SessionView {
   readonly sessionId: string
   readonly status: 'planning' | 'running' | 'waiting' | 'paused' | 'completed' | 'failed' | 'cancelled'
+  /** Of its last event. */
   readonly version: number
   readonly task: string
+  /** analysis, planning, execution, integration, validation or completion. */
   readonly phase: string
   readonly workDir: string
+  /** The process that runs it, or did last. */
   readonly owner: string
   /** Of a fork: where it comes from. Its totals count only what it did itself. */
   readonly forkedFrom?: { readonly sessionId: string; readonly version: number }
   /** Who makes the calls: the process that runs the session, or services. */
   readonly dispatch: 'local' | 'topics'
+  /** Why it waits, is paused, has failed or was cancelled. */
   readonly reason?: string
   readonly workItems: readonly WorkItemView[]
   readonly calls: readonly CallView[]
@@ -52,6 +56,7 @@ export interface WorkItemView {
   readonly id: string
   readonly title: string
   readonly status: string
+  /** How often its work was begun. */
   readonly attempts: number
   readonly revisions: number
   readonly priority: number
@@ -59,6 +64,7 @@ export interface WorkItemView {
   /** What the gates said of the current attempt. */
   readonly gates: readonly GateOutcome[]
   readonly costUsd: number
+  /** Of its last review, 0 to 1. */
   readonly qualityScore?: number
   readonly reason?: string
 }
@@ -81,9 +87,12 @@ export interface CallView {
   readonly costUsd: number
   /** It ended and nobody knows what it cost; a budget counts what it had reserved. */
   readonly costUnknown?: true
+  /** The call that this one is made again for. */
   readonly predecessor?: string
+  /** What became of it when it was in doubt: retry, resume or fail. */
   readonly resolution?: string
   readonly owner?: string
+  /** Milliseconds from its claim to its report. */
   readonly durationMs?: number
   readonly error?: string
   /** Which wording the agent was asked with. */
@@ -105,6 +114,7 @@ export interface SessionTotals {
   readonly managerCalls: number
   readonly gateRuns: number
   readonly inDoubtCalls: number
+  /** Late reports of claims that were lost. */
   readonly refusedReports: number
   readonly costUsd: number
   /** What calls reported: tokens, turns, and all of it per model. Nothing when none did. */
