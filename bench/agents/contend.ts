@@ -16,7 +16,7 @@ export interface Plan {
   readonly warmUp: number
 }
 
-export const whole: Plan = { rounds: 3, alone: 200, each: 12, middle: 1_000, many: 5_000, sessions: 1_000, warmUp: 500 }
+export const whole: Plan = { rounds: 3, alone: 500, each: 12, middle: 1_000, many: 5_000, sessions: 1_000, warmUp: 500 }
 export const quick: Plan = { rounds: 1, alone: 30, each: 2, middle: 100, many: 300, sessions: 60, warmUp: 20 }
 
 export interface OpenSite extends Site {

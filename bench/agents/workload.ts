@@ -28,6 +28,7 @@ export type Figure =
 export type Part = 'alone' | 'together' | 'long'
 
 export const STEPS = 3
+const LEAST_STEPS = 1_000
 
 export async function measure(engine: Engine, size: Size, say: (figure: Figure) => void): Promise<void> {
   const run = sessionsOf(engine)
@@ -36,8 +37,8 @@ export async function measure(engine: Engine, size: Size, say: (figure: Figure) 
   if (size.callers > 0) await together(run, size, say)
   if (size.lengths.length > 0) say({ row: 'begin', part: 'long' })
   for (const steps of size.lengths) {
-    // Short ones several times, so that a start does not outweigh the steps.
-    const times = Math.max(1, Math.floor(300 / steps))
+    // Short ones several times: a start does not outweigh the steps, and what is done every so many of them falls on all alike.
+    const times = Math.max(1, Math.floor(LEAST_STEPS / steps))
     let ms = 0
     for (let n = 0; n < times; n++) ms += await timed(() => run(steps))
     say({ row: 'long', steps, msPerStep: ms / (steps * times) })
