@@ -3,7 +3,7 @@ import type { EventStore } from '../store/event-store.ts'
 import { aFunction, anObject, checkOptions, optional } from './check-options.ts'
 import type { AgentRequest } from './executor.ts'
 import { type Cassette, cassetteOf, type Recording, recordingOf } from './executors/cassette.ts'
-import { foldSession } from './fold-session.ts'
+import { foldSession, type SessionStep } from './fold-session.ts'
 import { type OwnPrompts, promptsWith, type SessionPrompts } from './prompts/session-prompts.ts'
 import { sessionNotFound } from './read-sessions.ts'
 import { createRedactor, type Redact } from './redact.ts'
@@ -14,11 +14,11 @@ import { type CallState, callById, type SessionState } from './session/state.ts'
 /**
  * The calls of a session, completed and failed ones, as a cassette. The log holds no prompts: each is computed again from
  * the state at its claim, as it was then. Calls in doubt, stopped, or parked by a limit have no answer and are left out; a session that still
- * runs gives what it has.
+ * runs gives what it has. A fork gives what it took over, too: its task can be replayed from the start.
  *
  * A session with prompts of its own needs them here. Without `prompts`, a call asked in other words than the package's
  * (its recorded digest tells) is kept under its true digest and marked `wordingUnknown`: it answers the session's prompts
- * all the same, only a miss cannot show what it was asked.
+ * all the same, only a miss cannot show what it was asked. So is a call taken over that was asked in other words than the fork's.
  *
  * @throws SESSION_NOT_FOUND · INVALID_ARGUMENT when `prompts` are given and are not those a call was asked with
  */
@@ -33,19 +33,33 @@ export async function cassetteFromSession(
   const requests = new Map<string, AgentRequest>()
   const recordings: Recording[] = []
   let known = false
-  for await (const { event, state } of foldSession(store, sessionId)) {
+  for await (const { event, state, of } of withInherited(store, sessionId)) {
     known = true
-    noteClaim(event, { sessionId, state, prompts, requests })
+    noteClaim(event, { sessionId: of, state, prompts, requests })
     const ended = endOf(event)
     const request = ended && requests.get(ended.callId)
     if (!ended || !request) continue
     const recording = recordingOf(request, ended.outcome, redact)
     const isKnown = ended.requestDigest === undefined || ended.requestDigest === recording.key
-    if (!isKnown && options.prompts !== undefined) throw otherPrompts(state.calls.get(ended.callId)!, prompts)
+    const isOwn = of === sessionId
+    if (!isKnown && isOwn && options.prompts !== undefined) throw otherPrompts(state.calls.get(ended.callId)!, prompts)
     recordings.push(isKnown ? recording : wordedOtherwise(recording, ended.requestDigest!))
   }
   if (!known) throw sessionNotFound(sessionId)
   return cassetteOf(recordings)
+}
+
+/** Of a fork, the steps it took over first: its own calls go on from their answers. */
+async function* withInherited(
+  store: EventStore,
+  of: string,
+  to?: number,
+): AsyncGenerator<SessionStep & { readonly of: string }, void, undefined> {
+  for await (const step of foldSession(store, of, to === undefined ? {} : { to })) {
+    const { type, data } = step.event
+    if (type === 'SessionForked') yield* withInherited(store, data.from, data.atVersion)
+    yield { ...step, of }
+  }
 }
 
 interface Claimed {

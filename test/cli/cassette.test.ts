@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { SessionView } from '../../src/agents/session/view.ts'
+import { readSnippets } from '../docs/snippets.ts'
 import { type Folder, newFolder, script } from './duolog.ts'
 
 let folder: Folder
@@ -34,5 +35,37 @@ describe('duolog cassette', () => {
   it('is one of five ways to have the work done, never two', async () => {
     const two = await folder.run(['run', 'x', '--script', 'fast.json', '--replay', 'session.cassette.json'])
     expect([two.code, two.stderr]).toEqual([2, expect.stringContaining("cannot be used with option '--replay <file>'")])
+  })
+})
+
+const agent = `
+const item = { id: 'flag', title: 'Flag', description: 'Add it', acceptanceCriteria: ['it is there'] }
+const answers = {
+  plan: { strategy: 'one step', workItems: [item] },
+  review: { approved: true, qualityScore: 1, feedback: [], recommendations: [] },
+}
+export default { execute: async ({ purpose }) => ({ output: 'done', structured: answers[purpose], costUsd: 0.1 }) }
+`
+
+describe('the lines of the README', () => {
+  it('fork, go on, compare, record and replay', async () => {
+    folder.write('my-agent.mjs', agent)
+    const { sessionId } = await folder.json(['run', 'Add a --verbose flag', '--executor', './my-agent.mjs'])
+    const lines = readSnippets('README.md')
+      .find(({ text }) => text.includes('duolog fork SESSION'))!
+      .text.split('\n')
+    const names: Record<string, string> = { SESSION: sessionId }
+    const said: string[] = []
+    for (const line of lines.filter(Boolean)) {
+      const named = line.replaceAll(/SESSION|FORK/g, (name) => names[name]!)
+      const { code, stdout, stderr } = await folder.paste(named.replace('npx ', ''))
+      expect([line, code, stderr]).toEqual([line, 0, expect.not.stringContaining('duolog:')])
+      names.FORK ??= /Session (\S+) goes on/.exec(stdout)![1]!
+      said.push(stdout)
+    }
+    expect(said).toHaveLength(5)
+    expect(said[1]).toContain('1/1 accepted')
+    expect(said[2]).toMatch(/worker calls +1 +0|worker calls +1 +1/)
+    expect(said[4]).toContain('1/1 accepted')
   })
 })

@@ -1,6 +1,6 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { cassetteFromSession } from '../../../src/agents/cassette-from-session.ts'
 import { type AgentExecutor, ExecutorFailedError, paidForOf } from '../../../src/agents/executor.ts'
 import { type Cassette, cassetteOf, type Recording } from '../../../src/agents/executors/cassette.ts'
@@ -10,6 +10,7 @@ import { scriptedExecutor } from '../../../src/agents/executors/scripted-executo
 import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinator.ts'
 import type { OwnPrompts } from '../../../src/agents/prompts/session-prompts.ts'
 import { createRedactor } from '../../../src/agents/redact.ts'
+import type { EventStore } from '../../../src/store/event-store.ts'
 import { openEventStore } from '../../../src/store/open-event-store.ts'
 import { contextOf, errorOf, requestIn, tempFolder } from './support.ts'
 
@@ -145,6 +146,12 @@ async function session(executor: AgentExecutor, task = 'Make a and b') {
   }
 }
 
+async function positionsOf(store: EventStore, sessionId: string, type: string): Promise<number[]> {
+  const positions: number[] = []
+  for await (const event of store.readStream(sessionId)) if (event.type === type) positions.push(event.streamPosition)
+  return positions
+}
+
 const outcomeOf = ({ view }: Awaited<ReturnType<typeof session>>) => ({
   status: view.status,
   items: view.workItems.map(({ id, status, attempts, revisions }) => ({ id, status, attempts, revisions })),
@@ -196,6 +203,42 @@ describe('a session exported from its log', () => {
       'INVALID_ARGUMENT',
       expect.stringContaining('prompts.work (version "mine-1")'),
     ])
+  })
+
+  it('of a fork, and of a fork of it, answers the same task from the start, and the same fork again', async () => {
+    const { store, view } = await session(scriptedExecutor(script))
+    const coordinator = new KafkaAgentCoordinator({ store, executor: scriptedExecutor(script) })
+    const reviewed = (await positionsOf(store, view.sessionId, 'TaskReviewed'))[0]!
+    const child = await coordinator.fork(view.sessionId, { at: reviewed })
+    const grandchild = await coordinator.fork(child.sessionId)
+    const made = await coordinator.resume(grandchild.sessionId)
+    await coordinator.close()
+    const cassette = await cassetteFromSession(store, grandchild.sessionId)
+    const replayed = await session(replayExecutor(cassette))
+    expect([made.status, made.totals.managerCalls]).toEqual(['completed', 2])
+    expect(replayed.view.status).toBe('completed')
+    expect(outcomeOf(replayed).items).toEqual(
+      made.workItems.map(({ id, status, attempts, revisions }) => ({ id, status, attempts, revisions })),
+    )
+
+    const again = new KafkaAgentCoordinator({ store, executor: replayExecutor(cassette) })
+    onTestFinished(() => again.close())
+    const twin = await again.resume((await again.fork(view.sessionId, { at: reviewed })).sessionId)
+    expect([twin.status, twin.totals]).toEqual([made.status, made.totals])
+  })
+
+  it('of a fork asked in other words than what it took over, marks those', async () => {
+    const { store, view } = await session(scriptedExecutor(script))
+    const work = { version: 'mine-1', render: ({ title }: { title: string }) => `Kindly: ${title}` }
+    const options = { store, executor: scriptedExecutor(script), prompts: { work } }
+    const coordinator = new KafkaAgentCoordinator(options)
+    onTestFinished(() => coordinator.close())
+    const [reviewed] = await positionsOf(store, view.sessionId, 'TaskReviewed')
+    const { sessionId } = await coordinator.fork(view.sessionId, { at: reviewed! })
+    await coordinator.resume(sessionId)
+    const { recordings } = await cassetteFromSession(store, sessionId, { prompts: { work } })
+    const works = recordings.filter(({ request }) => request.purpose === 'work')
+    expect(works.map(({ wordingUnknown = false }) => wordingUnknown)).toEqual([true, true, false, false])
   })
 
   it('is not there for a stream that is no session', async () => {
