@@ -9,7 +9,7 @@ import { sessionStore } from '../session/session-events.ts'
 import type { SessionState } from '../session/state.ts'
 import { type SessionView, sessionView } from '../session/view.ts'
 
-/** One session's state, event by event; what comes twice or too early is refused, so it is the log's state or none. */
+/** One session's state, event by event; what comes too early, or is another session's, is refused, so it is the log's state or none. */
 export class SessionStateProjection {
   readonly sessionId: string
   readonly #store: EventStore
@@ -35,17 +35,22 @@ export class SessionStateProjection {
 
   /**
    * Takes in the next event; one that was taken in before changes nothing.
-   * @throws RangeError when events in between are missing
+   * @throws RangeError when events in between are missing, or the event is another session's
    */
   async apply(event: RecordedEvent<SessionEvent>): Promise<void> {
+    if (event.stream !== this.sessionId) {
+      throw new RangeError(`An event of "${event.stream}" is not one of session "${this.sessionId}"`)
+    }
     if (event.streamPosition <= this.#version) return
     if (event.streamPosition > this.#version + 1) {
       throw new RangeError(
         `Event ${this.#version + 1} of session "${this.sessionId}" is due, not ${event.streamPosition}`,
       )
     }
-    if (event.streamPosition === 1) this.#state = await sessionStateBefore(this.#store, event)
-    this.#state = evolveSession(this.#state, event)
+    const before = event.streamPosition === 1 ? await sessionStateBefore(this.#store, event) : this.#state
+    // Somebody else may have brought the first one in meanwhile.
+    if (event.streamPosition <= this.#version) return
+    this.#state = evolveSession(before, event)
     this.#version = event.streamPosition
   }
 

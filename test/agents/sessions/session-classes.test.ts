@@ -84,6 +84,18 @@ describe('SessionStateProjection', () => {
     expect((await new SessionStateProjection(store, 's').catchUp({ to: 3 })).version).toBe(3)
   })
 
+  it('takes in nothing of another session, and each event once when two bring them', async () => {
+    const { store, coordinator, view } = await ended()
+    const { sessionId } = await coordinator.fork('s', { at: view.version - 8 })
+    const projection = new SessionStateProjection(store, sessionId)
+    const [first] = await Array.fromAsync(new SessionEventStore(store).loadEvents('s', { maxCount: 1 }))
+    await expect(projection.apply(first!)).rejects.toThrow(`An event of "s" is not one of session "${sessionId}"`)
+    expect(projection.version).toBe(0)
+    await coordinator.resume(sessionId)
+    await Promise.all([projection.catchUp(), projection.catchUp()])
+    expect(projection.view()).toEqual(await readSession(store, sessionId))
+  })
+
   it('of a fork begins with the other session', async () => {
     const { store, coordinator, view } = await ended()
     const { sessionId } = await coordinator.fork('s', { at: view.version - 8 })
