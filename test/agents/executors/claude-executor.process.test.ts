@@ -1,61 +1,19 @@
 import { randomUUID } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it, onTestFinished } from 'vitest'
 import { cassetteFromSession } from '../../../src/agents/cassette-from-session.ts'
-import { type AgentExecutor, type AgentRequest, becauseOf, paidForOf } from '../../../src/agents/executor.ts'
-import { type ClaudeExecutorOptions, claudeExecutor } from '../../../src/agents/executors/claude-executor.ts'
+import { type AgentExecutor, becauseOf, paidForOf } from '../../../src/agents/executor.ts'
 import { claudeSessionId } from '../../../src/agents/executors/claude-options.ts'
 import { guardedExecutor } from '../../../src/agents/executors/guarded-executor.ts'
 import { replayExecutor } from '../../../src/agents/executors/replay-executor.ts'
 import { KafkaAgentCoordinator } from '../../../src/agents/kafka-agent-coordinator.ts'
+import { readSession } from '../../../src/agents/read-sessions.ts'
 import { parsePlan, parseReview, planJsonSchema, reviewJsonSchema } from '../../../src/agents/structured-output.ts'
 import { openEventStore } from '../../../src/store/open-event-store.ts'
-import { type MessagesReply, type MessagesRequest, startMessagesApi } from '../../support/messages-api.ts'
-import { contextOf, errorOf, killWith, livingWith, requestIn, tempFolder, until } from './support.ts'
-
-/*
- * The real SDK and the real Claude Code, in an environment of their own, against a stand-in for the API on loopback.
- */
-
-const PRICED_MODEL = 'claude-sonnet-4-5'
-const KEY = 'sk-test-0000000000000000'
-
-interface Stage {
-  readonly workDir: string
-  readonly requests: readonly MessagesRequest[]
-  executor(options?: ClaudeExecutorOptions): ReturnType<typeof claudeExecutor>
-  request(change?: Partial<AgentRequest>): AgentRequest
-}
-
-async function stage(reply: (request: MessagesRequest, index: number) => MessagesReply): Promise<Stage> {
-  const home = tempFolder()
-  const workDir = join(home, 'work')
-  mkdirSync(workDir)
-  const api = await startMessagesApi(reply)
-  onTestFinished(() => api.close())
-  const env = {
-    HOME: home,
-    PATH: process.env.PATH,
-    CLAUDE_CONFIG_DIR: join(home, 'claude'),
-    ANTHROPIC_BASE_URL: api.url,
-    ANTHROPIC_API_KEY: KEY,
-    CLAUDE_CODE_MAX_RETRIES: '1',
-    CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC: '1',
-    DISABLE_TELEMETRY: '1',
-    DISABLE_ERROR_REPORTING: '1',
-  }
-  return {
-    workDir,
-    requests: api.requests,
-    executor: ({ env: more, ...options } = {}) =>
-      claudeExecutor({ inheritEnv: false, model: PRICED_MODEL, ...options, env: { ...env, ...more } }),
-    request: (change) => requestIn(workDir, { timeoutMs: 120_000, ...change }),
-  }
-}
-
-const toolNames = (request: MessagesRequest | undefined) => (request?.tools ?? []).map(({ name }) => name)
-const asked = (request: MessagesRequest | undefined) => JSON.stringify(request?.messages)
+import { waitForEvent } from '../../../src/testing/wait-for-event.ts'
+import { asked, PRICED_MODEL, stage, toolNames } from './claude-stage.ts'
+import { contextOf, errorOf, killWith, livingWith, tempFolder, until } from './support.ts'
 
 describe('a call', () => {
   it('plans with an answer that fits the schema, and may only read', async () => {
@@ -307,6 +265,44 @@ describe('a call that fails', () => {
     expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry, message: expect.stringContaining(`(${kind})`) })
     expect(becauseOf(error)).toBe(status === 429 ? 'rate-limit' : undefined)
     expect(paidForOf(error)).toMatchObject({ costUsd: 0, executorSessionId: expect.any(String) })
+  })
+
+  it('at a limit of the account: its session waits until Claude says that it is lifted', async () => {
+    const resetsAt = Math.floor(Date.now() / 1_000) + 3_600
+    const headers = {
+      'anthropic-ratelimit-unified-status': 'rejected',
+      'anthropic-ratelimit-unified-reset': String(resetsAt),
+      'anthropic-ratelimit-unified-representative-claim': 'five_hour',
+      'x-should-retry': 'false',
+    }
+    const { executor, workDir, requests } = await stage(() => ({
+      status: 429,
+      type: 'rate_limit_error',
+      message: 'Too much.',
+      headers,
+    }))
+    const subscribed = { ANTHROPIC_API_KEY: undefined, CLAUDE_CODE_OAUTH_TOKEN: 'sk-ant-oat01-0000000000000000' }
+    const store = await openEventStore('memory:')
+    const coordinator = new KafkaAgentCoordinator({ store, executor: executor({ env: subscribed }) })
+    const running = coordinator.run('Do A', { workDir, sessionId: 's' })
+    await waitForEvent(store, { stream: 's', type: 'AgentCallFailed', timeoutMs: 60_000 })
+    const { calls } = await readSession(store, 's')
+    const waiting = calls.find(({ notBefore }) => notBefore !== undefined)
+    expect(Date.parse(waiting?.notBefore ?? '')).toBeCloseTo(resetsAt * 1_000, -4)
+    expect(requests).toHaveLength(1)
+    await coordinator.cancel('s')
+    expect((await running).status).toBe('cancelled')
+    await coordinator.close()
+  })
+
+  it('at answers that never fit the schema: once more, and what they cost is kept', async () => {
+    const { executor, request } = await stage(() => ({ tool: { name: 'StructuredOutput', input: { score: 7 } } }))
+    const reviewing = { callId: 'review:a:1', purpose: 'review', role: 'manager' } as const
+    const call = executor().execute(request({ ...reviewing, outputSchema: reviewJsonSchema() }), contextOf())
+    const error = await errorOf(() => call)
+    expect(error).toMatchObject({ code: 'EXECUTOR_FAILED', retry: { afterMs: 1_000 } })
+    expect(error.message).toContain('no answer that fits the schema of a review')
+    expect(paidForOf(error).costUsd).toBeGreaterThan(0)
   })
 
   it('at a wrong key, without waiting for ten tries; no key; no credit; an unknown model', async () => {
