@@ -49,6 +49,9 @@ const UNAVAILABLE = 2
 const QUOTED_CHARS = 2_000
 const SOON = { afterMs: 1_000 }
 
+/** Of ours: a call that died before it told a session of the host's is begun anew, since the host knows no such session. */
+const CALL_ID = /^(plan|work|review|gate):/
+
 const answerSchema = z.object({
   output: z.string(),
   exitCode: z.int(),
@@ -85,7 +88,7 @@ function hostOptions(
   return {
     ...(model === undefined ? {} : { model }),
     workDir,
-    ...(resume === undefined ? {} : { sessionId: resume }),
+    ...(resume === undefined || CALL_ID.test(resume) ? {} : { sessionId: resume }),
     verbose,
     timeout: timeoutMs,
     ...(allowedTools === undefined ? {} : { allowedTools: allowedTools.join(',') }),

@@ -205,6 +205,16 @@ describe('a session exported from its log', () => {
     ])
   })
 
+  it('replays without a secret that only whoever exports it knows, and that a later question quotes', async () => {
+    const b = { ...script.items.b, attempts: [{ output: 'hush-hush-hush' }] }
+    const { store, view } = await session(scriptedExecutor({ ...script, items: { ...script.items, b } }))
+    const redact = createRedactor({ env: { MY_TOKEN: 'hush-hush-hush' } })
+    const cassette = await cassetteFromSession(store, view.sessionId, { redact })
+    expect(JSON.stringify(cassette)).not.toContain('hush-hush')
+    const replayed = await session(replayExecutor(cassette))
+    expect([replayed.view.status, replayed.view.totals]).toEqual(['completed', view.totals])
+  })
+
   it('of a fork, and of a fork of it, answers the same task from the start, and the same fork again', async () => {
     const { store, view } = await session(scriptedExecutor(script))
     const coordinator = new KafkaAgentCoordinator({ store, executor: scriptedExecutor(script) })

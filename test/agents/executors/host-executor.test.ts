@@ -40,6 +40,14 @@ describe('a host behind our port', () => {
     ])
   })
 
+  it('is never given a call of ours for a session of its own', async () => {
+    const { asked, ask } = host(fine)
+    for (const resume of ['plan:1', 'work:a:1', 'work:a:1~2', 'gate:a:1:tests']) await ask({ prompt: 'Go on.', resume })
+    expect(asked).toEqual(
+      Array.from({ length: 4 }, () => ['Go on.', { workDir: '/work', verbose: false, timeout: 60_000 }]),
+    )
+  })
+
   it('gives its answer, its session and, where its messages tell, its cost', async () => {
     const told = {
       type: 'result',
