@@ -12,7 +12,7 @@ import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
 import { type SessionSettings, settingsSchema } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
-import type { Plan } from './structured-output.ts'
+import { graphErrors, type Plan } from './structured-output.ts'
 import { taskMessages } from './tasks.ts'
 import { CREATED_BY } from './version.ts'
 
@@ -126,12 +126,12 @@ function forkedEvent(request: ForkRequest, base: SessionState, atVersion: number
   const keptWorkItemIds = kept.map(({ id }) => id).filter((id) => !workItems?.some((item) => item.id === id))
   const startedAt = new Date(request.nowMs).toISOString()
   const data = { from, atVersion, startedAt, task, workDir, settings, owner, createdBy: CREATED_BY, keptWorkItemIds }
-  checkDependencies(workItems ?? [], keptWorkItemIds)
+  checkGraph(workItems ?? [], keptWorkItemIds)
   const newPlan = workItems === undefined ? {} : { newPlan: true as const }
   return { type: 'SessionForked', data: { ...data, ...newPlan, changes: changesOf(request) } }
 }
 
-function checkDependencies(workItems: Plan['workItems'], keptWorkItemIds: readonly string[]): void {
+function checkGraph(workItems: Plan['workItems'], keptWorkItemIds: readonly string[]): void {
   const known = new Set([...keptWorkItemIds, ...workItems.map(({ id }) => id)])
   for (const { id, dependencies } of workItems) {
     const unknown = dependencies.find((dependency) => !known.has(dependency))
@@ -139,6 +139,8 @@ function checkDependencies(workItems: Plan['workItems'], keptWorkItemIds: readon
       throw badFork('workItems', `"${id}" depends on "${unknown}", which is neither accepted nor in the new plan`)
     }
   }
+  const errors = graphErrors(workItems, keptWorkItemIds)
+  if (errors.length > 0) throw new DuologError('INVALID_ARGUMENT', errors.join('; '))
 }
 
 /** `models.worker` and a value, one after the other, into the settings as they were; then all is checked as a whole. */

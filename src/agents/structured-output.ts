@@ -80,10 +80,16 @@ export type ReviewResult =
 
 /** Reads a plan. Errors name each missing field, duplicate id, unknown dependency and cycle, at most 20 of them. */
 export function parsePlan(result: AgentResult): PlanResult {
-  const read = parseAnswer(result, planSchema)
+  const read = readPlan(result)
   if (!read.ok) return read
-  const errors = checkGraph(read.value.workItems)
-  return errors.length > 0 ? { ok: false, errors: limited(errors) } : { ok: true, plan: read.value }
+  const errors = graphErrors(read.plan.workItems)
+  return errors.length > 0 ? { ok: false, errors } : read
+}
+
+/** Its fields only: for items that come to others, on which they may depend. */
+export function readPlan(result: AgentResult): PlanResult {
+  const read = parseAnswer(result, planSchema)
+  return read.ok ? { ok: true, plan: read.value } : read
 }
 
 /** Reads a verdict. Prose, a score out of range or a missing verdict are errors, never an approval. */
@@ -126,16 +132,19 @@ function parseAnswer<T>(result: AgentResult, schema: z.ZodType<T>) {
   return answer.found ? check(schema, answer.value) : { ok: false as const, errors: [answer.reason] }
 }
 
-function checkGraph(items: readonly PlannedWorkItem[]): string[] {
-  const ids = new Set(items.map(({ id }) => id))
-  return [
+type Node = Pick<PlannedWorkItem, 'id' | 'dependencies'>
+
+/** Why these items could never all be done, beside `known` ones: an id given twice, an unknown dependency, a cycle. At most 20. */
+export function graphErrors(items: readonly Node[], known: readonly string[] = []): string[] {
+  const ids = new Set([...known, ...items.map(({ id }) => id)])
+  return limited([
     ...duplicates(items),
     ...items.flatMap((item, index) => unknownDependencies(item, index, ids)),
     ...cycles(items),
-  ]
+  ])
 }
 
-function duplicates(items: readonly PlannedWorkItem[]): string[] {
+function duplicates(items: readonly Node[]): string[] {
   const first = new Map<string, number>()
   return items.flatMap(({ id }, index) => {
     const earlier = first.get(id)
@@ -146,7 +155,7 @@ function duplicates(items: readonly PlannedWorkItem[]): string[] {
   })
 }
 
-function unknownDependencies(item: PlannedWorkItem, index: number, ids: ReadonlySet<string>): string[] {
+function unknownDependencies(item: Node, index: number, ids: ReadonlySet<string>): string[] {
   return item.dependencies.flatMap((id, at) =>
     ids.has(id)
       ? []
@@ -155,7 +164,7 @@ function unknownDependencies(item: PlannedWorkItem, index: number, ids: Readonly
 }
 
 /** Each cycle once, as the path around it. */
-function cycles(items: readonly PlannedWorkItem[]): string[] {
+function cycles(items: readonly Node[]): string[] {
   const dependencies = new Map<string, string[]>()
   for (const item of items) dependencies.set(item.id, [...(dependencies.get(item.id) ?? []), ...item.dependencies])
   const done = new Set<string>()

@@ -18,6 +18,11 @@ const unfit: [ForkOptions, RegExp][] = [
   [{ settings: { nonsense: true } }, /nonsense/],
   [{ settings: { '__proto__.x': 1 } }, /__proto__/],
   [{ workItems: planOf({ d: { dependencies: ['zz'] } }).workItems }, /"d" depends on "zz"/],
+  [
+    { workItems: planOf({ d: { dependencies: ['e'] }, e: { dependencies: ['d'] } }).workItems },
+    /in a cycle: d → e → d/,
+  ],
+  [{ workItems: ['d', 'd'].flatMap((id) => planOf({ [id]: {} }).workItems) }, /workItems\[1\]\.id: "d" is already/],
 ]
 
 /** Answers at once; remembers whom it was asked for, and with which model. */

@@ -141,6 +141,8 @@ describe('a coordinator', () => {
       'workItems[0]: unknown key "id"',
     )
     await refuses(() => create({ ...item, dependencies: 'b' }), 'workItems[0].dependencies: must be an array')
+    await refuses(() => create({ ...item, dependencies: ['b'] }), 'no work item has the id "b"')
+    await refuses(() => create({ ...item, dependencies: [item.workItemId] }), 'in a cycle')
     await refuses(() => coordinator.sendTaskToAgent('worker', item as never), 'task.sessionId: is missing')
     await refuses(() => coordinator.sendTaskToAgent('boss' as never, item as never), 'role: "boss"')
     expect(await listSessions(store)).toEqual([])

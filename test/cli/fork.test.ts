@@ -34,7 +34,7 @@ describe('duolog fork', () => {
   })
 
   it('takes a plan from a file', async () => {
-    const third = { ...script().plans[0]!.workItems[0]!, id: 'third', title: 'Make third' }
+    const third = { ...script().plans[0]!.workItems[0]!, id: 'third', title: 'Make third', dependencies: ['second'] }
     folder.write('plan.json', { strategy: 'another', workItems: [third] })
     const { sessionId, atVersion } = await folder.json<Forked>([
       'fork',

@@ -1,4 +1,5 @@
 import { DuologError } from '../../core/errors.ts'
+import { graphErrors } from '../structured-output.ts'
 import { purposeOfCall } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
 import type { SessionCommand } from './commands.ts'
@@ -101,7 +102,14 @@ function create(command: Command<'create'>, state: SessionState): readonly Sessi
       'A session with this id exists already. Resume it, or start one with another id.',
     )
   }
-  return [{ type: 'SessionCreated', data }, ...(workItems === undefined ? [] : planEvents('caller', '', workItems))]
+  return [{ type: 'SessionCreated', data }, ...(workItems === undefined ? [] : ownPlan(workItems))]
+}
+
+/** @throws INVALID_ARGUMENT where it could never be done, as a plan of the Manager's is refused */
+function ownPlan(workItems: NonNullable<Command<'create'>['workItems']>): readonly SessionEvent[] {
+  const errors = graphErrors(workItems.map(({ workItemId: id, dependencies }) => ({ id, dependencies })))
+  if (errors.length > 0) throw new DuologError('INVALID_ARGUMENT', errors.join('; '))
+  return planEvents('caller', '', workItems)
 }
 
 export function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { type Command, InvalidArgumentError } from 'commander'
 import type { ForkChanges, Forked } from '../../agents/fork-session.ts'
 import { KafkaAgentCoordinator } from '../../agents/kafka-agent-coordinator.ts'
-import { parsePlan } from '../../agents/structured-output.ts'
+import { readPlan } from '../../agents/structured-output.ts'
 import { DuologError } from '../../core/errors.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { resumeCommand } from '../next-command.ts'
@@ -106,7 +106,7 @@ async function changesFrom({ set = {}, plan, workdir }: ForkFlags): Promise<Fork
 }
 
 function workItemsIn(path: string) {
-  const parsed = parsePlan({ output: textOf(path) })
+  const parsed = readPlan({ output: textOf(path) })
   if (parsed.ok) return parsed.plan.workItems
   throw new DuologError('INVALID_ARGUMENT', `${path}: ${parsed.errors.join('; ')}`)
 }
