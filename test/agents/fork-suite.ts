@@ -15,6 +15,7 @@ const unfit: [ForkOptions, RegExp][] = [
   [{ at: 999 }, /at: session "source" ends at version/],
   [{ at: 1.5 }, /at: must be a whole number/],
   [{ settings: { 'models.worker': 7 } }, /models\.worker/],
+  [{ settings: { 'models.worker': '' } }, /models\.worker: must not be empty/],
   [{ settings: { nonsense: true } }, /nonsense/],
   [{ settings: { '__proto__.x': 1 } }, /__proto__/],
   [{ workItems: planOf({ d: { dependencies: ['zz'] } }).workItems }, /"d" depends on "zz"/],

@@ -6,6 +6,8 @@ import { gateSchema } from './gate-settings.ts'
 const MAX_TIMER_MS = 2_147_483_647
 const doubtPolicy = z.enum(['retry', 'resume', 'ask'])
 const ofPurpose = doubtPolicy.default('retry')
+/** An executor would be asked for a model of no name. */
+const model = z.string().min(1, 'must not be empty')
 const instruction = z.string().max(20_000).optional()
 const promptVersion = z.string().min(1).max(100).optional()
 
@@ -42,7 +44,7 @@ export const settingsSchema = z.strictObject({
   /** What a person has to approve first. Default: nothing. */
   approvals: approvalsSchema.default({ plan: false, workItems: [], tools: [], completion: false, onTimeout: 'deny' }),
   /** The model each role is asked for, as its executor names it. Default: the executor's own. */
-  models: z.strictObject({ manager: z.string().optional(), worker: z.string().optional() }).default({}),
+  models: z.strictObject({ manager: model.optional(), worker: model.optional() }).default({}),
   /** Tools the Worker may use, as its executor names them. Default: what the executor allows. */
   allowedTools: z.array(z.string()).optional(),
   /** How long a call may run before it is stopped and has failed, by purpose, milliseconds. */
