@@ -50,6 +50,9 @@ export const aText: Kind = (value) => {
   return value.trim() === '' ? 'must not be empty' : undefined
 }
 
+/** May be empty. */
+export const aString: Kind = (value) => must(typeof value === 'string', 'text', value)
+
 /** Of a session, a group, an owner. */
 export const aName: Kind = (value) => flawOfName(value)
 

@@ -32,11 +32,12 @@ export type GateFunction = (context: GateContext) => GateAnswer | Promise<GateAn
 
 const MAX_EVIDENCE_CHARS = 8_000
 const MAX_EXPLANATION_CHARS = 2_000
+const MAX_LABEL_CHARS = 100
 
 const answerSchema = z.object({
   passed: z.boolean().optional(),
   score: z.number().min(0, 'must be from 0 to 1').max(1, 'must be from 0 to 1'),
-  label: z.string().max(100).optional(),
+  label: z.string().max(MAX_LABEL_CHARS).optional(),
   explanation: z.string(),
   evidence: z.string().optional(),
 })
@@ -106,12 +107,23 @@ function read(gate: QualityGate, answer: unknown): GateReport {
   const { passed, score, label, explanation, evidence } = checked.value
   if (passed === undefined && gate.minScore === 0)
     throw noAnswer(gate, ['passed: is missing, and the gate has no minScore'])
-  const redact = createRedactor()
-  return {
+  return withBoundedTexts({
     passed: passed ?? score >= gate.minScore,
     score,
-    explanation: redact(headAndTail(explanation, MAX_EXPLANATION_CHARS)),
+    explanation,
     ...(label !== undefined && { label }),
+    ...(evidence !== undefined && { evidence }),
+  })
+}
+
+/** A verdict as given, with texts an event can hold and no secret in them. */
+export function withBoundedTexts(report: GateReport): GateReport {
+  const { label, explanation, evidence } = report
+  const redact = createRedactor()
+  return {
+    ...report,
+    explanation: redact(headAndTail(explanation, MAX_EXPLANATION_CHARS)),
+    ...(label !== undefined && { label: redact(headAndTail(label, MAX_LABEL_CHARS)) }),
     ...(evidence !== undefined && { evidence: redact(headAndTail(evidence, MAX_EVIDENCE_CHARS)) }),
   }
 }

@@ -13,9 +13,9 @@ import {
   aLogger,
   aName,
   aNumber,
-  anything,
   aSignal,
   aStore,
+  aString,
   aText,
   checkOptions,
   eachOf,
@@ -28,9 +28,9 @@ import { sessionNotFound } from '../read-sessions.ts'
 import type { GateReport } from '../session/commands.ts'
 import { gateRoundOf } from '../session/gate-rounds.ts'
 import { sessionStore } from '../session/session-events.ts'
-import { type CallState, type GateOutcome, isEnded, type SessionState } from '../session/state.ts'
+import { type CallState, type GateOutcome, type GateRound, isEnded, type SessionState } from '../session/state.ts'
 import { SessionLog } from '../session-log.ts'
-import { type GateFunction, type GateRunner, gateRunner } from './gate-runner.ts'
+import { type GateFunction, type GateRunner, gateRunner, withBoundedTexts } from './gate-runner.ts'
 
 /** What {@link QualityGateProcessor} and {@link EventDrivenQualityGates} take. */
 export interface QualityGateOptions {
@@ -58,6 +58,11 @@ export interface QualityCheck {
   readonly sessionId: string
   readonly gateId: string
   readonly workItemId?: string
+  /**
+   * Which attempt at the work item, or round of the session's gates, as `quality.gates` names it. Default: the present one;
+   * a result that can be late should say it, or it counts for work it has not seen.
+   */
+  readonly attempt?: number
 }
 
 const OPTIONS: Shape<QualityGateOptions> = {
@@ -77,10 +82,15 @@ const REPORT: Shape<GateReport> = {
   score: aNumber,
   label: optional(aText),
   explanation: aText,
-  evidence: optional(anything),
+  evidence: optional(aString),
 }
 
-const CHECK: Shape<QualityCheck> = { sessionId: aName, gateId: aText, workItemId: optional(aText) }
+const CHECK: Shape<QualityCheck> = {
+  sessionId: aName,
+  gateId: aText,
+  workItemId: optional(aText),
+  attempt: optional(integerFrom(1)),
+}
 
 /**
  * Evaluates quality gates: commands, and functions of yours. `start()` serves the topic `quality.gates` for all sessions
@@ -141,36 +151,69 @@ export class QualityGateProcessor {
     checkOptions('check', check, CHECK)
     checkOptions('options of processQualityCheck', options, { signal: optional(aSignal) })
     await this.#announce()
-    for (;;) {
-      const { state, version } = await this.#load(check)
-      const outcome = outcomeOf(state, check)
-      if (outcome !== undefined) return outcome
-      const call = openCallOf(state, check)
-      const started = await this.#runner.start(check.sessionId, call.callId)
-      if (started !== undefined) await started.done
-      else if (call.status !== 'reserved') await this.#store.waitForVersion(check.sessionId, version + 1, options)
-    }
+    return this.#outcomeOf(await this.#asked(check), options)
   }
 
   /**
-   * Records what something outside this package found. It counts exactly as given; recorded twice, the first counts.
-   * The result also goes out on the topic `quality.gates`, like every gate's.
+   * Records what something outside this package found. It counts exactly as given, but for secrets in its texts and for
+   * texts too long for an event; recorded twice, the first counts. The result also goes out on the topic
+   * `quality.gates`, like every gate's.
    * @throws SESSION_NOT_FOUND · CALL_NOT_FOUND · INVALID_ARGUMENT when the score is none
    */
-  protected async record(check: QualityCheck, gate: GateReport): Promise<GateOutcome> {
+  protected async record(check: QualityCheck, result: GateReport): Promise<GateOutcome> {
     checkOptions('check', check, CHECK)
-    checkOptions('result', gate, REPORT)
-    if (gate.score > 1) throw new DuologError('INVALID_ARGUMENT', `score: ${gate.score} must be from 0 to 1`)
-    const { state } = await this.#load(check)
-    const known = outcomeOf(state, check)
-    if (known !== undefined) return known
-    const { sessionId } = check
-    const { callId } = openCallOf(state, check)
+    checkOptions('result', result, REPORT)
+    if (result.score > 1) throw new DuologError('INVALID_ARGUMENT', `score: ${result.score} must be from 0 to 1`)
+    await this.#announce()
+    const asked = await this.#asked(check)
+    if (asked.outcome === undefined) await this.#report(asked, withBoundedTexts(result))
+    return this.#outcomeOf(asked)
+  }
+
+  async #report({ sessionId, callId }: Asked, gate: GateReport): Promise<void> {
     const { owner } = this
     const claimed = await this.#sessions.handle(sessionId, { kind: 'claim', callId, owner })
     const { epoch } = claimed.state.calls.get(callId)!
     await this.#sessions.handle(sessionId, { kind: 'complete-gate', callId, epoch, owner, gate, durationMs: 0 })
-    return this.processQualityCheck(check)
+  }
+
+  /** Which gate of which attempt is meant, and what it said, where it has. */
+  async #asked(check: QualityCheck): Promise<Asked> {
+    const { state, version } = await this.#load(check)
+    const round = roundOf(state, check)
+    if (round === undefined) throw notWaiting(check)
+    const { attempt = round.attempt } = check
+    const asked = { ...check, attempt, version, callId: '' }
+    if (attempt !== round.attempt) return { ...asked, outcome: await this.#recorded({ ...asked, version: 0 }) }
+    const outcome = round.gates.get(check.gateId)
+    return outcome === undefined ? { ...asked, callId: openCallOf(state, check).callId } : { ...asked, outcome }
+  }
+
+  /** Of that attempt: what its result has led to (a revision, say) may have begun another one by now. */
+  async #outcomeOf(asked: Asked, options: { readonly signal?: AbortSignal } = {}): Promise<GateOutcome> {
+    if (asked.outcome !== undefined) return asked.outcome
+    for (;;) {
+      const { state, version } = await this.#load(asked)
+      const round = roundOf(state, asked)
+      if (round?.attempt !== asked.attempt) return this.#recorded(asked)
+      const outcome = round.gates.get(asked.gateId)
+      if (outcome !== undefined) return outcome
+      const { callId, status } = openCallOf(state, asked)
+      const started = await this.#runner.start(asked.sessionId, callId)
+      if (started !== undefined) await started.done
+      else if (status !== 'reserved') await this.#store.waitForVersion(asked.sessionId, version + 1, options)
+    }
+  }
+
+  /** The state keeps the gates of the present attempt alone; the log has them all. */
+  async #recorded(asked: Asked): Promise<GateOutcome> {
+    const { sessionId, gateId, workItemId, attempt, version } = asked
+    for await (const { type, data } of this.#sessions.store.readStream(sessionId, { from: version + 1 })) {
+      if (type !== 'QualityGateResult' || data.gateId !== gateId) continue
+      const { attempt: of, workItemId: item, callId: _, ...outcome } = data
+      if (of === attempt && item === workItemId) return outcome
+    }
+    throw notWaiting(asked)
   }
 
   async #load({ sessionId }: QualityCheck): Promise<{ state: SessionState; version: number }> {
@@ -188,29 +231,43 @@ export class QualityGateProcessor {
 /** {@link QualityGateProcessor}, also for gates that are evaluated elsewhere (a build server, say) and published here. */
 export class EventDrivenQualityGates extends QualityGateProcessor {
   /**
-   * Records a result that was found elsewhere. It counts exactly as given; of two, the first.
+   * Records a result that was found elsewhere. It counts exactly as given; of two, the first. One that may be late should
+   * name its `attempt`.
    * @throws SESSION_NOT_FOUND · CALL_NOT_FOUND when the session does not wait for this gate · INVALID_ARGUMENT
    */
   publishQualityGateResult(result: QualityCheck & GateReport): Promise<GateOutcome> {
-    const { sessionId, gateId, workItemId, ...gate } = result
-    return this.record({ sessionId, gateId, ...(workItemId !== undefined && { workItemId }) }, gate)
+    const { sessionId, gateId, workItemId, attempt, ...gate } = result
+    const of = { ...(workItemId !== undefined && { workItemId }), ...(attempt !== undefined && { attempt }) }
+    return this.record({ sessionId, gateId, ...of }, gate)
   }
 }
 
-function outcomeOf(state: SessionState, { gateId, workItemId }: QualityCheck): GateOutcome | undefined {
-  if (workItemId !== undefined && !state.workItems.has(workItemId)) return undefined
-  return gateRoundOf(state, workItemId).gates.get(gateId)
+/** One gate of one attempt, as it was found when it was asked for. */
+interface Asked extends QualityCheck {
+  readonly attempt: number
+  /** Where it was looked for: its result comes after, where there is none. */
+  readonly version: number
+  readonly callId: string
+  readonly outcome?: GateOutcome
+}
+
+/** Undefined of a work item there is not. */
+function roundOf(state: SessionState, { workItemId }: QualityCheck): GateRound | undefined {
+  return workItemId !== undefined && !state.workItems.has(workItemId) ? undefined : gateRoundOf(state, workItemId)
 }
 
 function openCallOf(state: SessionState, check: QualityCheck): CallState {
-  const { sessionId, gateId, workItemId } = check
-  const known = workItemId === undefined || state.workItems.has(workItemId)
-  const callId = known ? gateRoundOf(state, workItemId).gateCallIds.get(gateId) : undefined
+  const callId = roundOf(state, check)?.gateCallIds.get(check.gateId)
   const call = callId === undefined ? undefined : state.calls.get(callId)
   if (call?.role === 'gate' && !isEnded(state)) return call
+  throw notWaiting(check)
+}
+
+function notWaiting({ sessionId, gateId, workItemId, attempt }: QualityCheck): DuologError {
   const of = workItemId === undefined ? 'its result' : `work item "${workItemId}"`
-  throw new DuologError(
+  const at = attempt === undefined ? '' : `, attempt ${attempt}`
+  return new DuologError(
     'CALL_NOT_FOUND',
-    `Session "${sessionId}" does not wait for a gate "${gateId}" of ${of}. See: duolog show ${sessionId}`,
+    `Session "${sessionId}" does not wait for a gate "${gateId}" of ${of}${at}. See: duolog show ${sessionId}`,
   )
 }

@@ -106,16 +106,21 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
       ...(workBase !== undefined && { workBase }),
     }))
   },
-  QualityGateResult: (state, { workItemId, attempt: _, callId: __, ...outcome }) =>
-    changeGates(state, workItemId, (round) => withGateOutcome(round, definedOnly(outcome))),
+  QualityGateResult: (state, { workItemId, attempt, callId: _, ...outcome }) =>
+    changeGates(state, workItemId, (round) =>
+      round.attempt === attempt ? withGateOutcome(round, definedOnly(outcome)) : round,
+    ),
   TaskReviewed: (state, { workItemId, approved, qualityScore, feedback, recommendations }) =>
     changeItem(state, workItemId, (item) => ({
       ...item,
       review: { approved, qualityScore, feedback, recommendations },
       reviewErrors: [],
     })),
-  ReviewRejected: (state, { workItemId, gateId, errors }) => {
-    if (gateId !== undefined) return changeGates(state, workItemId, (round) => withGateErrors(round, gateId, errors))
+  ReviewRejected: (state, { workItemId, gateId, attempt, errors }) => {
+    if (gateId !== undefined)
+      return changeGates(state, workItemId, (round) =>
+        round.attempt === attempt ? withGateErrors(round, gateId, errors) : round,
+      )
     return changeItem(state, workItemId ?? '', (item) => ({ ...item, reviewErrors: errors }))
   },
   RevisionRequested: (state, { workItemId, feedback }) =>

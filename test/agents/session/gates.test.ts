@@ -161,22 +161,26 @@ describe('gates of the session', () => {
     expect(play.state.status).toBe('completed')
   })
 
+  const b = { workItemId: 'b', title: 'b', description: 'b', acceptanceCriteria: ['ok'], priority: 3, dependencies: [] }
+
   it('look again when a work item was added meanwhile', () => {
-    const play = worked({ gates: [build], approvals: { completion: true } })
-    play.answer('review:a:1', approval)
+    const play = accepted({ approvals: { completion: true } })
     play.gate('gate:1:build', true)
-    const workItem = {
-      workItemId: 'b',
-      title: 'b',
-      description: 'b',
-      acceptanceCriteria: ['ok'],
-      priority: 3,
-      dependencies: [],
-    }
-    play.do({ kind: 'add-work-item', workItem })
+    play.do({ kind: 'add-work-item', workItem: b })
     play.answer('work:b:1', 'done')
     play.answer('review:b:1', approval)
     expect(play.open()[0]?.callId).toBe('gate:2:build')
+  })
+
+  it.each([true, false])('look again also when it was added while they looked, whatever they say then (%s)', (said) => {
+    const play = accepted()
+    play.do({ kind: 'add-work-item', workItem: b })
+    play.gate('gate:1:build', said)
+    play.answer('work:b:1', 'done')
+    play.answer('review:b:1', approval)
+    expect(play.open().map((call) => call.callId)).toEqual(['gate:2:build'])
+    play.gate('gate:2:build', true)
+    expect(play.state.status).toBe('completed')
   })
 })
 
