@@ -1,6 +1,6 @@
 /*
  * Claude's process of one call, with everything it starts. Its shell tools lead sessions of their own, so besides the
- * process group the mark in their environment finds them (Linux). P8: when the call is over, nobody is left.
+ * process group the mark in their environment finds them, and their parents (Linux). P8: when the call is over, nobody is left.
  */
 import { type ChildProcess, type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -10,8 +10,8 @@ import { reach } from '../../core/reach.ts'
 import type { AgentRequest } from '../executor.ts'
 import { TextCapture } from './captured-text.ts'
 import type { SpawnedProcess, SpawnOptions } from './claude-sdk.ts'
-import { endGroup, watchGroup } from './process-group.ts'
-import { killRun, killStaleRuns, MARK_VARIABLE, markFor } from './process-marks.ts'
+import { watchGroup } from './process-group.ts'
+import { endRun, killStaleRuns, MARK_VARIABLE, markFor } from './process-marks.ts'
 import { runIdentityOf } from './run-identity.ts'
 
 const KEPT_STDERR_CHARS = 4_000
@@ -73,8 +73,7 @@ export class ClaudeProcess {
 
   async #endTree(): Promise<void> {
     if (this.#child?.pid === undefined) return
-    await endGroup(this.#child.pid, this.#graceMs)
-    await killRun(this.#runId)
+    await endRun({ groupId: this.#child.pid, runId: this.#runId, graceMs: this.#graceMs })
     this.#release()
     reach('executor.claude.ended')
   }

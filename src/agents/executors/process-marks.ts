@@ -1,10 +1,13 @@
 /*
- * Finds the processes of a run by the mark in their environment, which every descendant inherits: also those that left
- * the process group, and those whose owner was killed. Linux only (it reads /proc); elsewhere nothing is found, and a
- * run is ended through its process group alone.
+ * Finds the processes of a run: by the mark in their environment, which descendants inherit, also those that left the
+ * process group and those whose owner was killed; and, where they began with an environment of their own, as children of
+ * those. Linux only (it reads /proc); elsewhere nothing is found, and a run is ended through its process group alone. Who
+ * has left the group, wiped its environment and lost its parents (a daemon) before the run is stopped is found by nobody.
  */
-import { readdir, readFile } from 'node:fs/promises'
+import { readFile } from 'node:fs/promises'
 import * as z from 'zod'
+import { endGroup } from './process-group.ts'
+import { entryOf, familyOf, ownLine, type ProcessEntry, processTable, withDescendants } from './process-table.ts'
 
 export const MARK_VARIABLE = 'DUOLOG_RUN'
 
@@ -27,18 +30,22 @@ const markSchema = z.object({
   owner: z.string(),
 })
 
-interface MarkedProcess {
-  readonly pid: number
-  readonly mark: RunMark
-}
-
 export async function markFor(runId: string, identity?: RunIdentity): Promise<string> {
   return JSON.stringify({ runId, ...identity, owner: await identityOf(process.pid) } satisfies RunMark)
 }
 
-/** Kills every process of the run, wherever it hides. */
-export async function killRun(runId: string): Promise<void> {
-  await killWhile(({ mark }) => mark.runId === runId)
+/** SIGTERM to the run's group, and after `graceMs` SIGKILL to every process of the run, wherever it hides. */
+export async function endRun({ groupId, runId, graceMs }: Run): Promise<void> {
+  // Looked at while they live: children of the dead are nobody's.
+  const family = await familyOf(groupId)
+  await endGroup(groupId, graceMs)
+  await killWhile((mark) => mark.runId === runId, family)
+}
+
+interface Run {
+  readonly groupId: number
+  readonly runId: string
+  readonly graceMs: number
 }
 
 /**
@@ -52,7 +59,7 @@ export async function killStaleRuns(identity: RunIdentity): Promise<number> {
     owners.set(owner, known)
     return known
   }
-  return killWhile(async ({ mark }) => {
+  return killWhile(async (mark) => {
     if (mark.sessionId !== identity.sessionId || mark.workDir !== identity.workDir) return false
     return mark.key === identity.key || !(await isAlive(mark.owner))
   })
@@ -60,31 +67,32 @@ export async function killStaleRuns(identity: RunIdentity): Promise<number> {
 
 const MAX_ROUNDS = 5
 
+type Matches = (mark: RunMark) => boolean | Promise<boolean>
+
 /** In rounds: a process can fork while we look. */
-async function killWhile(matches: (candidate: MarkedProcess) => boolean | Promise<boolean>): Promise<number> {
+async function killWhile(matches: Matches, family: readonly ProcessEntry[] = []): Promise<number> {
   let killed = 0
   for (let round = 0; round < MAX_ROUNDS; round++) {
-    const found = await markedProcesses(matches)
+    const found = await processesOf(matches, family)
     if (found.length === 0) break
-    for (const { pid } of found) killed += kill(pid) ? 1 : 0
+    for (const pid of found) killed += kill(pid) ? 1 : 0
   }
   return killed
 }
 
-async function markedProcesses(
-  matches: (candidate: MarkedProcess) => boolean | Promise<boolean>,
-): Promise<MarkedProcess[]> {
-  const ids = (await readdir('/proc').catch(() => [])).filter((name) => /^\d+$/.test(name)).map(Number)
-  const spared = await selfAndAncestors()
-  const found: MarkedProcess[] = []
-  for (const pid of ids) {
+/** We may run inside an agent ourselves: this process and its ancestors are spared. */
+async function processesOf(matches: Matches, family: readonly ProcessEntry[]): Promise<number[]> {
+  const table = await processTable()
+  const spared = ownLine(table)
+  const roots = family.filter(({ pid, startTime }) => table.get(pid)?.startTime === startTime).map(({ pid }) => pid)
+  for (const pid of table.keys()) {
     const mark = spared.has(pid) ? undefined : await markOf(pid)
-    if (mark && (await matches({ pid, mark }))) found.push({ pid, mark })
+    if (mark && (await matches(mark))) roots.push(pid)
   }
-  return found
+  return [...withDescendants(roots, table)].filter((pid) => !spared.has(pid))
 }
 
-/** Another user's process cannot be read; a zombie has no environment. Both are passed over. */
+/** Another user's process cannot be read. */
 async function markOf(pid: number): Promise<RunMark | undefined> {
   const environment = await readFile(`/proc/${pid}/environ`, 'utf8').catch(() => '')
   const entry = environment.split('\0').find((variable) => variable.startsWith(`${MARK_VARIABLE}=`))
@@ -96,31 +104,10 @@ async function markOf(pid: number): Promise<RunMark | undefined> {
   }
 }
 
-/** We may run inside an agent ourselves. */
-async function selfAndAncestors(): Promise<Set<number>> {
-  const chain = new Set<number>()
-  let pid = process.pid
-  while (pid > 0 && !chain.has(pid)) {
-    chain.add(pid)
-    pid = Number((await statOf(pid))[PARENT] ?? 0)
-  }
-  return chain
-}
-
 /** Survives the reuse of process ids. Without /proc the id alone has to do. */
 async function identityOf(pid: number): Promise<string> {
-  const fields = await statOf(pid)
-  return fields[STATE] === 'Z' ? 'dead' : `${pid}:${fields[START_TIME] ?? ''}`
-}
-
-const STATE = 0
-const PARENT = 1
-const START_TIME = 19
-
-/** The fields after the command name, which may itself hold spaces and brackets. */
-async function statOf(pid: number): Promise<string[]> {
-  const line = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')
-  return line.slice(line.lastIndexOf(')') + 2).split(' ')
+  const entry = await entryOf(pid)
+  return entry === undefined && process.platform === 'linux' ? 'dead' : `${pid}:${entry?.startTime ?? ''}`
 }
 
 function kill(pid: number): boolean {

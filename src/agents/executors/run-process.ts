@@ -15,7 +15,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { reach } from '../../core/reach.ts'
 import { type CapturedText, TextCapture } from './captured-text.ts'
 import { endGroup, KILL_GRACE_MS, watchGroup } from './process-group.ts'
-import { killRun, killStaleRuns, MARK_VARIABLE, markFor, type RunIdentity } from './process-marks.ts'
+import { endRun, killStaleRuns, MARK_VARIABLE, markFor, type RunIdentity } from './process-marks.ts'
 
 export interface ProcessSpec {
   readonly command: string
@@ -179,7 +179,7 @@ class Run {
 
   #stop(reason: StopReason): void {
     this.#stopped ??= reason
-    this.#ending ??= endGroup(this.#groupId, this.#graceMs).then(() => killRun(this.#runId))
+    this.#ending ??= endRun({ groupId: this.#groupId, runId: this.#runId, graceMs: this.#graceMs })
   }
 
   #end(): Omit<ProcessEnd, 'durationMs'> {

@@ -193,6 +193,23 @@ describe('P8: a call that is over leaves nobody behind', () => {
     expect(livingWith(marker)).toEqual([])
   })
 
+  it.runIf(process.platform === 'linux')(
+    'when it is stopped: who left the group with an environment of its own, and its children',
+    async () => {
+      const marker = randomUUID()
+      onTestFinished(() => killWith(marker))
+      const clean = `env -i setsid sh -c 'trap "" TERM; env -i setsid sleep 3600; true' ${marker}`
+      const below = `setsid sh -c 'env -i setsid sh -c "sleep 3600; true" ${marker}; true' ${marker}`
+      const abort = new AbortController()
+      const script = `${clean} & ${below} & echo '{"type":"progress","message":"on"}'; sleep 3600`
+      const call = errorOf(() => shell(script, {}, marker).execute(requestIn(tempFolder()), contextOf(abort.signal)))
+      await until(() => livingWith(marker).length >= 4)
+      abort.abort()
+      expect((await call).code).toBe('ABORTED')
+      expect(livingWith(marker)).toEqual([])
+    },
+  )
+
   it('when it ended well: a background process it forgot', async () => {
     const marker = randomUUID()
     const executor = shell(`sh -c 'sleep 3600; true' ${marker} & echo '{"type":"result","output":"ok"}'`, {}, marker)
