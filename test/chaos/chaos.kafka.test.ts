@@ -3,7 +3,7 @@ import { describeKafka, kafkaBrokers } from '../support/kafka.ts'
 import { campaign, dieAtEach } from './campaigns.ts'
 import { kafkaLog } from './kafka-log.ts'
 import { everyPoint, everyStep, listenForAllPoints } from './points.ts'
-import { type PointsOf, STEPS, scenarioOf } from './scenario.ts'
+import { type PointsOf, scenarioOf } from './scenario.ts'
 
 /* As chaos.test.ts, on a real broker. A dead process is known by its silence here, so every resume takes a lease. */
 
@@ -37,11 +37,8 @@ describeKafka('a session on Kafka, killed with SIGKILL', () => {
     await dieAtEach(log, 'kafka-steps', midway)
   })
 
-  /** What begins and ends a session is in the file's suite, and here with DUOLOG_LONG=1: each death takes a lease. */
-  it('P7: before and after the append of every step: outcome, gate, review, revision, approval', async () => {
-    const ends = ['AgentCallReserved', 'AgentCallClaimed', 'WorkItemAccepted', 'SessionCompleted']
-    const steps = process.env.DUOLOG_LONG === '1' ? STEPS : STEPS.filter((step) => !ends.includes(step))
-    await dieAtEach(log, 'kafka-appends', everyStep(points, steps))
+  it('P7: before and after the append of every step: reservation, claim, outcome, gate, review, revision, approval, end', async () => {
+    await dieAtEach(log, 'kafka-appends', everyStep(points))
   })
 
   it('at random places, alone and with manager, worker and coordinator apart', async () => {

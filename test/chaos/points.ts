@@ -45,8 +45,8 @@ export function everyPoint(points: PointsOf): Scenario[] {
 }
 
 /** Before and after the append that records each step of a session: in the middle of those of its kind. */
-export function everyStep({ local }: PointsOf, steps: readonly string[] = STEPS): Scenario[] {
-  const names = steps.flatMap((type) => [`step.before.${type}`, `step.after.${type}`])
+export function everyStep({ local }: PointsOf): Scenario[] {
+  const names = STEPS.flatMap((type) => [`step.before.${type}`, `step.after.${type}`])
   return names.map((point, index) => {
     const times = local[point]
     if (times === undefined) throw new Error(`Undisturbed, nobody came to ${point}`)

@@ -22,6 +22,7 @@ export const STEPS = [
   'AgentCallReserved',
   'AgentCallClaimed',
   'AgentCallCompleted',
+  'AgentCallFailed',
   'QualityGateResult',
   'TaskReviewed',
   'RevisionRequested',
