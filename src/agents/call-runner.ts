@@ -8,6 +8,7 @@ import { CallMaker, type CallMakerOptions, type Outcome } from './call-maker.ts'
 import { insist, passes } from './insist.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import { type CallRole, type CallState, isClaimed, isEnded, type SessionState } from './session/state.ts'
+import { isOutOfTime, OUT_OF_TIME } from './session/timers.ts'
 import type { HandleOptions } from './session-log.ts'
 
 /*
@@ -43,6 +44,8 @@ interface Running {
   /** Up to there the session had been seen when it began. */
   readonly version: number
   readonly abort: AbortController
+  /** Its executor is asked. */
+  begun: boolean
   /** Its executor has ended: there is nothing left to stop. */
   made: boolean
   /** Hears of that. */
@@ -105,7 +108,7 @@ export class CallRunner {
   /** Lost claim or ended session: the executor is stopped at once, it works for nobody. */
   see(sessionId: string, { state, version }: Seen): void {
     for (const running of this.#running.get(sessionId)?.values() ?? []) {
-      const why = running.made || running.version > version ? undefined : whyStop(state, running.call)
+      const why = running.made || running.version > version ? undefined : this.#whyStop(state, running)
       if (why !== undefined) running.abort.abort(new Stopped(why))
     }
   }
@@ -138,7 +141,7 @@ export class CallRunner {
   #run(sessionId: string, seen: Seen, call: CallState): Running {
     const abort = new AbortController()
     const { version, asOf } = seen
-    const running: Running = { call, version, asOf, abort, made: false, done: Promise.resolve() }
+    const running: Running = { call, version, asOf, abort, begun: false, made: false, done: Promise.resolve() }
     const calls = this.#running.get(sessionId) ?? new Map<string, Running>()
     this.#running.set(sessionId, calls.set(call.callId, running))
     running.done = this.#make(sessionId, seen.state, running).finally(() => this.#forget(sessionId, running))
@@ -160,9 +163,9 @@ export class CallRunner {
     const { clock } = this.#options
     const { call, abort } = running
     const startedMs = steadyMs(clock)
-    const why = whyStop(state, call)
+    const why = this.#whyStop(state, running)
     if (why !== undefined) abort.abort(new Stopped(why))
-    const confirm = () => this.#confirm(sessionId, running)
+    const confirm = () => this.#confirm(sessionId, state, running)
     const report = await this.#maker.make(sessionId, state, call, { signal: abort.signal, confirm })
     running.made = true
     running.onMade?.()
@@ -177,17 +180,24 @@ export class CallRunner {
    * P8: right before the call is made. A process that was frozen, or a call that was parked, may have lost its claim to
    * somebody who makes the call now: where what is known is old, the log is asked. Rejects when it is no longer its own.
    */
-  async #confirm(sessionId: string, { call, asOf: begun, abort }: Running): Promise<void> {
+  async #confirm(sessionId: string, begunWith: SessionState, running: Running): Promise<void> {
     const { sessions, clock } = this.#options
+    const { call, abort } = running
     const { signal } = abort
     const options = { signal, onRetry: this.#lostSight(sessionId, call) }
-    for (let asOf = begun; ageMs(asOf, clock) > FRESH_MS; ) {
-      const seen = await insist(() => sessions.load(sessionId), options)
-      const why = whyStop(seen.state, call)
+    for (let [state, asOf] = [begunWith, running.asOf]; ; ) {
+      const why = this.#whyStop(state, running)
       if (why !== undefined) abort.abort(new Stopped(why))
       signal.throwIfAborted()
-      asOf = seen.asOf
+      if (ageMs(asOf, clock) <= FRESH_MS) break
+      ;({ state, asOf } = await insist(() => sessions.load(sessionId), options))
     }
+    running.begun = true
+  }
+
+  #whyStop(state: SessionState, { call, begun }: Running): string | undefined {
+    if (!begun && isOutOfTime(state, call, this.#options.clock.now())) return OUT_OF_TIME
+    return whyStop(state, call)
   }
 
   /** What cannot be recorded (a result no event can hold) is in doubt: visible, and never made again in silence (P7). */

@@ -3,6 +3,7 @@ import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import { resilientExecutor } from '../../src/agents/executors/resilient-executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
+import { ManagerAgentService } from '../../src/agents/role-services.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { withMethods } from '../support/with-methods.ts'
@@ -169,6 +170,50 @@ describe('what an agent outside answers', () => {
     const error = { code: 'EXECUTOR_FAILED', message: `bad key ${KEY}` }
     const view = await coordinator.handleAgentResponse({ ...of, error })
     expect(view.calls.find(({ callId }) => callId === 'work:a:1')?.error).toContain('bad key [redacted')
+  })
+})
+
+describe("a session's time", () => {
+  it('lets no call begin that a rate limit had parked until after it; more time does', async () => {
+    const clock = virtualClock()
+    let limited = true
+    const { asked, executor } = agents(() => {
+      if (!limited) return
+      limited = false
+      throw new ExecutorFailedError('limit', { because: 'rate-limit', retry: { afterMs: 60 * MINUTE_MS } })
+    })
+    const settings = { budget: { maxWallClockMs: 10 * MINUTE_MS } }
+    const { coordinator } = coordinate({ executor, clock, settings })
+    const running = coordinator.run('build it', { sessionId: 's' })
+    await until(async () =>
+      (await coordinator.show('s').catch(() => undefined))?.calls.find(({ notBefore }) => notBefore),
+    )
+    clock.advance(10 * MINUTE_MS)
+    expect(await running).toMatchObject({
+      status: 'waiting',
+      totals: { workerCalls: 1 },
+      budget: { exceeded: { limit: 'wall-clock' } },
+    })
+    clock.advance(60 * MINUTE_MS)
+    expect(asked.filter(({ purpose }) => purpose === 'work')).toHaveLength(1)
+    await coordinator.raiseBudget('s', { maxWallClockMs: 90 * MINUTE_MS })
+    expect(await coordinator.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 2 } })
+  })
+
+  it('lets a service begin nothing that was reserved within it, when it comes after', async () => {
+    const clock = virtualClock()
+    const { asked, executor } = agents()
+    const settings = { dispatch: 'topics' as const, budget: { maxWallClockMs: 10 * MINUTE_MS } }
+    const { store, coordinator } = coordinate({ executor, clock, settings })
+    await coordinator.create('build it', { sessionId: 's' })
+    clock.advance(11 * MINUTE_MS)
+    const manager = new ManagerAgentService({ store, executor, clock })
+    await manager.start()
+    expect(await until(async () => (await coordinator.show('s')).budget?.exceeded)).toMatchObject({
+      limit: 'wall-clock',
+    })
+    expect(asked).toEqual([])
+    await manager.stop()
   })
 })
 

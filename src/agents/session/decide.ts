@@ -20,7 +20,7 @@ import {
   pendingApprovals,
   type SessionState,
 } from './state.ts'
-import { expireIfDue, fireTimers } from './timers.ts'
+import { endTime, expireIfDue, fireTimers, isOutOfTime } from './timers.ts'
 
 /*
  * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
@@ -35,8 +35,9 @@ export function decideSession(command: SessionCommand, state: SessionState): rea
   const direct = decideDirectly(command, state)
   if (direct.length === 0) return direct
   const meant = direct.reduce(evolveSession, state)
-  const settled = settle(meant, command.nowMs)
-  return [...direct, ...settled.events, ...claimsFor(command, settled.state)]
+  const late = endTime(meant, command.nowMs)
+  const settled = settle(late.reduce(evolveSession, meant), command.nowMs)
+  return [...direct, ...late, ...settled.events, ...claimsFor(command, settled.state)]
 }
 
 /** Whoever runs a local session claims its calls as they are reserved: a step costs one append, not two. */
@@ -112,9 +113,10 @@ function ownPlan(workItems: NonNullable<Command<'create'>['workItems']>): readon
   return planEvents('caller', '', workItems)
 }
 
-export function claim({ callId, owner }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
+export function claim({ callId, owner, nowMs }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
   const call = knownCall(state, callId)
   if (call.status !== 'reserved' || !mayClaim(state)) return []
+  if (nowMs !== undefined && isOutOfTime(state, call, nowMs)) return endTime(state, nowMs)
   return [{ type: 'AgentCallClaimed', data: { callId, epoch: state.lastEpoch + 1, owner } }]
 }
 

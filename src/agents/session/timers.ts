@@ -1,5 +1,13 @@
 import type { SessionEvent } from './schemas.ts'
-import { type ApprovalState, isEnded, pendingApprovals, type SessionState } from './state.ts'
+import {
+  type ApprovalState,
+  type CallState,
+  isEnded,
+  isReserved,
+  openCalls,
+  pendingApprovals,
+  type SessionState,
+} from './state.ts'
 
 /*
  * P1: pure. The time limits of a session are durable: each stands in an event with the time it is due. Whoever drives the
@@ -35,9 +43,32 @@ function deadlineMs({ settings, startedAt, budgetExceeded }: SessionState): numb
 export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
   if (isEnded(state)) return []
   const expired = pendingApprovals(state).flatMap((approval) => expireIfDue(approval, nowMs) ?? [])
+  return [...expired, ...endTime(state, nowMs)]
+}
+
+/** When the session's time is up, and nobody was told: no call begins any more, nor one that was reserved before. */
+export function endTime(state: SessionState, nowMs: number | undefined): SessionEvent[] {
   const deadline = deadlineMs(state)
-  const outOfTime = deadline !== undefined && deadline <= nowMs
-  return [...expired, ...(outOfTime ? [outOfTimeEvent(state, nowMs)] : [])]
+  if (nowMs === undefined || deadline === undefined || deadline > nowMs || isEnded(state)) return []
+  const withdrawn = openCalls(state, isReserved).filter(isPaid)
+  return [
+    ...withdrawn.map(({ callId }) => ({ type: 'AgentCallCancelled', data: { callId, reason: OUT_OF_TIME } }) as const),
+    outOfTimeEvent(state, nowMs),
+  ]
+}
+
+export const OUT_OF_TIME = "the session's time is up"
+
+/** Whether a call may begin no more, for want of time. */
+export function isOutOfTime(state: SessionState, call: CallState, nowMs: number): boolean {
+  const deadline = deadlineMs(state)
+  const isUp = state.budgetExceeded?.limit === 'wall-clock' || (deadline !== undefined && deadline <= nowMs)
+  return isUp && isPaid(call)
+}
+
+/** Gates are commands of ours: what was paid for is judged. */
+function isPaid({ role }: CallState): boolean {
+  return role !== 'gate'
 }
 
 /** What follows when nobody has answered in time. An answer after that comes too late, whoever noticed the time first. */

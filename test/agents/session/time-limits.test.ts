@@ -128,8 +128,10 @@ describe('the wall clock of a budget', () => {
   it('lets no call begin after it, shows that once, and goes on with more time', () => {
     const play = new Play({ budget: { maxWallClockMs: 10_000 } }, 5_000)
     expect(nextTimerMs(play.state)).toBe(15_000)
+    const epoch = play.claim('plan:1')
     play.do({ kind: 'fire-timers', nowMs: 15_000 })
-    play.answer('plan:1', planOf({ a: {} }))
+    const result = { output: '', structured: planOf({ a: {} }) }
+    play.do({ kind: 'complete', callId: 'plan:1', epoch, owner: 'worker-1', result, durationMs: 5 })
     expect(play.open()).toEqual([])
     expect(sessionView('s', play.state, 0)).toMatchObject({
       status: 'waiting',
@@ -142,5 +144,28 @@ describe('the wall clock of a budget', () => {
     play.answer('work:a:1', 'done')
     play.answer('review:a:1', approval)
     expect(play.state.status).toBe('completed')
+  })
+
+  it('lets nobody claim what was reserved before it, whether somebody has noticed the time or not', () => {
+    for (const noticed of [true, false]) {
+      const play = new Play({ budget: { maxWallClockMs: 10_000 } }, 5_000)
+      if (noticed) play.do({ kind: 'fire-timers', nowMs: 15_000 })
+      play.do({ kind: 'claim', callId: 'plan:1', owner: 'late', nowMs: 15_000 })
+      play.do({ kind: 'claim', callId: 'plan:1', owner: 'later', nowMs: 16_000 })
+      expect([play.count('AgentCallClaimed'), play.count('BudgetExceeded')]).toEqual([0, 1])
+      expect(sessionView('s', play.state, 0)).toMatchObject({ status: 'waiting', totals: { managerCalls: 0 } })
+      play.do({ kind: 'raise-budget', limits: { maxWallClockMs: 30_000 } })
+      expect(play.open().map(({ callId }) => callId)).toEqual(['plan:1~2'])
+    }
+  })
+
+  it('holds also where nobody has noticed the time: what a late report leads to is not reserved', () => {
+    const play = new Play({ budget: { maxWallClockMs: 10_000 } }, 5_000)
+    const epoch = play.claim('plan:1')
+    const result = { output: '', structured: planOf({ a: {} }) }
+    const report = { callId: 'plan:1', epoch, owner: 'worker-1', result, durationMs: 5 }
+    play.do({ kind: 'complete', ...report, nowMs: 15_001 })
+    expect(play.open()).toEqual([])
+    expect(play.state.budgetExceeded).toMatchObject({ limit: 'wall-clock', spent: 10_001 })
   })
 })
