@@ -21,15 +21,25 @@ export function sessionLines(view: SessionView): string[] {
   ]
 }
 
-function headerLines({ sessionId, status, reason, version, phase, workDir, owner }: SessionView): string[] {
+function headerLines({ sessionId, status, reason, version, phase, workDir, owner, inDoubt }: SessionView): string[] {
   const rows = [
     ['session', sessionId],
     ['status', reason === undefined ? status : `${status}: ${plainLine(reason)}`],
     ['version', `${version} (phase ${phase})`],
     ['folder', workDir],
     ['run by', owner],
+    ['in doubt', doubtText(inDoubt)],
   ]
   return rows.map(([name = '', value]) => `${name.padEnd(9)}${value}`)
+}
+
+/** `retry`, or `plan retry · work ask · review retry`. */
+function doubtText(policies: SessionView['inDoubt']): string {
+  const { plan, work, review } = policies
+  if (plan === work && work === review) return plan
+  return Object.entries(policies)
+    .map((each) => each.join(' '))
+    .join(' · ')
 }
 
 /** `turns 12 · 8,210 tokens in, 930 out`, then a line per model. */

@@ -78,6 +78,7 @@ describe('a session that completes', () => {
     const { stdout, code } = await folder.run(['show', view.sessionId])
     expect(code).toBe(0)
     expect(stdout).toMatch(/^Make two files\nsession {2}/)
+    expect(stdout).toMatch(/^in doubt retry$/m)
     expect(stdout).toMatch(/^first +accepted +1 +0 +\$0\.01 {2}Make first$/m)
     expect(stdout).toMatch(/^work:first:1 +worker +work +first +1 +completed +\$0\.01/m)
     expect(stdout).toContain('2/2 accepted · 2 worker calls · 3 manager calls · $0.05')

@@ -97,7 +97,7 @@ describe('kill -9', () => {
   })
 
   it('with --in-doubt ask waits for a person, who decides by the printed command', async () => {
-    const run = await startAndReachSecond(['--in-doubt', 'ask'])
+    const run = await startAndReachSecond(['--in-doubt', 'work=ask'])
     run.child.kill('SIGKILL')
     await run.ended
     folder.write('agents.json', script())
@@ -105,6 +105,9 @@ describe('kill -9', () => {
     expect(waiting.code).toBe(3)
     expect(JSON.parse(waiting.stdout)).toMatchObject({ status: 'waiting', totals: { inDoubtCalls: 1 } })
     expect(folder.executions()).toEqual(asked)
+    const shown = (await folder.run(['show', 's1'])).stdout
+    expect(shown).toMatch(/^in doubt plan retry · work ask · review retry$/m)
+    expect(shown).toMatch(/^work:second:1 +worker +work +second +1 +in-doubt /m)
 
     const resolved = await folder.paste(offered(waiting.stderr, 'resolve'))
     expect(resolved).toMatchObject({ code: 0, stdout: expect.stringContaining('Session s1 running') })

@@ -1,9 +1,10 @@
 import { sumOfUsage } from '../call-facts.ts'
 import type { AgentUsage, ModelUsage } from '../executor.ts'
-import { type Spending, spendingOf } from './budget.ts'
+import { type PaidPurpose, type Spending, spendingOf } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
 import { notBeforeOf } from './parking.ts'
 import type { SessionEventData } from './schemas.ts'
+import type { DoubtPolicy, SessionSettings } from './settings.ts'
 import {
   type ApprovalState,
   type CallState,
@@ -30,6 +31,8 @@ export interface SessionView {
   readonly forkedFrom?: { readonly sessionId: string; readonly version: number }
   /** Who makes the calls: the process that runs the session, or services. */
   readonly dispatch: 'local' | 'topics'
+  /** What becomes of a call nobody knows the outcome of, by purpose. */
+  readonly inDoubt: { readonly [Purpose in PaidPurpose]: DoubtPolicy }
   /** Why it waits, is paused, has failed or was cancelled. */
   readonly reason?: string
   readonly workItems: readonly WorkItemView[]
@@ -139,6 +142,7 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     owner: state.owner,
     ...(state.forkedFrom === undefined ? {} : { forkedFrom: state.forkedFrom }),
     dispatch: state.settings.dispatch,
+    inDoubt: policies(state.settings),
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, own)),
     calls: calls.map((call) => callView(call, notBeforeOf(state, call))),
@@ -147,6 +151,10 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     ...(showsMoney(state) ? { budget: budgetView(state, state.settings.budget ?? {}) } : {}),
     totals: totalsOf(state, own),
   }
+}
+
+function policies({ inDoubt }: SessionSettings): SessionView['inDoubt'] {
+  return typeof inDoubt === 'string' ? { plan: inDoubt, work: inDoubt, review: inDoubt } : inDoubt
 }
 
 /** Also without a budget a call may have stopped at its own. */

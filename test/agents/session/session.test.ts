@@ -209,6 +209,7 @@ describe('a call', () => {
     const doubt = (play: Play, callId: string) =>
       play.names(play.do({ kind: 'doubt', callId, epoch: play.claim(callId), reason: 'its owner died' }))
     const play = new Play({ inDoubt, gates: [{ gateId: 'style', reviewer: 'Is it tidy?' }] })
+    expect(sessionView('s', play.state, 0).inDoubt).toEqual({ plan: 'retry', work: 'ask', review: 'resume' })
     expect(doubt(play, 'plan:1')).toContain('AgentCallReserved')
     expect(play.state.calls.get('plan:1')).toMatchObject({ resolution: 'retry' })
     play.answer('plan:1~2', planOf({ a: {} }))
