@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { expect, it, onTestFinished } from 'vitest'
 import { type DistributedReport, runDistributed, WORK_ITEMS } from './distributed.ts'
 
-/** With DUOLOG_LONG=1 (npm run test:distributed) more sessions, and each disturbance three times. */
+/** With DUOLOG_LONG=1 (npm run test:distributed) more sessions on Kafka, and each disturbance three times. */
 export const LONG = process.env.DUOLOG_LONG === '1'
 const ROUNDS = LONG ? 3 : 1
 
