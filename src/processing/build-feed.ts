@@ -4,6 +4,7 @@ import { reach } from '../core/reach.ts'
 import type { Consumer, ConsumerContext, EventStore, PartitionPosition, TakenPartition } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { checkpointFenced } from './checkpoint-fenced.ts'
+import { watched } from './long-call.ts'
 import { placeOf, secondsSince } from './partition-lag.ts'
 import type { PoisonPolicy } from './poison-policy.ts'
 import {
@@ -31,6 +32,9 @@ export interface BuildFeedOptions<Row, E extends AnyEvent> {
   readonly maxBatchMessages: number
   readonly poison: PoisonPolicy<E>
   readonly onError: (error: unknown, message: PartitionPosition | undefined) => void
+  readonly blockedAfterMs: number | undefined
+  /** Hears EVENT_LOOP_BLOCKED. */
+  readonly onBlocked: (error: DuologError) => void
   /** After everything there was in a partition is applied. */
   readonly onCaughtUp: () => Promise<void>
   /** The build is gone: another one took its place. */
@@ -162,7 +166,10 @@ export class BuildFeed<Row, E extends AnyEvent> implements Consumer {
     const { topic, partition, from } = hand
     if (to !== from) {
       reach('projection.apply.begin')
-      const rows = (read: (key: string) => unknown) => project(projection, messages, read)
+      const what = () =>
+        `Projection "${projection.name}", for ${messages.length} messages before offset ${to} of partition ${partition} of "${topic}",`
+      const rows = (read: (key: string) => unknown) =>
+        watched(what, () => project(projection, messages, read), this.#options)
       await views.apply(build, { topic, partition, from, to, rows })
     }
     hand.from = to

@@ -23,6 +23,7 @@ const START: Names<StartProjectionOptions<never, never>> = {
   projection: true,
   views: true,
   maxBatchMessages: true,
+  blockedAfterMs: true,
   ...POISON_NAMES,
   onSkipped: true,
   onError: true,
@@ -37,9 +38,11 @@ export function checkStartProjection(options: Given<StartProjectionOptions<never
   checkNames('options of startProjection', options, START)
   checkStore(options?.store)
   checkProjection(options.projection)
-  const { views, maxBatchMessages } = options
+  const { views } = options
   if (views !== undefined) checkMade('views', views, 'memoryViews() or sqliteViews(path)', ['live', 'apply', 'promote'])
-  if (maxBatchMessages !== undefined) checkInteger('maxBatchMessages', maxBatchMessages, 1)
+  for (const name of ['maxBatchMessages', 'blockedAfterMs'] as const) {
+    if (options[name] !== undefined) checkInteger(name, options[name], 1)
+  }
   checkPoisonOptions(options)
   for (const name of ['onSkipped', 'onError'] as const) {
     if (options[name] !== undefined) checkFunction(name, options[name])

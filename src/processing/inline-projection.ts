@@ -4,8 +4,11 @@ import { checkNames, type Names } from '../core/known-names.ts'
 import { checkStore, invalidArgument } from '../store/check-arguments.ts'
 import type { EventStore } from '../store/event-store.ts'
 import type { InlineView, KeptView } from '../store/inline-views.ts'
+import { loggerOf } from '../store/warning-logger.ts'
 import { checkListOptions, checkProjection } from './check-projection.ts'
+import { watched } from './long-call.ts'
 import { type Projection, project, topicsOf } from './projection.ts'
+import { tell } from './tell.ts'
 import type { ListRowsOptions, ViewRow } from './view-store.ts'
 
 /*
@@ -38,7 +41,8 @@ export interface InlineProjection<Row> {
  * keep the same view, and what a process without it appends is made up for.
  *
  * The price: it is computed while the append waits, and where its functions throw, the append is refused with
- * PROJECTION_FAILED and nothing is written. Fold small rows quickly, or use `startProjection`.
+ * PROJECTION_FAILED and nothing is written. Fold small rows quickly, or use `startProjection`: where it keeps the event loop
+ * from turning for a second, the store's logger hears EVENT_LOOP_BLOCKED.
  *
  * @throws INVALID_ARGUMENT on a log whose append has no such transaction (Kafka), and when a newer version of the view is
  *   there; PROJECTION_FAILED when it cannot catch up.
@@ -51,7 +55,7 @@ export async function startInlineProjection<Row, E extends AnyEvent>(
   checkProjection(options.projection)
   const { store, projection } = options
   if (store.inlineViews === undefined) throw notHere(store.backing, projection.name)
-  return new Inline(await store.inlineViews.keep(toInlineView(projection, topicsOf(projection, store))))
+  return new Inline(await store.inlineViews.keep(toInlineView(projection, store)))
 }
 
 class Inline<Row> implements InlineProjection<Row> {
@@ -75,18 +79,19 @@ class Inline<Row> implements InlineProjection<Row> {
   }
 }
 
-function toInlineView<Row, E extends AnyEvent>(
-  projection: Projection<Row, E>,
-  topics: readonly string[],
-): InlineView<E> {
+function toInlineView<Row, E extends AnyEvent>(projection: Projection<Row, E>, store: EventStore<E>): InlineView<E> {
   const { name, version } = projection
+  // Who appends waits for it, and so does all else here.
+  const onBlocked = (err: DuologError) =>
+    tell(() => loggerOf({ store }).error({ err, projection: name }, 'The event loop was blocked'))
   return {
     name,
     version,
-    topics,
+    topics: topicsOf(projection, store),
     rows: (messages, read) => {
       const pending = messages.map((event) => ({ offset: event.offset, event }))
-      const changes = project(projection, pending, (key) => parsed(read(key)))
+      const what = () => `Inline projection "${name}", for ${pending.length} messages,`
+      const changes = watched(what, () => project(projection, pending, (key) => parsed(read(key))), { onBlocked })
       return new Map([...changes].map(([key, row]) => [key, row === undefined ? undefined : JSON.stringify(row)]))
     },
   }

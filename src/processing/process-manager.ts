@@ -60,7 +60,7 @@ export interface ProcessStep<State> {
 
 /**
  * What should happen by now. The same action again is nothing new: a step starts once, a message with an id leaves
- * once, a timer with an id runs once at a time. So `nextActions` may simply say what the state asks for.
+ * once, a timer with an id runs once (the next one needs another id). So `nextActions` may simply say what the state asks for.
  */
 export type ProcessAction<Step extends string = string> =
   /** Asks for a step: its command leaves. */

@@ -15,9 +15,11 @@ export interface StartProjectionOptions<Row, E extends AnyEvent> extends PoisonO
   readonly views?: ViewStore
   /** Messages applied in one transaction at most. Default 500. */
   readonly maxBatchMessages?: number
+  /** When its functions keep the event loop from turning for so long, `onError` hears EVENT_LOOP_BLOCKED. Default 1,000. */
+  readonly blockedAfterMs?: number
   /** Hears of each message that was passed over or put aside; again when the view is built again. */
   readonly onSkipped?: (message: Projected, error: unknown) => void
-  /** Hears what it does not get on at, again and again. Default: the store's logger, the first time, the 10th, the 100th … */
+  /** Hears what it does not get on at, again and again, and of a blocked event loop. Default: the store's logger, the first time, the 10th, the 100th … */
   readonly onError?: (error: unknown) => void
   /** Hears what `onError` and `onSkipped` hear. Default: the store's, of what neither of them hears. */
   readonly logger?: Logger

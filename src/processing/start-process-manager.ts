@@ -11,6 +11,7 @@ import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { guarded } from './guarded-manager.ts'
+import { watchedManager } from './long-call.ts'
 import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
 import { checkPoisonOptions, POISON_NAMES, type PoisonOptions } from './poison-policy.ts'
@@ -22,6 +23,7 @@ import { isEnded, type ProcessState } from './process-state.ts'
 import type { PartitionLag } from './processor-options.ts'
 import type { Projected } from './projection.ts'
 import { shortKey } from './short-key.ts'
+import { tell } from './tell.ts'
 import type { PendingTimer } from './timer-index.ts'
 import { TimerService } from './timer-service.ts'
 
@@ -54,9 +56,11 @@ export interface StartProcessManagerOptions<State, E extends AnyEvent> extends P
    * pending timers where that is more. A timer pending for longer than that is scheduled once more. Default 100,000.
    */
   readonly timerReadBack?: number
+  /** When one of its functions keeps the event loop from turning for so long, `onError` hears EVENT_LOOP_BLOCKED. Default 1,000. */
+  readonly blockedAfterMs?: number
   /** Hears of each message that was passed over or put aside. */
   readonly onSkipped?: (message: Projected, error: unknown) => void
-  /** Hears what it does not get on at, again and again. Default: the store's logger, the first time, the 10th, the 100th … */
+  /** Hears what it does not get on at, again and again, and of a blocked event loop. Default: the store's logger, the first time, the 10th, the 100th … */
   readonly onError?: (error: unknown) => void
   /** Hears what `onError` and `onSkipped` hear. Default: the store's, of what neither of them hears. */
   readonly logger?: Logger
@@ -111,6 +115,7 @@ const NAMES: Names<StartProcessManagerOptions<never, never>> = {
   clock: true,
   maxInFlight: true,
   timerReadBack: true,
+  blockedAfterMs: true,
   ...POISON_NAMES,
   onSkipped: true,
   onError: true,
@@ -123,7 +128,7 @@ function checkOptions(options: Given<StartProcessManagerOptions<never, never>>):
   const { manager, eventTopic } = options
   checkMade('manager', manager, 'defineProcessManager({ … })', ['correlate', 'initialState', 'evolve', 'nextActions'])
   if (eventTopic !== undefined) checkTopic(eventTopic)
-  for (const name of ['maxInFlight', 'timerReadBack'] as const) {
+  for (const name of ['maxInFlight', 'timerReadBack', 'blockedAfterMs'] as const) {
     if (options[name] !== undefined) checkInteger(name, options[name], 1)
   }
   checkPoisonOptions(options)
@@ -154,9 +159,11 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
   readonly #timers: TimerService<E>
 
   constructor(options: StartProcessManagerOptions<State, E>) {
-    const { manager, eventTopic = options.store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT } = options
+    const { eventTopic = options.store.eventTopic, maxInFlight = DEFAULT_MAX_IN_FLIGHT, blockedAfterMs } = options
     const store = options.store as EventStore<E>
     this.#options = options
+    const onBlocked = (error: DuologError) => tell(() => this.#report(error, 'The event loop was blocked'))
+    const manager = watchedManager(options.manager, { blockedAfterMs, onBlocked })
     this.#manager = guarded(manager)
     this.#messages = messagesOf(manager)
     this.#clock = options.clock ?? systemClock
@@ -294,10 +301,10 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     onSkipped?.(message, error)
   }
 
-  #report(error: unknown): void {
+  #report(error: unknown, what = 'A process manager does not get on'): void {
     const { manager, onError } = this.#options
     const fields = { err: error, process: manager.name }
-    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, 'A process manager does not get on')
+    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, what)
     onError?.(error)
   }
 }

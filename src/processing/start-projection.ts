@@ -27,6 +27,7 @@ import type {
   WaitTarget,
 } from './projection-options.ts'
 import { readLive } from './read-live.ts'
+import { tell } from './tell.ts'
 import type { ListRowsOptions, ViewBuild, ViewRow, ViewStore } from './view-store.ts'
 
 /*
@@ -219,6 +220,8 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
       maxBatchMessages,
       poison: this.#poison,
       onError: (error, message) => this.#report(error, message),
+      blockedAfterMs: this.#options.blockedAfterMs,
+      onBlocked: (error) => tell(() => this.#say(error, 'The event loop was blocked')),
       onCaughtUp: async () => {
         if (feed === this.#building) await this.#tryToSwap(feed)
       },
@@ -348,9 +351,13 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
 
   #report(error: unknown, message?: PartitionPosition): void {
     this.#failures.note(error, message)
+    this.#say(error, 'A projection does not get on')
+  }
+
+  #say(error: unknown, what: string): void {
     const { projection, onError } = this.#options
     const fields = { err: error, projection: projection.name }
-    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, 'A projection does not get on')
+    loggerFor(this.#options, onError, this.#repeats.count(error)).error(fields, what)
     onError?.(error)
   }
 }

@@ -12,6 +12,7 @@ import { EventLoopWatch } from './event-loop-watch.ts'
 import { callWithin } from './handler-call.ts'
 import { insist } from './insist.ts'
 import { Gate, type Slots } from './key-lanes.ts'
+import { DEFAULT_BLOCKED_AFTER_MS } from './long-call.ts'
 import { orAborted } from './or-aborted.ts'
 import { ParkedMessages } from './parked-messages.ts'
 import { processorContext } from './processor-context.ts'
@@ -45,7 +46,6 @@ type Verdict = 'settled' | { readonly pauseMs: number; readonly reason: string }
 
 const DEFAULT_SLOW_AFTER_MS = 30_000
 const DEFAULT_GRACE_MS = 5_000
-const DEFAULT_BLOCKED_AFTER_MS = 1_000
 const LOOK_AGAIN_MS = 10
 
 export class WorkSettler<E extends AnyEvent> {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { z } from 'zod'
 import { defineCatalogue, defineEvent } from '../../src/core/catalogue.ts'
+import { silentLogger } from '../../src/core/logger.ts'
 import { startInlineProjection } from '../../src/processing/inline-projection.ts'
 import { defineProjection } from '../../src/processing/projection.ts'
 import type { EventStore } from '../../src/store/event-store.ts'
@@ -55,6 +56,31 @@ describe.each(localLogs)('inline projections: $name (I1, I2)', ({ newUrl }) => {
     expect(rows.reduce((sum, { row }) => sum + row.sum, 0)).toBe(19_900)
     expect(await view.list({ after: 's2', limit: 2 })).toEqual(rows.slice(3, 5))
     expect(await view.list({ prefix: 's6' })).toEqual(rows.slice(6))
+  })
+
+  it('P9 one that keeps the event loop from turning is told to the logger of the store', async () => {
+    const told: object[] = []
+    const error = (fields: object) => {
+      told.push(fields)
+      throw new Error('the logger is broken')
+    }
+    const logger = { ...silentLogger, error }
+    const store = await openEventStore<Counted>(newUrl(bench.folder()), { logger })
+    bench.later(() => store.close())
+    const slow = defineProjection<{ n: number }, Counted>({
+      name: 'slow',
+      initialState: () => ({ n: 0 }),
+      evolve: ({ n }) => {
+        const beganMs = performance.now()
+        while (performance.now() - beganMs < 1_050) Math.sqrt(beganMs)
+        return { n: n + 1 }
+      },
+    })
+    const view = bench.running(await startInlineProjection({ store, projection: slow }))
+    await store.appendToStream('a', [added(1)])
+    expect(await view.get('a')).toEqual({ n: 1 })
+    const message = expect.stringMatching(/^Inline projection "slow", for 1 messages, took \d+ ms/)
+    expect(told).toMatchObject([{ projection: 'slow', err: { code: 'EVENT_LOOP_BLOCKED', message } }])
   })
 
   it('what is appended without it is made up for, in order', async () => {

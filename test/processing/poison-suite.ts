@@ -33,6 +33,12 @@ interface Started {
   readonly projection?: ReturnType<typeof sums>
 }
 
+function block<T>(ms: number, answer: T): T {
+  const beganMs = performance.now()
+  while (performance.now() - beganMs < ms) Math.sqrt(beganMs)
+  return answer
+}
+
 function cyclic(): unknown {
   const row: unknown[] = []
   row.push(row)
@@ -54,7 +60,7 @@ export function poisonSuite(log: LogKind): void {
       const onSkipped = ({ type, data }: { type: string; data: unknown }) =>
         void skipped.push(`${type} ${(data as { n?: number }).n ?? ''}`)
       const start = (
-        options: PoisonOptions & { onError?: (error: unknown) => void },
+        options: PoisonOptions & { blockedAfterMs?: number; onError?: (error: unknown) => void },
         { cannot = 13, on = store, projection = sums(cannot) }: Started = {},
       ) => bench.running(startProjection<number, Added>({ store: on, projection, views, onSkipped, ...options }))
       return { url, store, skipped, start }
@@ -192,6 +198,26 @@ export function poisonSuite(log: LogKind): void {
       const skipping = start({ poison: 'skip', unreadable: 'skip' }, { on: reading })
       await skipping.rebuild()
       expect(await skipping.get('a')).toBe(3)
+    })
+
+    it('P9 a projection that keeps the event loop from turning is told of; it goes on', async () => {
+      const { store, start } = await setUp()
+      const errors: unknown[] = []
+      const broken = () => {
+        throw new Error('the listener is broken')
+      }
+      const last = await store.appendToStream('a', [added(1), added(2)])
+      const slow = { ...sums(13), evolve: (sum: number) => block(150, sum + 1) }
+      const view = start({ blockedAfterMs: 100, onError: (error) => void errors.push(error) }, { projection: slow })
+      expect(await view.get('a', { after: last })).toBe(2)
+      expect(errors[0]).toMatchObject({
+        code: 'EVENT_LOOP_BLOCKED',
+        message: expect.stringMatching(/^Projection "sums", for \d messages before offset \d+ of .*, took \d+ ms/),
+      })
+      await view.stop()
+      const deaf = start({ blockedAfterMs: 100, onError: broken }, { projection: slow })
+      await deaf.rebuild()
+      expect(await deaf.get('a')).toBe(2)
     })
   })
 }

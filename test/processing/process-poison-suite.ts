@@ -274,5 +274,28 @@ export function processPoisonSuite(log: LogKind, faults = FAULTS): void {
       const mended = start('none')
       await until(async () => (await mended.load('a')).timers.t === 'fired')
     })
+
+    it('P9 a function that keeps the event loop from turning is told of; the process goes on', async () => {
+      const { store, failures, heard } = await setUp()
+      const slow = { ...counter('none') }
+      const nextActions = (...given: Parameters<typeof slow.nextActions>) => {
+        const beganMs = performance.now()
+        while (performance.now() - beganMs < 150) Math.sqrt(beganMs)
+        return slow.nextActions(...given)
+      }
+      const onError = (error: unknown) => {
+        failures.push(error as Error)
+        throw new Error('the listener is broken')
+      }
+      const manager = { ...slow, nextActions }
+      const running = bench.running(startProcessManager({ store, manager, blockedAfterMs: 100, onError }))
+      await store.appendToStream('a', [fact('One')])
+      await until(async () => (await heard(running)).length === 1)
+      expect(failures[0]).toMatchObject({
+        code: 'EVENT_LOOP_BLOCKED',
+        message: expect.stringMatching(/^nextActions of process manager "counter" took \d+ ms/),
+      })
+      expect(failures.filter((error) => (error as { code?: string }).code !== 'EVENT_LOOP_BLOCKED')).toEqual([])
+    })
   })
 }
