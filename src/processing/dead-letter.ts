@@ -33,6 +33,8 @@ const letterSchema = z.object({
   partition: z.number(),
   /** Where the message lies. */
   offset: z.number(),
+  /** Of a message that was redriven and put aside again: where it lay at first, which is its place in the order. */
+  firstOffset: z.number().optional(),
   /** Of the message; its order is kept when it is redriven. */
   key: z.string(),
   /** Of the message. */
@@ -104,12 +106,13 @@ export const redriveTopic = (group: string) => `${group}.redrive`
 const REDRIVES = 'redrive-count'
 const LETTER = 'redrive-of'
 const SOURCE = 'redrive-topic'
+const FIRST = 'redrive-first-offset'
 const POSITION = 'redrive-stream-position'
 /** The trace in which the message failed; its new trace points there. */
 const TRACE_LINK = 'redrive-trace-link'
 const TRACE_STATE = 'tracestate'
 const EFFECT = 'redrive-effect'
-const OURS = new Set([REDRIVES, LETTER, SOURCE, POSITION, TRACE_LINK, EFFECT])
+const OURS = new Set([REDRIVES, LETTER, SOURCE, FIRST, POSITION, TRACE_LINK, EFFECT])
 
 /** Of a header that anybody may have written. */
 const effectIn = z
@@ -142,6 +145,7 @@ export function toLetter(message: Projected, failure: Failure, raw?: RawRecord):
   return {
     id: `${group}/${topic}/${partition}/${offset}`,
     ...{ group, topic, partition, offset, key, type, version, data, eventId, timestamp, correlationId, headers },
+    ...firstOf(message, group),
     ...(causationId !== undefined && { causationId }),
     ...(isRecordedEvent(message) && { streamPosition: message.streamPosition }),
     ...{ reason: clean(reason), error: clean(error), attempts, redrives: redrivesOf(message), at },
@@ -198,6 +202,7 @@ export function toRedriven(letter: DeadLetter, traceparent: string): OutgoingMes
   const { [TRACE_STATE]: _, traceparent: failedIn, ...headers } = letter.headers
   const added = {
     ...{ [REDRIVES]: String(letter.redrives + 1), [LETTER]: clean(letter.id), [SOURCE]: letter.topic, traceparent },
+    [FIRST]: String(letter.firstOffset ?? letter.offset),
     ...(failedIn !== undefined && { [TRACE_LINK]: failedIn }),
     ...(letter.effect && { [EFFECT]: JSON.stringify(letter.effect) }),
   }
@@ -230,6 +235,14 @@ export function factOf(
 ): { readonly stream: string; readonly position: number } | undefined {
   const position = topic === redriveTopic(group) ? countIn(headers[POSITION]) : 0
   return position > 0 ? { stream: key, position } : undefined
+}
+
+/** Only of a letter of this group's own: to any other the message is one that lies where it lies. */
+function firstOf({ topic, offset, headers }: Projected, group: string): Pick<DeadLetter, 'firstOffset'> {
+  const { [FIRST]: text = '', [LETTER]: id = '' } = headers
+  const firstOffset = countIn(text)
+  const isOwn = /^\d+$/.test(text) && id.startsWith(clean(`${group}/${topic}/`))
+  return isOwn && firstOffset < offset ? { firstOffset } : {}
 }
 
 /** How often a message was redriven. */

@@ -137,8 +137,7 @@ export async function redriveDeadLetters(store: EventStore, topic: string, optio
   const { filter, by, dryRun = false, maxRedrives = DEFAULT_MAX_REDRIVES } = options
   checkInteger('maxRedrives', maxRedrives, 0)
   const plan = (letters: Letters): SettlePlan => {
-    const wanted = select(letters, { ...filter, status: 'open' }).toSorted(inOrder)
-    return planRedrive(letters, wanted, maxRedrives)
+    return planRedrive(letters, openOf(letters, filter), maxRedrives)
   }
   return done(
     dryRun ? plan(await readLetters(store, topic)) : await settleLetters(store, topic, { action: 'redrive', by }, plan),
@@ -157,7 +156,7 @@ export async function discardDeadLetters(
   const { filter, by, reason, dryRun = false } = options
   checkText('reason', reason)
   const plan = (letters: Letters): SettlePlan => ({
-    accepted: select(letters, { ...filter, status: 'open' }),
+    accepted: openOf(letters, filter),
     refused: [],
   })
   const settling = { action: 'discard', by, reason } as const
@@ -213,7 +212,16 @@ function circling({ redrives }: DeadLetter, maxRedrives: number): string | undef
 }
 
 function inOrder(a: DeadLetter, b: DeadLetter): number {
-  return a.partition - b.partition || a.offset - b.offset
+  return a.partition - b.partition || placeOf(a) - placeOf(b)
+}
+
+/** What failed again stays where it was in the order. */
+function placeOf({ offset, firstOffset = offset }: DeadLetter): number {
+  return firstOffset
+}
+
+function openOf(letters: Letters, filter: DeadLetterFilter | undefined): DeadLetterEntry[] {
+  return select(letters, { ...filter, status: 'open' }).filter(({ id }) => !letters.fresh.has(id))
 }
 
 function select({ byId }: Letters, filter: DeadLetterFilter): DeadLetterEntry[] {

@@ -42,6 +42,8 @@ export interface Letters {
   /** In the order they were put aside. */
   readonly byId: ReadonlyMap<string, DeadLetterEntry>
   readonly version: number
+  /** Those that were put aside again since are nobody's wish yet: who settles all would send them again and again. */
+  readonly fresh: ReadonlySet<string>
 }
 
 export interface SettlePlan {
@@ -61,14 +63,19 @@ export type Settling =
 /** Settled in one append at most. */
 const CHUNK_LETTERS = 200
 
-export async function readLetters(store: EventStore, topic: string): Promise<Letters> {
+/** `asOf`: the version of the stream behind which a letter is fresh. */
+export async function readLetters(store: EventStore, topic: string, asOf = Number.POSITIVE_INFINITY): Promise<Letters> {
   const byId = new Map<string, DeadLetterEntry>()
+  const fresh = new Set<string>()
   let version = 0
   for await (const event of store.readStream(deadLetterStream(topic))) {
     version = event.streamPosition
-    if (deadLetterEventNames.has(event.type)) evolve(byId, event as unknown as Recorded)
+    if (!deadLetterEventNames.has(event.type)) continue
+    const recorded = event as unknown as Recorded
+    evolve(byId, recorded)
+    if (recorded.type === 'DeadLettered' && version > asOf) fresh.add(recorded.data.id)
   }
-  return { byId, version }
+  return { byId, version, fresh }
 }
 
 type Recorded = DeadLetterEvent & { readonly timestamp: string }
@@ -88,7 +95,10 @@ function withoutUndefined<T extends object>(value: T): { [Field in keyof T]: Exc
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined)) as never
 }
 
-/** Plans on the letters as they are, and settles; where somebody else was first, plans again on what is left. */
+/**
+ * Plans on the letters as they are, and settles; where somebody else was first, plans again on what is left. What fails again
+ * meanwhile is left alone.
+ */
 export async function settleLetters(
   store: EventStore,
   topic: string,
@@ -97,8 +107,10 @@ export async function settleLetters(
 ): Promise<SettlePlan> {
   const settled: DeadLetterEntry[] = []
   const unsendable: Refused[] = []
+  let asOf: number | undefined
   for (;;) {
-    const letters = await readLetters(store, topic)
+    const letters = await readLetters(store, topic, asOf)
+    asOf ??= letters.version
     const { accepted, refused } = plan(letters)
     const due = accepted.filter(({ id }) => !unsendable.some(({ letter }) => letter.id === id)).slice(0, CHUNK_LETTERS)
     if (due.length === 0) return { accepted: settled, refused: [...unsendable, ...refused] }

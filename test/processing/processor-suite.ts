@@ -190,6 +190,45 @@ export function processorSuite(log: LogKind): void {
       expect(seen.filter((line) => line.startsWith('a'))).toEqual(['a2', 'a3'])
     })
 
+    it("a key's order is kept also where the first was redriven alone and failed again", async () => {
+      const { store, send, start } = await setUp()
+      let broken = true
+      const seen: number[] = []
+      await send('a', 1, 2, 3)
+      start({
+        topics: [TOPIC],
+        handler: async ({ data: { n } }) => {
+          if (broken) return { kind: 'deadLetter', reason: 'no' }
+          seen.push(n)
+        },
+      })
+      const open = () => listDeadLetters(store, TOPIC)
+      await until(async () => (await open()).length === 3)
+      const first = (await open())[0]?.offset
+      for (let redrives = 1; redrives <= 2; redrives++) {
+        const ids = (await open()).filter(({ data }) => (data as { n: number }).n === 1).map(({ id }) => id)
+        expect((await redriveDeadLetters(store, TOPIC, { by: 'test', filter: { ids } })).settled).toHaveLength(1)
+        await until(async () => (await open()).some((letter) => letter.redrives === redrives))
+        expect((await open()).find((letter) => letter.redrives === redrives)).toMatchObject({ firstOffset: first })
+      }
+      broken = false
+      expect((await redriveDeadLetters(store, TOPIC, { by: 'test' })).settled).toHaveLength(3)
+      await until(() => seen.length === 3)
+      expect(seen).toEqual([1, 2, 3])
+    })
+
+    it('bulk: what fails again meanwhile is not sent again by the same command', async () => {
+      const { store, start } = await setUp()
+      const keys = Array.from({ length: 450 }, (_, n) => `k${n}`)
+      await store.appendToStream('sender', [], { outgoing: keys.map((key) => ({ ...job(1), topic: TOPIC, key })) })
+      start({ topics: [TOPIC], order: 'key', handler: async () => ({ kind: 'deadLetter', reason: 'all' }) })
+      const redrives = async () => (await listDeadLetters(store, TOPIC)).map((letter) => letter.redrives)
+      await until(async () => (await redrives()).length === keys.length)
+      expect((await redriveDeadLetters(store, TOPIC, { by: 'test' })).settled).toHaveLength(keys.length)
+      await until(async () => (await redrives()).length === keys.length)
+      expect(new Set(await redrives())).toEqual(new Set([1]))
+    })
+
     it('bad handlers: one that never returns, one that returns nonsense', async () => {
       const { store, send, start } = await setUp()
       await send('k', 1, 2)
