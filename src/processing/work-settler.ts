@@ -167,8 +167,9 @@ export class WorkSettler<E extends AnyEvent> {
     const { circuit } = this.#options
     const { signal } = work
     await this.gate.pass(signal)
-    const call = () => slots.use(() => this.#callHandler(work, attempt), signal)
-    return circuit === undefined ? call() : circuit.run(call, signal)
+    const call = () => this.#callHandler(work, attempt)
+    // Within the slot: who was let through and waits for one would be called though it opened meanwhile.
+    return slots.use(() => (circuit === undefined ? call() : circuit.run(call, signal)), signal)
   }
 
   async #callHandler(work: Work<E>, attempt: number): Promise<Outcome> {

@@ -288,6 +288,34 @@ export function runnerSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC)).toEqual([])
     })
 
+    it("open it burns nothing of many keys' messages that were read and wait for their turn", async () => {
+      const { store, send, start } = await setUp()
+      let isAway = true
+      let calls = 0
+      await send(...Array.from({ length: 30 }, (_, n): [string, number] => [`k${n}`, n]))
+      const processor = start({
+        order: 'key',
+        concurrency: 2,
+        retry: { maxAttempts: 2, firstPauseMs: 1, longestPauseMs: 1 },
+        breaker: { failures: 3, openMs: 60_000 },
+        handler: async () => {
+          calls++
+          await new Promise((resolve) => setImmediate(resolve))
+          if (isAway) throw new Error('the service is away')
+        },
+      })
+      await until(() => processor.breaker?.state === 'open')
+      await new Promise((resolve) => setTimeout(resolve, 50))
+      // Two were at work when it opened.
+      expect(calls).toBeLessThanOrEqual(4)
+      expect(await listDeadLetters(store, TOPIC)).toEqual([])
+      await processor.stop()
+      isAway = false
+      start({ order: 'key', handler: async () => void calls++ })
+      await until(() => calls >= 33)
+      expect(await listDeadLetters(store, TOPIC)).toEqual([])
+    })
+
     it('paused it calls no handler, resumed it goes on where it was', async () => {
       const { send, start } = await setUp()
       const seen: number[] = []
