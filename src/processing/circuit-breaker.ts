@@ -73,6 +73,8 @@ const DEFAULT_OPEN_MS = 30_000
 const WHENEVER_WE_CALL = Number.NEGATIVE_INFINITY
 
 class Breaker implements CircuitBreaker {
+  /** In a row, to open it. */
+  readonly failures: number
   readonly #policy: CircuitBreakerPolicy
   readonly #openMs: number
   readonly #changed = new WakeUps()
@@ -87,6 +89,7 @@ class Breaker implements CircuitBreaker {
     onChange,
   }: CircuitBreakerOptions) {
     this.#openMs = openMs
+    this.failures = failures
     this.#policy = circuitBreaker(
       handleWhen((error) => isCounted(counts, error)),
       {
@@ -136,6 +139,11 @@ class Breaker implements CircuitBreaker {
   get #leftMs(): number {
     return Math.ceil(this.#opened.steadyMs + this.#openMs - performance.now())
   }
+}
+
+/** Failures in a row that open it; of a breaker of somebody else's making it is not known. */
+export function failuresToOpen(circuit: CircuitBreaker): number {
+  return circuit instanceof Breaker ? circuit.failures : 1
 }
 
 /** What throws where it is asked must not decide anything: a failure is counted. */

@@ -78,6 +78,11 @@ export class RetryPauses {
     this.#startedMs = startedMs
   }
 
+  /** Tries that failed and count. */
+  get attempts(): number {
+    return this.#attempts
+  }
+
   /** How long to wait before the next try; nothing: give up. An error's own `retry.afterMs` is the least. */
   afterFailure(error: unknown, nowMs: number = performance.now()): number | undefined {
     const { maxAttempts = DEFAULT_ATTEMPTS, maxElapsedMs = Number.POSITIVE_INFINITY } = this.#policy

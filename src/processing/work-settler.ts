@@ -6,7 +6,7 @@ import { describe, invalidArgument } from '../store/check-arguments.ts'
 import { systemClock } from '../store/system.ts'
 import { pause, pauseAfter, pauseBy, steadyMs } from '../store/wake-ups.ts'
 import { loggerFor } from '../store/warning-logger.ts'
-import type { CircuitBreaker } from './circuit-breaker.ts'
+import { type CircuitBreaker, failuresToOpen } from './circuit-breaker.ts'
 import type { Effect } from './dead-letter.ts'
 import { EventLoopWatch } from './event-loop-watch.ts'
 import { callWithin } from './handler-call.ts'
@@ -129,8 +129,9 @@ export class WorkSettler<E extends AnyEvent> {
   }
 
   async #try(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>): Promise<Verdict> {
+    const call = { attempt, slots, isProbe: false }
     try {
-      const outcome = await this.#call(work, attempt, slots)
+      const outcome = await this.#call(work, call)
       if (outcome.kind === 'retryAfter') return { pauseMs: outcome.afterMs, reason: 'its handler asked for it' }
       if (outcome.kind === 'stop') await this.#stop(work, outcome.reason)
       if (outcome.kind === 'deadLetter')
@@ -139,8 +140,15 @@ export class WorkSettler<E extends AnyEvent> {
     } catch (error) {
       if (work.signal.aborted || isDuologError(error, 'CHECKPOINT_FENCED')) throw error
       this.report(error, work.messages[0], attempt)
+      if (call.isProbe && this.#isServiceAway(pauses)) return { pauseMs: 0, reason: whyOf(error).reason }
       return this.#afterFailure(work, { attempt, pauses, slots, delivered }, error)
     }
+  }
+
+  /** A try that opened the breaker again is not its message's failure, unless that message alone may have opened it. */
+  #isServiceAway(pauses: RetryPauses): boolean {
+    const { circuit } = this.#options
+    return circuit?.status.state === 'open' && pauses.attempts < failuresToOpen(circuit)
   }
 
   async #afterFailure(work: Work<E>, { attempt, pauses, slots, delivered }: Try<E>, error: unknown): Promise<Verdict> {
@@ -163,11 +171,15 @@ export class WorkSettler<E extends AnyEvent> {
     }
   }
 
-  async #call(work: Work<E>, attempt: number, slots: Slots): Promise<Outcome> {
+  async #call(work: Work<E>, called: Call): Promise<Outcome> {
     const { circuit } = this.#options
+    const { attempt, slots } = called
     const { signal } = work
     await this.gate.pass(signal)
-    const call = () => this.#callHandler(work, attempt)
+    const call = () => {
+      called.isProbe = circuit?.status.state === 'half-open'
+      return this.#callHandler(work, attempt)
+    }
     // Within the slot: who was let through and waits for one would be called though it opened meanwhile.
     return slots.use(() => (circuit === undefined ? call() : circuit.run(call, signal)), signal)
   }
@@ -245,6 +257,13 @@ export class WorkSettler<E extends AnyEvent> {
     loggerFor(this.#options, onError).error({ err: error, group, blockedMs }, 'The event loop was blocked')
     tell(() => onError?.(error, messages[0], 1))
   }
+}
+
+interface Call {
+  readonly attempt: number
+  readonly slots: Slots
+  /** The breaker let it try whether it works again. */
+  isProbe: boolean
 }
 
 interface Try<E extends AnyEvent> {

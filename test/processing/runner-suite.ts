@@ -316,6 +316,49 @@ export function runnerSuite(log: LogKind): void {
       expect(await listDeadLetters(store, TOPIC)).toEqual([])
     })
 
+    it('however long the service is away, no message is put aside for it', async () => {
+      const { store, send, start } = await setUp()
+      let isAway = true
+      let tries = 0
+      const seen: number[] = []
+      await send(['a', 1], ['b', 2], ['c', 3])
+      start({
+        order: 'key',
+        retry: { maxAttempts: 3, firstPauseMs: 1, longestPauseMs: 1 },
+        breaker: {
+          failures: 4,
+          openMs: 5,
+          onChange: ({ state }) => {
+            if (state === 'half-open') tries++
+          },
+        },
+        handler: async ({ data: { n } }) => {
+          if (isAway) throw new Error('the service is away')
+          seen.push(n)
+        },
+      })
+      await until(() => tries >= 20)
+      expect(await listDeadLetters(store, TOPIC)).toEqual([])
+      isAway = false
+      await until(() => seen.length === 3)
+    })
+
+    it('a message that opens the breaker by itself is put aside all the same', async () => {
+      const { store, send, start } = await setUp()
+      const seen: number[] = []
+      await send(['k', 1], ['k', 2])
+      start({
+        retry: { maxAttempts: 5, firstPauseMs: 1, longestPauseMs: 1 },
+        breaker: { failures: 3, openMs: 5 },
+        handler: async ({ data: { n } }) => {
+          if (n === 1) throw new Error('poison')
+          seen.push(n)
+        },
+      })
+      await until(() => seen.length === 1)
+      expect(await listDeadLetters(store, TOPIC)).toMatchObject([{ attempts: 5, data: { n: 1 } }])
+    })
+
     it('paused it calls no handler, resumed it goes on where it was', async () => {
       const { send, start } = await setUp()
       const seen: number[] = []
