@@ -3,7 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { messageOf } from '../core/message-of.ts'
 import { invalidArgument } from '../store/check-arguments.ts'
 import type { PartitionPosition } from '../store/event-store.ts'
-import { pause, WakeUps } from '../store/wake-ups.ts'
+import { keptAlive, pause, WakeUps } from '../store/wake-ups.ts'
 import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { BuildFeed } from './build-feed.ts'
 import {
@@ -109,6 +109,10 @@ class Runner<Row, E extends AnyEvent> implements RunningProjection<Row> {
   async waitFor(target: WaitTarget, options: WaitForOptions = {}): Promise<void> {
     checkWaitOptions(options)
     checkWaitTarget(target)
+    await keptAlive(() => this.#waitFor(target, options))
+  }
+
+  async #waitFor(target: WaitTarget, options: WaitForOptions): Promise<void> {
     const { timeoutMs = DEFAULT_WAIT_MS } = options
     const late = AbortSignal.timeout(timeoutMs)
     const signal = AbortSignal.any([late, this.#stopping.signal, ...(options.signal ? [options.signal] : [])])

@@ -53,6 +53,18 @@ export function pause(ms: number, signal?: AbortSignal): Promise<void> {
   return never.after(never.generation, { signal, timeoutMs: ms })
 }
 
+const LONG_MS = 2 ** 30
+
+/** The process lives on while it runs: the timer of `AbortSignal.timeout` alone lets it end, without a word. */
+export async function keptAlive<T>(run: () => Promise<T>): Promise<T> {
+  const timer = setInterval(() => {}, LONG_MS)
+  try {
+    return await run()
+  } finally {
+    clearInterval(timer)
+  }
+}
+
 const FIRST_PAUSE_MS = 100
 const LONGEST_PAUSE_MS = 5_000
 

@@ -3,6 +3,7 @@ import type { AnyEvent, RecordedEvent } from '../core/event.ts'
 import type { EventStore } from '../store/event-store.ts'
 import { followStream } from '../store/follow-stream.ts'
 import { subscribe } from '../store/subscribe.ts'
+import { keptAlive } from '../store/wake-ups.ts'
 
 /** The event of this type; without a catalogue, any event. */
 export type OfType<E extends AnyEvent, Type extends E['type']> = [Extract<E, { type: Type }>] extends [never]
@@ -29,7 +30,14 @@ export interface WaitForEventOptions<E extends AnyEvent, Type extends E['type']>
  * Resolves with the first matching event of a stream, a category or the whole log, as soon as it is there.
  * @throws TIMEOUT, with a list of what did arrive.
  */
-export async function waitForEvent<E extends AnyEvent, Type extends E['type']>(
+export function waitForEvent<E extends AnyEvent, Type extends E['type']>(
+  store: EventStore<E>,
+  options: WaitForEventOptions<E, Type>,
+): Promise<RecordedEvent<OfType<E, Type>>> {
+  return keptAlive(() => waitFor(store, options))
+}
+
+async function waitFor<E extends AnyEvent, Type extends E['type']>(
   store: EventStore<E>,
   options: WaitForEventOptions<E, Type>,
 ): Promise<RecordedEvent<OfType<E, Type>>> {
