@@ -143,6 +143,7 @@ export {
 } from './agents/session/schemas.ts'
 export { sessionEvents } from './agents/session/session-events.ts'
 export {
+  type DoubtPolicy,
   type SessionSettings,
   type SessionSettingsInput,
   settingsSchema,
