@@ -55,9 +55,10 @@ export function summarize({ options, view, tests, kill, durationMs }: Findings):
   return { problems: [...problemsOf(summary, options), ...why], ...summary }
 }
 
-/** Made, not merely planned: somebody had claimed it. */
+/** Made, not merely planned: somebody had claimed it, and begun. */
 function workerCalls(calls: readonly CallView[], status: string): CallView[] {
-  return calls.filter((call) => call.role === 'worker' && call.status === status && call.owner !== undefined)
+  const isMade = ({ owner, unbegun }: CallView) => owner !== undefined && !unbegun
+  return calls.filter((call) => call.role === 'worker' && call.status === status && isMade(call))
 }
 
 /** Everything the demo claims, checked. */

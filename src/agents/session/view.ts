@@ -90,6 +90,8 @@ export interface CallView {
   readonly costUsd: number
   /** It ended and nobody knows what it cost; a budget counts what it had reserved. */
   readonly costUnknown?: true
+  /** It was claimed, and stopped before its executor was started: no call was made. */
+  readonly unbegun?: true
   /** The call that this one is made again for. */
   readonly predecessor?: string
   /** What became of it when it was in doubt: retry, resume or fail. */
@@ -222,7 +224,7 @@ function callView(call: CallState, notBefore: string | undefined): CallView {
       requestDigest: call.requestDigest,
       costUnknown: unknownCost(call),
     }),
-    ...optional({ usage: usageOf(call), toolCalls: call.toolCalls, notBefore }),
+    ...optional({ usage: usageOf(call), toolCalls: call.toolCalls, notBefore, unbegun: call.unbegun }),
   }
 }
 

@@ -126,6 +126,16 @@ describe('a budget', () => {
     expect(endedBy((play, of) => play.do({ ...failed, ...of }))).toEqual(known)
   })
 
+  it('a call that was claimed and never begun is shown as such, and counts as none that was made', () => {
+    const play = new Play({})
+    play.answer('plan:1', planOf({ a: {} }))
+    const claim = { callId: 'work:a:1', epoch: play.claim('work:a:1'), owner: 'worker-1' }
+    play.do({ kind: 'report-cancelled', reason: 'paused', ...claim, unbegun: true })
+    const { calls, totals } = sessionView('s', play.state, 0)
+    expect(calls.find(({ callId }) => callId === 'work:a:1')).toMatchObject({ status: 'cancelled', unbegun: true })
+    expect(totals.workerCalls).toBe(0)
+  })
+
   it('is not lowered by a late report that tells nothing, and by one that tells it is settled', () => {
     const doubted = (late: (play: Play, of: { callId: string; epoch: number; owner: string }) => void) =>
       endedBy((play, of) => {
