@@ -109,7 +109,8 @@ describe.skipIf(skipped)('the live page in a browser', () => {
     const lane = await page.getAttribute('.plan > li:last-child .lane', 'aria-label')
     expect(lane).toMatch(/^worker: work, attempt 1, completed, .*; manager: review, attempt 1, completed/)
     await page.click('.calls > summary')
-    expect(await page.$$eval('.calls tbody tr', (all) => all.length)).toBe(5)
+    // The browser tells of what was opened a moment later.
+    await expect.poll(() => page.$$eval('.calls tbody tr', (all) => all.length)).toBe(5)
     expect(complaints).toEqual([])
   })
 

@@ -6,7 +6,7 @@ import { gateSchema } from './gate-settings.ts'
 const MAX_TIMER_MS = 2_147_483_647
 const doubtPolicy = z.enum(['retry', 'resume', 'ask'])
 /** What becomes of a call nobody knows the outcome of. */
-export type DoubtPolicy = z.infer<typeof doubtPolicy>
+export type DoubtPolicy = 'retry' | 'resume' | 'ask'
 const ofPurpose = doubtPolicy.default('retry')
 /** An executor would be asked for a model of no name. */
 const model = z.string().min(1, 'must not be empty')
