@@ -10,7 +10,7 @@ import { settle } from './session/perform.ts'
 import { planEvents } from './session/plan-events.ts'
 import type { SessionEvent, SessionEventData } from './session/schemas.ts'
 import { sessionStore } from './session/session-events.ts'
-import { type SessionSettings, settingsSchema } from './session/settings.ts'
+import { doubtPolicies, type SessionSettings, settingsSchema } from './session/settings.ts'
 import { isEnded, type SessionState } from './session/state.ts'
 import { graphErrors, type Plan } from './structured-output.ts'
 import { taskMessages } from './tasks.ts'
@@ -147,14 +147,10 @@ function checkGraph(workItems: Plan['workItems'], keptWorkItemIds: readonly stri
 function changedSettings(settings: SessionSettings, changes: Readonly<Record<string, unknown>>): SessionSettings {
   const changed: Record<string, unknown> = structuredClone(settings)
   const byPurpose = Object.keys(changes).some((path) => path.startsWith('inDoubt.'))
-  if (byPurpose && typeof settings.inDoubt === 'string') changed.inDoubt = ofEveryPurpose(settings.inDoubt)
+  // So that a change of one leaves the others as they were.
+  if (byPurpose) changed.inDoubt = doubtPolicies(settings)
   for (const [path, value] of Object.entries(changes)) put(changed, path.split('.'), value)
   return checked<SessionSettings>('settings', settingsSchema, changed)
-}
-
-/** So that a change of one leaves the others as they were. */
-function ofEveryPurpose<T>(policy: T): { plan: T; work: T; review: T } {
-  return { plan: policy, work: policy, review: policy }
 }
 
 function put(target: Record<string, unknown>, [name = '', ...rest]: readonly string[], value: unknown): void {

@@ -3,6 +3,7 @@ import type { AnyEvent } from '../core/event.ts'
 import { type Names, strangerIn, unknownName } from '../core/known-names.ts'
 import { messageOf } from '../core/message-of.ts'
 import { describe } from '../store/check-arguments.ts'
+import { type LongCallOptions, watched } from './long-call.ts'
 import type { ProcessAction, ProcessManager, ProcessMessage, ProcessStep } from './process-manager.ts'
 
 /*
@@ -10,24 +11,31 @@ import type { ProcessAction, ProcessManager, ProcessMessage, ProcessStep } from 
  * definition's fault is told from what is the log's, and nothing is ignored.
  */
 
-export function guarded<State, E extends AnyEvent>(manager: ProcessManager<State, E>): ProcessManager<State, E> {
+/** `watch`: hears of a function that kept the event loop from turning. */
+export function guarded<State, E extends AnyEvent>(
+  manager: ProcessManager<State, E>,
+  watch?: LongCallOptions,
+): ProcessManager<State, E> {
   const { name } = manager
-  const steps = Object.entries(manager.steps).map(([step, definition]) => [step, guardedStep(name, step, definition)])
+  const called = callerOf(name, watch)
+  const guardStep = (step: string, definition: ProcessStep<State>) =>
+    guardedStep(definition, { manager: name, step, called })
+  const steps = Object.entries(manager.steps).map(([step, definition]) => [step, guardStep(step, definition)])
   return {
     ...manager,
     correlate: (event) => {
-      const id: unknown = called(name, 'correlate', () => manager.correlate(event))
+      const id: unknown = called('correlate', () => manager.correlate(event), event)
       if (id === undefined || (typeof id === 'string' && id.length > 0)) return id
       throw nonsense(name, 'correlate', `${describe(id)}, not the id of a process or nothing (undefined)`)
     },
     evolve: (state, event) => {
-      const next = called(name, 'evolve', () => manager.evolve(state, event))
+      const next = called('evolve', () => manager.evolve(state, event), event)
       if (isPromise(next)) throw nonsense(name, 'evolve', 'a promise: it must not be async')
       if (next === undefined && state !== undefined) throw nonsense(name, 'evolve', 'nothing')
       return next
     },
     nextActions: (state, progress) => {
-      const actions: unknown = called(name, 'nextActions', () => manager.nextActions(state, progress))
+      const actions: unknown = called('nextActions', () => manager.nextActions(state, progress))
       if (!Array.isArray(actions)) throw nonsense(name, 'nextActions', `${describeAnswer(actions)}, not a list`)
       for (const action of actions) checkAction(name, action)
       return actions as readonly ProcessAction[]
@@ -36,10 +44,16 @@ export function guarded<State, E extends AnyEvent>(manager: ProcessManager<State
   }
 }
 
-function guardedStep<State>(manager: string, name: string, step: ProcessStep<State>): ProcessStep<State> {
+interface Guard {
+  readonly manager: string
+  readonly step: string
+  readonly called: Called
+}
+
+function guardedStep<State>(step: ProcessStep<State>, { manager, step: name, called }: Guard): ProcessStep<State> {
   const { compensation } = step
   const guard = (what: string, command: ProcessStep<State>['command']) => (state: State) => {
-    const message: unknown = called(manager, what, () => command(state))
+    const message: unknown = called(what, () => command(state))
     checkMessage(manager, what, message)
     return message
   }
@@ -84,13 +98,21 @@ function checkMessage(manager: string, what: string, given: unknown): asserts gi
   throw nonsense(manager, what, `${describeAnswer(given)}, not a message with topic, type and data`)
 }
 
-function called<T>(manager: string, what: string, call: () => T): T {
-  try {
-    return call()
-  } catch (error) {
-    if (isDuologError(error, 'PROCESS_INVALID')) throw error
-    const said = messageOf(error)
-    throw new DuologError('PROCESS_INVALID', `${what} of process manager "${manager}" threw: ${said}`, { cause: error })
+/** `at`: the event it is called for. */
+type Called = <T>(what: string, call: () => T, at?: { readonly type: string }) => T
+
+function callerOf(manager: string, watch?: LongCallOptions): Called {
+  return (what, call, at) => {
+    try {
+      if (watch === undefined) return call()
+      return watched(() => `${what} of process manager "${manager}"${at ? ` at ${at.type}` : ''}`, call, watch)
+    } catch (error) {
+      if (isDuologError(error, 'PROCESS_INVALID')) throw error
+      const said = messageOf(error)
+      throw new DuologError('PROCESS_INVALID', `${what} of process manager "${manager}" threw: ${said}`, {
+        cause: error,
+      })
+    }
   }
 }
 

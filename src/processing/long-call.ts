@@ -1,6 +1,4 @@
 import { DuologError } from '../core/errors.ts'
-import type { AnyEvent } from '../core/event.ts'
-import type { ProcessManager, ProcessStep } from './process-manager.ts'
 
 /*
  * Notices that a definition's function kept the event loop from turning: it is synchronous, so the time it took says all.
@@ -25,35 +23,6 @@ export function watched<T>(what: () => string, call: () => T, options: LongCallO
   } finally {
     const tookMs = performance.now() - beganMs
     if (tookMs >= blockedAfterMs) onBlocked(loopBlocked(what(), Math.round(tookMs)))
-  }
-}
-
-/** A process manager whose functions are watched, one by one. */
-export function watchedManager<State, E extends AnyEvent>(
-  manager: ProcessManager<State, E>,
-  options: LongCallOptions,
-): ProcessManager<State, E> {
-  const watch = <T>(what: string, call: () => T, at?: { readonly type: string }) =>
-    watched(() => `${what} of process manager "${manager.name}"${at ? ` at ${at.type}` : ''}`, call, options)
-  const command = (what: string, make: ProcessStep<State>['command']) => (state: State) =>
-    watch(what, () => make(state))
-  const step = (name: string, { compensation, ...definition }: ProcessStep<State>): ProcessStep<State> => ({
-    ...definition,
-    command: command(`the command of step "${name}"`, definition.command),
-    ...(compensation && {
-      compensation: {
-        ...compensation,
-        command: command(`the compensation of step "${name}"`, compensation.command),
-      },
-    }),
-  })
-  const steps = Object.entries<ProcessStep<State>>(manager.steps)
-  return {
-    ...manager,
-    correlate: (event) => watch('correlate', () => manager.correlate(event), event),
-    evolve: (state, event) => watch('evolve', () => manager.evolve(state, event), event),
-    nextActions: (state, progress) => watch('nextActions', () => manager.nextActions(state, progress)),
-    steps: Object.fromEntries(steps.map(([name, definition]) => [name, step(name, definition)])),
   }
 }
 

@@ -11,7 +11,6 @@ import type { Checkpoint, EventStore } from '../store/event-store.ts'
 import { systemClock } from '../store/system.ts'
 import { loggerFor, Repeats } from '../store/warning-logger.ts'
 import { guarded } from './guarded-manager.ts'
-import { watchedManager } from './long-call.ts'
 import { type StoreOfHandled, writtenBy } from './own-facts.ts'
 import type { WaitingMessage } from './partition-watch.ts'
 import { checkPoisonOptions, POISON_NAMES, type PoisonOptions } from './poison-policy.ts'
@@ -163,8 +162,8 @@ class Runner<State, E extends AnyEvent> implements RunningProcessManager<State> 
     const store = options.store as EventStore<E>
     this.#options = options
     const onBlocked = (error: DuologError) => tell(() => this.#report(error, 'The event loop was blocked'))
-    const manager = watchedManager(options.manager, { blockedAfterMs, onBlocked })
-    this.#manager = guarded(manager)
+    const manager = guarded(options.manager, { blockedAfterMs, onBlocked })
+    this.#manager = manager
     this.#messages = messagesOf(manager)
     this.#clock = options.clock ?? systemClock
     this.#handler = createCommandHandler({

@@ -8,6 +8,7 @@ import { settle } from './perform.ts'
 import { planEvents } from './plan-events.ts'
 import { report } from './reports.ts'
 import type { SessionEvent } from './schemas.ts'
+import { doubtPolicies } from './settings.ts'
 import {
   type ApprovalState,
   type CallState,
@@ -145,8 +146,7 @@ function doubt({ callId, epoch, reason }: Command<'doubt'>, state: SessionState)
 function resolutionByPolicy(call: CallState, state: SessionState): 'retry' | 'resume' | 'fail' | undefined {
   if (isEnded(state)) return 'fail'
   if (call.role === 'gate') return 'retry'
-  const { inDoubt } = state.settings
-  const policy = typeof inDoubt === 'string' ? inDoubt : inDoubt[purposeOfCall(call)]
+  const policy = doubtPolicies(state.settings)[purposeOfCall(call)]
   return policy === 'ask' ? undefined : policy
 }
 

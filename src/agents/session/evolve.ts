@@ -2,7 +2,15 @@ import { once } from '../once.ts'
 import { type Budget, budgetSchema } from './budget-settings.ts'
 import { tallyOf } from './call-tally.ts'
 import { forkedState } from './fork.ts'
-import { changeGates, forgetGates, newGateRound, withGateCall, withGateErrors, withGateOutcome } from './gate-rounds.ts'
+import {
+  changeGates,
+  forgetGates,
+  inAttempt,
+  newGateRound,
+  withGateCall,
+  withGateErrors,
+  withGateOutcome,
+} from './gate-rounds.ts'
 import { withoutParked, withParked } from './parking.ts'
 import type { SessionEvent, SessionEventData, SessionEventName } from './schemas.ts'
 import { settingsSchema } from './settings.ts'
@@ -107,8 +115,10 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     }))
   },
   QualityGateResult: (state, { workItemId, attempt, callId: _, ...outcome }) =>
-    changeGates(state, workItemId, (round) =>
-      round.attempt === attempt ? withGateOutcome(round, definedOnly(outcome)) : round,
+    changeGates(
+      state,
+      workItemId,
+      inAttempt(attempt, (round) => withGateOutcome(round, definedOnly(outcome))),
     ),
   TaskReviewed: (state, { workItemId, approved, qualityScore, feedback, recommendations }) =>
     changeItem(state, workItemId, (item) => ({
@@ -118,8 +128,10 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     })),
   ReviewRejected: (state, { workItemId, gateId, attempt, errors }) => {
     if (gateId !== undefined)
-      return changeGates(state, workItemId, (round) =>
-        round.attempt === attempt ? withGateErrors(round, gateId, errors) : round,
+      return changeGates(
+        state,
+        workItemId,
+        inAttempt(attempt, (round) => withGateErrors(round, gateId, errors)),
       )
     return changeItem(state, workItemId ?? '', (item) => ({ ...item, reviewErrors: errors }))
   },

@@ -24,6 +24,11 @@ export function changeGates(
   return { ...state, workItems: state.workItems.with(item.id, { ...item, ...change(item) }) }
 }
 
+/** What is said of an attempt that is not the present one changes nothing. */
+export function inAttempt(attempt: number, change: (round: GateRound) => Omit<GateRound, 'attempt'>): typeof change {
+  return (round) => (round.attempt === attempt ? change(round) : round)
+}
+
 /** What the session's gates said is no longer of the result there is: they look at it again. */
 export function forgetGates(state: SessionState): SessionState {
   const { attempt, gateCallIds } = state.sessionGates

@@ -77,3 +77,10 @@ export const settingsSchema = z.strictObject({
 export type SessionSettings = z.infer<typeof settingsSchema>
 /** A session's rules as a caller writes them: everything has a default. */
 export type SessionSettingsInput = z.input<typeof settingsSchema>
+
+/** What becomes of a call in doubt, by its purpose: a new object. */
+export function doubtPolicies({ inDoubt }: Pick<SessionSettings, 'inDoubt'>): {
+  [Purpose in 'plan' | 'work' | 'review']: DoubtPolicy
+} {
+  return typeof inDoubt === 'string' ? { plan: inDoubt, work: inDoubt, review: inDoubt } : { ...inDoubt }
+}

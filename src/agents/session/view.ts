@@ -4,7 +4,7 @@ import { type PaidPurpose, type Spending, spendingOf } from './budget.ts'
 import type { Budget } from './budget-settings.ts'
 import { notBeforeOf } from './parking.ts'
 import type { SessionEventData } from './schemas.ts'
-import type { DoubtPolicy, SessionSettings } from './settings.ts'
+import { type DoubtPolicy, doubtPolicies } from './settings.ts'
 import {
   type ApprovalState,
   type CallState,
@@ -144,7 +144,7 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     owner: state.owner,
     ...(state.forkedFrom === undefined ? {} : { forkedFrom: state.forkedFrom }),
     dispatch: state.settings.dispatch,
-    inDoubt: policies(state.settings),
+    inDoubt: doubtPolicies(state.settings),
     ...(state.reason === undefined ? {} : { reason: state.reason }),
     workItems: [...state.workItems.values()].map((item) => workItemView(item, own)),
     calls: calls.map((call) => callView(call, notBeforeOf(state, call))),
@@ -153,10 +153,6 @@ export function sessionView(sessionId: string, state: SessionState, version: num
     ...(showsMoney(state) ? { budget: budgetView(state, state.settings.budget ?? {}) } : {}),
     totals: totalsOf(state, own),
   }
-}
-
-function policies({ inDoubt }: SessionSettings): SessionView['inDoubt'] {
-  return typeof inDoubt === 'string' ? { plan: inDoubt, work: inDoubt, review: inDoubt } : inDoubt
 }
 
 /** Also without a budget a call may have stopped at its own. */
