@@ -78,7 +78,7 @@ export class CallMaker {
 
   constructor(options: CallMakerOptions) {
     this.#options = options
-    this.#pools = new PoolDesk(options.store, options.sessions)
+    this.#pools = new PoolDesk(options.store, options.sessions, options.clock)
   }
 
   async make(sessionId: string, state: SessionState, call: CallState, { signal, confirm }: Hold): Promise<Outcome> {

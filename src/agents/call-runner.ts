@@ -8,7 +8,7 @@ import { CallMaker, type CallMakerOptions, type Outcome } from './call-maker.ts'
 import { insist, passes } from './insist.ts'
 import type { ClaimFor, SessionCommand } from './session/commands.ts'
 import { type CallRole, type CallState, isClaimed, isEnded, type SessionState } from './session/state.ts'
-import { isOutOfTime, OUT_OF_TIME } from './session/timers.ts'
+import { whyOutOfTime } from './session/timers.ts'
 import type { HandleOptions } from './session-log.ts'
 
 /*
@@ -196,8 +196,8 @@ export class CallRunner {
   }
 
   #whyStop(state: SessionState, { call, begun }: Running): string | undefined {
-    if (!begun && isOutOfTime(state, call, this.#options.clock.now())) return OUT_OF_TIME
-    return whyStop(state, call)
+    const late = begun ? undefined : whyOutOfTime(state, call, this.#options.clock.now())
+    return late ?? whyStop(state, call)
   }
 
   /** What cannot be recorded (a result no event can hold) is in doubt: visible, and never made again in silence (P7). */

@@ -35,19 +35,20 @@ type Exceeded = Pick<NonNullable<NonNullable<SessionView['budget']>['exceeded']>
 
 export function raiseCommand(sessionId: string, { limit, scope }: Exceeded, flags: GoOnFlags): string {
   const role = scope === 'manager' || scope === 'worker' ? ['--role', scope] : []
-  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), ...role, `--${limit}`])} AMOUNT`
+  return raising(['budget', 'raise', sessionId, ...logArgs(flags), ...role], limit)
 }
 
 export function raisePoolCommand(poolId: string, limit: Exceeded['limit'], flags: GoOnFlags): string {
-  return `${commandLine(['budget', 'pool', 'raise', poolId, ...logArgs(flags), `--${limit}`])} AMOUNT`
+  return raising(['budget', 'pool', 'raise', poolId, ...logArgs(flags)], limit)
+}
+
+function raising(args: readonly string[], limit: Exceeded['limit']): string {
+  const [flag, value] = limit === 'wall-clock' ? ['--minutes', 'MINUTES'] : [`--${limit}`, 'AMOUNT']
+  return `${commandLine([...args, flag])} ${value}`
 }
 
 export function raiseCallCommand(sessionId: string, purpose: string, flags: GoOnFlags): string {
   return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--per-call-usd'])} ${purpose}=AMOUNT`
-}
-
-export function raiseTimeCommand(sessionId: string, flags: GoOnFlags): string {
-  return `${commandLine(['budget', 'raise', sessionId, ...logArgs(flags), '--minutes'])} MINUTES`
 }
 
 export function approveCommand(sessionId: string, approvalId: string, flags: GoOnFlags): string {

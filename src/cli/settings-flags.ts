@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander'
-import { perCallUsdSchema } from '../agents/session/budget-settings.ts'
+import { type BudgetLimits, perCallUsdSchema } from '../agents/session/budget-settings.ts'
 import type { BudgetRaised } from '../agents/session/schemas.ts'
 import { type SessionSettingsInput, settingsSchema } from '../agents/session/settings.ts'
 import { splitCommand } from './split-command.ts'
@@ -23,6 +23,8 @@ export interface SettingsFlags {
   readonly budgetTurns?: number
   readonly budgetMinutes?: number
   readonly budgetPool?: string
+  readonly managerBudget?: BudgetLimits
+  readonly workerBudget?: BudgetLimits
   readonly perCallUsd?: PerCallUsd
   readonly approveAbove?: number
   readonly approveTool?: readonly string[]
@@ -58,6 +60,7 @@ export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
 
 function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
   const { budgetUsd, budgetCalls, budgetTokens, budgetTurns, budgetMinutes, budgetPool, perCallUsd } = flags
+  const { managerBudget: manager, workerBudget: worker } = flags
   const budget = {
     ...(budgetUsd !== undefined && { maxUsd: budgetUsd }),
     ...(budgetCalls !== undefined && { maxCalls: budgetCalls }),
@@ -66,6 +69,7 @@ function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
     ...(budgetMinutes !== undefined && { maxWallClockMs: budgetMinutes * MINUTE_MS }),
     ...(budgetPool !== undefined && { pool: budgetPool }),
     ...(perCallUsd && { perCallUsd }),
+    ...((manager ?? worker) && { roles: { ...(manager && { manager }), ...(worker && { worker }) } }),
   }
   return Object.keys(budget).length === 0 ? undefined : budget
 }

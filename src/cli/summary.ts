@@ -9,7 +9,6 @@ import {
   raiseCallCommand,
   raiseCommand,
   raisePoolCommand,
-  raiseTimeCommand,
   resolveCommand,
   resumeCommand,
   showCommand,
@@ -80,25 +79,25 @@ function doubtLines(view: SessionView, flags: GoOnFlags): string[] {
 function moneyLines({ budget, sessionId }: SessionView, flags: GoOnFlags): string[] {
   if (budget?.exceeded === undefined) return []
   const { limit, max, spent, reserved, needed, purpose, scope } = budget.exceeded
-  if (limit === 'wall-clock') {
-    return ['Its time is up. Give it more (minutes from its start):', `  ${raiseTimeCommand(sessionId, flags)}`]
-  }
   if (limit === 'call') {
     return [
       `A ${purpose} call stopped at what it may spend itself (${max} USD) without a result. Give such calls more:`,
       `  ${raiseCallCommand(sessionId, purpose ?? 'work', flags)}`,
     ]
   }
-  if (scope === 'pool' && budget.pool !== undefined) {
-    return [
-      `The budget pool "${budget.pool}" does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`,
-      `  ${raisePoolCommand(budget.pool, limit, flags)}`,
-    ]
-  }
-  return [
-    `The budget does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`,
-    `  ${raiseCommand(sessionId, { limit, scope }, flags)}`,
-  ]
+  const pool = scope === 'pool' ? budget.pool : undefined
+  const why =
+    limit === 'wall-clock'
+      ? `${whoseTime(scope, pool)} is up. Give it more (minutes from its ${pool === undefined ? 'start' : 'creation'}):`
+      : `The budget${pool === undefined ? '' : ` pool "${pool}"`} does not allow the next ${purpose} call: it needs ${needed} ${limit}; of ${max}, ${spent} are spent and ${reserved} held. Raise it:`
+  const command =
+    pool === undefined ? raiseCommand(sessionId, { limit, scope }, flags) : raisePoolCommand(pool, limit, flags)
+  return [why, `  ${command}`]
+}
+
+function whoseTime(scope: string = 'session', pool: string | undefined): string {
+  if (pool !== undefined) return `The time of the budget pool "${pool}"`
+  return scope === 'session' ? 'Its time' : `The time of its ${scope}`
 }
 
 function approvalLines({ approvals, sessionId }: SessionView, flags: GoOnFlags): string[] {

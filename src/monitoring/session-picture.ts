@@ -10,6 +10,7 @@ import {
 } from '../agents/session/state.ts'
 import { type SessionView, sessionView, type WorkItemView } from '../agents/session/view.ts'
 import type { RecordedEvent } from '../core/event.ts'
+import { formatDuration } from '../core/format.ts'
 import { short } from './event-row.ts'
 
 /** A session as the page draws it. Plain JSON and plain text. */
@@ -164,13 +165,18 @@ function waitsFor(sessionId: string, state: SessionState): SessionPicture['waits
   return [...approvals, ...doubts, ...money(sessionId, state)]
 }
 
-function money(sessionId: string, { budgetExceeded }: SessionState): SessionPicture['waitsFor'] {
+function money(sessionId: string, { budgetExceeded, settings }: SessionState): SessionPicture['waitsFor'] {
   if (budgetExceeded === undefined) return []
-  const { limit, max, needed } = budgetExceeded
+  const { limit, max, needed, scope = 'session' } = budgetExceeded
+  const raise = scope === 'pool' ? `pool raise ${settings.budget?.pool}` : `raise ${sessionId}`
+  const role = scope === 'manager' || scope === 'worker' ? ` --role ${scope}` : ''
   return [
     {
-      text: `The next call needs ${needed} (${limit}); the limit is ${max}.`,
-      command: `duolog budget raise ${sessionId}`,
+      text:
+        limit === 'wall-clock'
+          ? `The time of the ${scope} is up: ${formatDuration(max)}.`
+          : `The next call needs ${needed} (${limit}); the limit is ${max}.`,
+      command: `duolog budget ${raise}${role}`,
     },
   ]
 }

@@ -159,6 +159,43 @@ describe('limits', () => {
     expect((await rules('time')).budget).toMatchObject({ maxWallClockMs: 90 * 60_000 })
   })
 
+  it('of one role are written in one flag, and raised for that role', async () => {
+    const ran = await runs('role', '--worker-budget', 'calls=1,minutes=90', '--manager-budget', 'usd=5')
+    expect(ran).toMatchObject({
+      code: 3,
+      stdout: expect.stringContaining('budget raise role --role worker --calls AMOUNT'),
+    })
+    const raised = await folder.run([
+      'budget',
+      'raise',
+      'role',
+      '--role',
+      'worker',
+      '--calls',
+      '40',
+      '--minutes',
+      '120',
+    ])
+    expect(raised.code).toBe(0)
+    expect((await rules('role')).budget?.roles).toEqual({
+      ...{ worker: { maxCalls: 1, maxWallClockMs: 90 * 60_000 }, manager: { maxUsd: 5 } },
+    })
+    expect(await resumes('role')).toMatchObject({
+      status: 'completed',
+      budget: { roles: { worker: { maxCalls: 40, maxWallClockMs: 120 * 60_000 } } },
+    })
+    const wrong = await runs('wrong', '--worker-budget', 'hours=3')
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('usd, calls, tokens, turns, minutes') })
+  })
+
+  it('of a pool in time: it is shown until when', async () => {
+    const made = await folder.run(['budget', 'pool', 'create', 'tonight', '--minutes', '480'])
+    expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/no call begins after \d{4}-/) })
+    expect(await folder.json(['budget', 'pool', 'show', 'tonight'])).toMatchObject({
+      limits: { maxWallClockMs: 480 * 60_000 },
+    })
+  })
+
   it('of a pool: sessions share it, wait for it, and go on when it is raised', async () => {
     const unknown = await runs('pooled', '--budget-pool', 'october')
     expect(unknown).toMatchObject({ code: 2, stderr: expect.stringContaining('duolog budget pool create october') })

@@ -20,11 +20,6 @@ const workItemSchema = plannedWorkItemSchema.extend({
 
 const phases = ['analysis', 'planning', 'execution', 'integration', 'validation', 'completion'] as const
 
-const raisedLimits = raisedLimitsSchema.refine(
-  ({ role, maxWallClockMs }) => role === undefined || maxWallClockMs === undefined,
-  { message: 'is of the session: give it without role', path: ['maxWallClockMs'] },
-)
-
 /** The schema of each command, by its name. */
 export const agentCommandSchemas = {
   /** A session whose calls are made by services (`dispatch: 'topics'`). With `workItems` it has its plan already. */
@@ -55,7 +50,7 @@ export const agentCommandSchemas = {
     reason: reason.optional(),
   }),
   /** Of the session, or with `role` of its Manager or its Worker. */
-  raiseBudget: z.strictObject({ sessionId, commandId, limits: raisedLimits }),
+  raiseBudget: z.strictObject({ sessionId, commandId, limits: raisedLimitsSchema }),
   pauseSession: z.strictObject({ sessionId, commandId, reason: reason.default('paused by a command') }),
   /** Goes on with a session that is paused, or waits for its budget pool. */
   resumeSession: z.strictObject({ sessionId, commandId }),

@@ -2,7 +2,7 @@ import * as z from 'zod'
 import { defineCatalogue, defineEvent } from '../../core/catalogue.ts'
 import type { Decider } from '../../core/decider.ts'
 import { DuologError } from '../../core/errors.ts'
-import { lacking } from '../session/budget.ts'
+import { type Lacking, lacking } from '../session/budget.ts'
 import { type BudgetLimits, limitsSchema } from '../session/budget-settings.ts'
 import { EMPTY_TALLY, plus, type Tally } from '../session/tally.ts'
 
@@ -10,7 +10,8 @@ import { EMPTY_TALLY, plus, type Tally } from '../session/tally.ts'
  * A budget that many sessions share: a stream of its own. P1: pure.
  *
  * B1 What is spent and what is held never pass a limit together, as far as calls keep to what is held for them.
- * B2 A reservation has a key that names the session, the call and its claim: made twice it is one, settled twice it is one.
+ * B2 Nothing is held for a call after the pool's time, whatever is left.
+ * B3 A reservation has a key that names the session, the call and its claim: made twice it is one, settled twice it is one.
  */
 
 const key = z.string().min(1).max(512)
@@ -22,8 +23,10 @@ const amounts = z.object({
 })
 
 const poolEventData = {
-  BudgetPoolCreated: z.object({ limits: limitsSchema }),
-  BudgetPoolRaised: z.object({ limits: limitsSchema }),
+  /** `startedAt`: what its wall clock counts from. */
+  BudgetPoolCreated: z.object({ limits: limitsSchema, startedAt: z.iso.datetime().optional() }),
+  /** `startedAt` where it had none: a pool of before 0.1.0. */
+  BudgetPoolRaised: z.object({ limits: limitsSchema, startedAt: z.iso.datetime().optional() }),
   BudgetPoolReserved: z.object({ key, sessionId: z.string(), callId: z.string(), owner: z.string(), held: amounts }),
   BudgetPoolSettled: z.object({ key, spent: amounts }),
 } as const
@@ -54,19 +57,21 @@ export interface PoolReservation {
 export interface PoolState {
   readonly exists: boolean
   readonly limits: BudgetLimits
+  /** ISO time. */
+  readonly startedAt?: string
   /** Spent and held together. */
   readonly tally: Tally
   readonly open: ReadonlyMap<string, PoolReservation>
 }
 
 export type PoolCommand =
-  | { readonly kind: 'create'; readonly limits: BudgetLimits }
-  | { readonly kind: 'raise'; readonly limits: BudgetLimits }
-  | ({ readonly kind: 'reserve' } & PoolReservation)
+  | { readonly kind: 'create'; readonly limits: BudgetLimits; readonly nowMs: number }
+  | { readonly kind: 'raise'; readonly limits: BudgetLimits; readonly nowMs: number }
+  | ({ readonly kind: 'reserve'; readonly nowMs: number } & PoolReservation)
   | { readonly kind: 'settle'; readonly key: string; readonly spent: Tally }
 
 function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {
-  if (command.kind === 'create') return create(command.limits, state)
+  if (command.kind === 'create') return create(command, state)
   if (!state.exists) {
     throw new DuologError(
       'INVALID_ARGUMENT',
@@ -75,9 +80,7 @@ function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {
   }
   switch (command.kind) {
     case 'raise':
-      return isSame(command.limits, state.limits)
-        ? []
-        : [{ type: 'BudgetPoolRaised', data: { limits: command.limits } }]
+      return raise(command, state)
     case 'reserve':
       return reserve(command, state)
     case 'settle':
@@ -87,8 +90,10 @@ function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {
   }
 }
 
-function create(limits: BudgetLimits, state: PoolState): readonly PoolEvent[] {
-  if (!state.exists) return [{ type: 'BudgetPoolCreated', data: { limits } }]
+type Command<Kind extends PoolCommand['kind']> = Extract<PoolCommand, { kind: Kind }>
+
+function create({ limits, nowMs }: Command<'create'>, state: PoolState): readonly PoolEvent[] {
+  if (!state.exists) return [{ type: 'BudgetPoolCreated', data: { limits, startedAt: isoTime(nowMs) } }]
   if (isSame(limits, state.limits)) return []
   throw new DuologError(
     'INVALID_ARGUMENT',
@@ -96,16 +101,34 @@ function create(limits: BudgetLimits, state: PoolState): readonly PoolEvent[] {
   )
 }
 
+function raise({ limits, nowMs }: Command<'raise'>, state: PoolState): readonly PoolEvent[] {
+  if (isSame(limits, state.limits)) return []
+  const started = state.startedAt === undefined ? { startedAt: isoTime(nowMs) } : {}
+  return [{ type: 'BudgetPoolRaised', data: { limits, ...started } }]
+}
+
+function isoTime(ms: number): string {
+  return new Date(ms).toISOString()
+}
+
 function isSame(wanted: BudgetLimits, now: BudgetLimits): boolean {
   const names = Object.keys(wanted) as (keyof BudgetLimits)[]
   return names.every((name) => wanted[name] === undefined || wanted[name] === now[name])
 }
 
-/** Nothing where it does not fit: the caller sees that from the state (`lacking`). */
-function reserve(command: Extract<PoolCommand, { kind: 'reserve' }>, state: PoolState): readonly PoolEvent[] {
+/** Nothing where it does not fit: the caller sees that from the state (`poolMisfit`). */
+function reserve({ nowMs, ...command }: Command<'reserve'>, state: PoolState): readonly PoolEvent[] {
   const { key, sessionId, callId, owner, held } = command
-  if (state.open.has(key) || lacking(state.limits, state.tally, held) !== undefined) return []
+  if (state.open.has(key) || poolMisfit(state, held, nowMs) !== undefined) return []
   return [{ type: 'BudgetPoolReserved', data: { key, sessionId, callId, owner, held: heldAmounts(held) } }]
+}
+
+/** What a pool lacks for a call that would begin now: time, or means. */
+export function poolMisfit({ limits, tally, startedAt }: PoolState, held: Tally, nowMs: number): Lacking | undefined {
+  const { maxWallClockMs: max = Infinity } = limits
+  const spent = startedAt === undefined ? 0 : Math.max(0, nowMs - Date.parse(startedAt))
+  if (spent >= max) return { limit: 'wall-clock', max, spent, reserved: 0, needed: 0 }
+  return lacking(limits, tally, held)
 }
 
 function heldAmounts(held: Tally): z.infer<typeof amounts> {
@@ -120,14 +143,18 @@ function spentAmounts({ microUsd, calls, tokens, turns }: Tally): z.infer<typeof
 function evolve(state: PoolState, event: PoolEvent): PoolState {
   switch (event.type) {
     case 'BudgetPoolCreated':
-      return { ...state, exists: true, limits: event.data.limits }
+      return started({ ...state, exists: true, limits: event.data.limits }, event.data)
     case 'BudgetPoolRaised':
-      return { ...state, limits: { ...state.limits, ...event.data.limits } }
+      return started({ ...state, limits: { ...state.limits, ...event.data.limits } }, event.data)
     case 'BudgetPoolReserved':
       return reserved(state, event.data)
     case 'BudgetPoolSettled':
       return settled(state, event.data)
   }
+}
+
+function started(state: PoolState, { startedAt }: PoolEventData['BudgetPoolCreated']): PoolState {
+  return startedAt === undefined ? state : { ...state, startedAt }
 }
 
 function reserved(state: PoolState, { held, ...reservation }: PoolEventData['BudgetPoolReserved']): PoolState {

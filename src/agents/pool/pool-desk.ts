@@ -1,3 +1,4 @@
+import type { Clock } from '../../core/clock.ts'
 import { reach } from '../../core/reach.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { purposeOfCall } from '../session/budget.ts'
@@ -20,10 +21,12 @@ export class PoolDesk {
   readonly #store: EventStore
   readonly #sessions: SessionLog
   readonly #pools = new Map<string, BudgetPool>()
+  readonly #clock: Clock
 
-  constructor(store: EventStore, sessions: SessionLog) {
+  constructor(store: EventStore, sessions: SessionLog, clock: Clock) {
     this.#store = store
     this.#sessions = sessions
+    this.#clock = clock
   }
 
   /** Nothing when the session has no pool, or the pool now holds the means; else what the pool lacks. */
@@ -51,7 +54,7 @@ export class PoolDesk {
 
   #poolOf({ settings: { budget } }: SessionState): BudgetPool | undefined {
     if (budget?.pool === undefined) return undefined
-    const pool = this.#pools.get(budget.pool) ?? new BudgetPool(this.#store, budget.pool)
+    const pool = this.#pools.get(budget.pool) ?? new BudgetPool(this.#store, budget.pool, { clock: this.#clock })
     this.#pools.set(budget.pool, pool)
     return pool
   }

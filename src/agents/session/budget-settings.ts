@@ -9,6 +9,11 @@ const limits = {
   maxTokens: z.int().positive().optional(),
   /** Rounds of the model within calls, as executors report them; a call that reports none counts as one. */
   maxTurns: z.int().positive().optional(),
+  /**
+   * Milliseconds from the session's start, of a pool from its creation, time spent waiting included: no call begins after
+   * it, what runs is finished.
+   */
+  maxWallClockMs: z.int().positive().optional(),
 }
 
 /** Limits of one scope: a session, a role of it, or a pool. */
@@ -20,7 +25,6 @@ export const perCallUsdSchema = z.strictObject({ plan: usd, work: usd, review: u
 
 /** New limits for a session, or for a role of it. */
 export const raisedLimitsSchema = limitsSchema.extend({
-  maxWallClockMs: z.int().positive().optional(),
   /** What one call reserves, and may spend, from now on. */
   perCallUsd: perCallUsdSchema.optional(),
   /** Whose limits; without one the session's. */
@@ -38,8 +42,6 @@ const estimates = (plan: number, work: number, review: number, amount: z.ZodNumb
  */
 export const budgetSchema = z.strictObject({
   ...limits,
-  /** From the session's start, time spent waiting included; no call begins after it. */
-  maxWallClockMs: z.int().positive().optional(),
   /** Limits of one role, beside those of the session. */
   roles: z.strictObject({ manager: limitsSchema.optional(), worker: limitsSchema.optional() }).optional(),
   /** A budget pool that each call reserves from, too; see `openBudgetPool`. */

@@ -40,7 +40,7 @@ export function withinBudget(state: SessionState, actions: readonly SessionActio
   const fitting = actions.filter((action) => {
     const purpose = purposeOf(action)
     if (purpose === undefined) return true
-    const misfit = misfitOf(state, tallies, purpose)
+    const misfit = outOfTime(state, purpose) ?? misfitOf(state, tallies, purpose)
     exceeded ??= misfit
     if (misfit === undefined) tallies = withReservation(tallies, state, purpose)
     return misfit === undefined
@@ -50,9 +50,9 @@ export function withinBudget(state: SessionState, actions: readonly SessionActio
 }
 
 /** No call at all, however cheap, until time or money for a call is given, or the pool is asked again. */
-function isClosed({ budgetExceeded }: SessionState): boolean {
+function isClosed({ budgetExceeded, timeIsUp }: SessionState): boolean {
   const { limit, scope } = budgetExceeded ?? {}
-  return limit === 'wall-clock' || limit === 'call' || scope === 'pool'
+  return timeIsUp?.session === true || limit === 'call' || scope === 'pool'
 }
 
 /** What a call of this purpose reserves; nothing where nothing is limited. */
@@ -140,6 +140,14 @@ function withReservation(
   return { ...tallies, [role]: plus(tallies[role], needOf(settings.budget!, purpose)) }
 }
 
+/** Of a role whose time is up; where it is the session's, nothing is asked for. */
+function outOfTime({ settings, timeIsUp }: SessionState, purpose: PaidPurpose): Exceeded | undefined {
+  const role = roleFor(purpose)
+  if (!timeIsUp?.[role]) return undefined
+  const max = settings.budget?.roles?.[role]?.maxWallClockMs ?? 0
+  return { limit: 'wall-clock', scope: role, max, spent: max, reserved: 0, needed: 0, purpose }
+}
+
 function misfitOf(
   { settings }: SessionState,
   tallies: SessionState['tallies'],
@@ -154,12 +162,15 @@ function misfitOf(
   return ofRole === undefined ? undefined : { ...ofRole, scope: role, purpose }
 }
 
+/** Which limit, and by what it would be passed. */
+export type Lacking = Omit<Exceeded, 'purpose' | 'scope'>
+
 /** Which limit a need would pass, and by what. Pools ask the same. */
 export function lacking(
   { maxUsd = Infinity, maxCalls = Infinity, maxTokens = Infinity, maxTurns = Infinity }: BudgetLimits,
   tally: Tally,
   need: Tally,
-): Omit<Exceeded, 'purpose' | 'scope'> | undefined {
+): Lacking | undefined {
   const { usd: spent, reservedUsd: reserved, calls, tokens, reservedTokens, turns, reservedTurns } = shown(tally)
   if (tally.microUsd + tally.reservedMicroUsd + need.reservedMicroUsd > micro(maxUsd)) {
     return { limit: 'usd', max: maxUsd, spent, reserved, needed: need.reservedMicroUsd / 1e6 }

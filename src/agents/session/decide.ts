@@ -21,7 +21,7 @@ import {
   pendingApprovals,
   type SessionState,
 } from './state.ts'
-import { endTime, expireIfDue, fireTimers, isOutOfTime } from './timers.ts'
+import { endTime, expireIfDue, fireTimers, whyOutOfTime } from './timers.ts'
 
 /*
  * P1: pure. P7: a call has one reservation and exactly one outcome. P8: whoever lost its claim changes nothing.
@@ -117,7 +117,7 @@ function ownPlan(workItems: NonNullable<Command<'create'>['workItems']>): readon
 export function claim({ callId, owner, nowMs }: Command<'claim'>, state: SessionState): readonly SessionEvent[] {
   const call = knownCall(state, callId)
   if (call.status !== 'reserved' || !mayClaim(state)) return []
-  if (nowMs !== undefined && isOutOfTime(state, call, nowMs)) return endTime(state, nowMs)
+  if (nowMs !== undefined && whyOutOfTime(state, call, nowMs) !== undefined) return endTime(state, nowMs)
   return [{ type: 'AgentCallClaimed', data: { callId, epoch: state.lastEpoch + 1, owner } }]
 }
 

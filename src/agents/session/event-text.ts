@@ -35,8 +35,8 @@ const describe: Describe = {
   AgentCallInDoubt: ({ callId, reason }) => `call ${callId} in doubt: ${reason}`,
   AgentCallResolved: ({ callId, resolution, by }) => `call ${callId} resolved by ${by}: ${resolution}`,
   AgentCallReportRefused: ({ callId, owner }) => `call ${callId}: late report of ${owner} refused`,
-  BudgetExceeded: ({ limit, max, needed, purpose }) => {
-    if (limit === 'wall-clock') return 'its time is up'
+  BudgetExceeded: ({ limit, max, needed, purpose, scope = 'session' }) => {
+    if (limit === 'wall-clock') return scope === 'session' ? 'its time is up' : `the time of its ${scope} is up`
     if (limit === 'call') return `waiting for money: a ${purpose} call may spend ${max} USD, and stopped there`
     return `waiting for money: the next ${purpose} call needs ${needed} ${limit}, of ${max} too little is left`
   },

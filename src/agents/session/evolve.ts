@@ -154,10 +154,10 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
     changeItem(withWorkUsed(state, workItemId), workItemId, (item) => ({ ...item, status: 'failed', reason })),
   WorkItemBlocked: (state, { workItemId, blockedBy }) =>
     changeItem(state, workItemId, (item) => ({ ...item, status: 'blocked', blockedBy })),
-  BudgetExceeded: (state, exceeded) => ({ ...state, budgetExceeded: exceeded }),
-  BudgetRaised: (state, raised) => {
-    const outOfTime = state.budgetExceeded?.limit === 'wall-clock' && raised.maxWallClockMs === undefined
-    return outOfTime ? raise(state, raised) : withoutExceeded(raise(state, raised))
+  BudgetExceeded: (state, exceeded) => ({ ...withTimeUp(state, exceeded), budgetExceeded: exceeded }),
+  BudgetRaised: (state, limits) => {
+    const raised = raise(withMoreTime(state, limits), limits)
+    return raised.timeIsUp?.session ? raised : withoutExceeded(raised)
   },
   ApprovalRequested: (state, data) =>
     withApproval(state, { ...definedOnly(data), status: 'requested' } as ApprovalState),
@@ -298,6 +298,16 @@ function raise(state: SessionState, { role, perCallUsd, ...raised }: SessionEven
   const changed = role === undefined ? limits : { roles: { ...roles, [role]: { ...roles?.[role], ...limits } } }
   const budget = budgetSchema.parse({ ...before, ...changed })
   return { ...state, settings: { ...state.settings, budget } }
+}
+
+function withTimeUp(state: SessionState, { limit, scope }: SessionEventData['BudgetExceeded']): SessionState {
+  if (limit !== 'wall-clock' || scope === 'pool') return state
+  return { ...state, timeIsUp: { ...state.timeIsUp, [scope ?? 'session']: true } }
+}
+
+function withMoreTime(state: SessionState, { role, maxWallClockMs }: SessionEventData['BudgetRaised']): SessionState {
+  const { [role ?? 'session']: isUp, ...others } = state.timeIsUp ?? {}
+  return isUp && maxWallClockMs !== undefined ? { ...state, timeIsUp: others } : state
 }
 
 /** A paid call was reserved after all: a cheaper outcome made room for it. */

@@ -23,7 +23,7 @@ import { EMPTY_TALLY } from './tally.ts'
 /** The fork's first state: the other session's state at that version, as far as it is taken over. */
 export function forkedState(base: SessionState, data: SessionEventData['SessionForked']): SessionState {
   const { task, workDir, settings, owner, keptWorkItemIds, from, atVersion, startedAt } = data
-  const { budgetExceeded: _, reason: __, startedAt: ___, ...inherited } = base
+  const { budgetExceeded: _, reason: __, startedAt: ___, timeIsUp: ____, ...inherited } = base
   const workItems = new Map([...base.workItems].filter(([id]) => keptWorkItemIds.includes(id)))
   const kept = [...base.calls.values()].filter(
     ({ workItemId }) => workItemId === undefined || workItems.has(workItemId),

@@ -27,7 +27,7 @@ interface Packed {
  */
 export const sessionSnapshot: SnapshotOptions<SessionState> = {
   name: `session@${VERSION}`,
-  version: 3,
+  version: 4,
   every: 2_500,
   toJson: (state): Packed => {
     const packer = new Packer()

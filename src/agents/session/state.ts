@@ -135,6 +135,9 @@ export interface WorkItemState extends GateRound {
   readonly blockedBy?: readonly string[]
 }
 
+/** Whose wall clock it is: the whole session's, or that of one role in it. */
+export type TimeScope = 'session' | AgentRole
+
 /** A session folded from its events. */
 export interface SessionState {
   readonly status: SessionStatus
@@ -172,6 +175,8 @@ export interface SessionState {
   readonly startedAt?: string
   /** Set while the next call does not fit into the budget. */
   readonly budgetExceeded?: SessionEventData['BudgetExceeded']
+  /** Whose time is up: no call of theirs begins until they are given more. */
+  readonly timeIsUp?: Readonly<Partial<Record<TimeScope, true>>>
   /** Until when a rate limit holds back the calls of a role. ISO time. */
   readonly parkedUntil?: Readonly<Partial<Record<AgentRole, string>>>
   readonly reason?: string

@@ -1,3 +1,5 @@
+import type { Budget } from './budget-settings.ts'
+import { evolveSession } from './evolve.ts'
 import type { SessionEvent } from './schemas.ts'
 import {
   type ApprovalState,
@@ -7,6 +9,7 @@ import {
   openCalls,
   pendingApprovals,
   type SessionState,
+  type TimeScope,
 } from './state.ts'
 
 /*
@@ -23,19 +26,26 @@ export function nextTimerMs(state: SessionState): number | undefined {
 function* dueTimes(state: SessionState): Generator<number> {
   if (isEnded(state)) return
   for (const approval of pendingApprovals(state)) if (canExpire(approval)) yield Date.parse(approval.expiresAt!)
-  const deadline = deadlineMs(state)
-  if (deadline !== undefined) yield deadline
+  for (const scope of SCOPES) {
+    const deadline = deadlineMs(state, scope)
+    if (deadline !== undefined) yield deadline
+  }
 }
 
 function canExpire({ expiresAt, escalated }: ApprovalState): boolean {
   return expiresAt !== undefined && escalated !== true
 }
 
+function timeOf(budget: Budget | undefined, scope: TimeScope): number | undefined {
+  return (scope === 'session' ? budget : budget?.roles?.[scope])?.maxWallClockMs
+}
+
+const SCOPES = ['session', 'manager', 'worker'] as const
+
 /** Undefined also when it has passed and that is recorded. */
-function deadlineMs({ settings, startedAt, budgetExceeded }: SessionState): number | undefined {
-  const { maxWallClockMs } = settings.budget ?? {}
-  if (maxWallClockMs === undefined || startedAt === undefined || budgetExceeded?.limit === 'wall-clock')
-    return undefined
+function deadlineMs({ settings: { budget }, startedAt, timeIsUp }: SessionState, scope: TimeScope): number | undefined {
+  const maxWallClockMs = timeOf(budget, scope)
+  if (maxWallClockMs === undefined || startedAt === undefined || timeIsUp?.[scope]) return undefined
   return Date.parse(startedAt) + maxWallClockMs
 }
 
@@ -46,29 +56,38 @@ export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
   return [...expired, ...endTime(state, nowMs)]
 }
 
-/** When the session's time is up, and nobody was told: no call begins any more, nor one that was reserved before. */
+/** When somebody's time is up, and nobody was told: no call of theirs begins any more, nor one that was reserved before. */
 export function endTime(state: SessionState, nowMs: number | undefined): SessionEvent[] {
-  const deadline = deadlineMs(state)
-  if (nowMs === undefined || deadline === undefined || deadline > nowMs || isEnded(state)) return []
-  const withdrawn = openCalls(state, isReserved).filter(isPaid)
+  if (nowMs === undefined || isEnded(state)) return []
+  const scope = SCOPES.find((each) => (deadlineMs(state, each) ?? Infinity) <= nowMs)
+  if (scope === undefined) return []
+  const ended = endTimeOf(state, scope, nowMs)
+  return [...ended, ...endTime(ended.reduce(evolveSession, state), nowMs)]
+}
+
+function endTimeOf(state: SessionState, scope: TimeScope, nowMs: number): SessionEvent[] {
+  const withdrawn = openCalls(state, isReserved).filter((call) => countsFor(call, scope))
+  const reason = outOfTimeReason(scope)
   return [
-    ...withdrawn.map(({ callId }) => ({ type: 'AgentCallCancelled', data: { callId, reason: OUT_OF_TIME } }) as const),
-    outOfTimeEvent(state, nowMs),
+    ...withdrawn.map(({ callId }) => ({ type: 'AgentCallCancelled', data: { callId, reason } }) as const),
+    outOfTimeEvent(state, scope, nowMs),
   ]
 }
 
-export const OUT_OF_TIME = "the session's time is up"
-
-/** Whether a call may begin no more, for want of time. */
-export function isOutOfTime(state: SessionState, call: CallState, nowMs: number): boolean {
-  const deadline = deadlineMs(state)
-  const isUp = state.budgetExceeded?.limit === 'wall-clock' || (deadline !== undefined && deadline <= nowMs)
-  return isUp && isPaid(call)
+/** Gates are commands of ours: what was paid for is judged. */
+function countsFor({ role }: CallState, scope: TimeScope): boolean {
+  return role === scope || (scope === 'session' && role !== 'gate')
 }
 
-/** Gates are commands of ours: what was paid for is judged. */
-function isPaid({ role }: CallState): boolean {
-  return role !== 'gate'
+function outOfTimeReason(scope: TimeScope): string {
+  return scope === 'session' ? "the session's time is up" : `the time of the session's ${scope} is up`
+}
+
+/** Why a call may begin no more, for want of time. */
+export function whyOutOfTime(state: SessionState, call: CallState, nowMs: number): string | undefined {
+  const isUp = (scope: TimeScope) => state.timeIsUp?.[scope] || (deadlineMs(state, scope) ?? Infinity) <= nowMs
+  const scope = SCOPES.find((each) => countsFor(call, each) && isUp(each))
+  return scope && outOfTimeReason(scope)
 }
 
 /** What follows when nobody has answered in time. An answer after that comes too late, whoever noticed the time first. */
@@ -89,8 +108,13 @@ function expire({ approvalId, onTimeout, expiresAt }: ApprovalState): SessionEve
   }
 }
 
-function outOfTimeEvent({ settings, startedAt }: SessionState, nowMs: number): SessionEvent {
-  const max = settings.budget?.maxWallClockMs ?? 0
+function outOfTimeEvent(
+  { settings: { budget }, startedAt }: SessionState,
+  scope: TimeScope,
+  nowMs: number,
+): SessionEvent {
+  const max = timeOf(budget, scope) ?? 0
   const spent = Math.max(0, nowMs - Date.parse(startedAt ?? ''))
-  return { type: 'BudgetExceeded', data: { limit: 'wall-clock', max, spent, reserved: 0, needed: 0 } }
+  const whose = scope === 'session' ? {} : { scope }
+  return { type: 'BudgetExceeded', data: { limit: 'wall-clock', ...whose, max, spent, reserved: 0, needed: 0 } }
 }

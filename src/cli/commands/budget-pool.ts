@@ -14,14 +14,20 @@ Examples:
   duolog budget pool create october --usd 50
   duolog run "Fix issue 12" --script agents.json --budget-pool october
   duolog budget pool show october
-  duolog budget pool raise october --usd 80   the whole limit, not what is added`
+  duolog budget pool raise october --usd 80   the whole limit, not what is added
+  duolog budget pool create tonight --usd 20 --minutes 480`
+
+const CREATION = "the pool's creation"
 
 /** `duolog budget pool create|raise|show`. */
 export function addPoolCommands(budget: Command): void {
   const pool = budget.command('pool').description('a budget that many sessions share')
-  const create = addLimitFlags(named(pool, 'create', 'make one; twice the same is one'))
+  const create = addLimitFlags(named(pool, 'create', 'make one; twice the same is one'), CREATION)
   finish(create, (store, id, flags) => new BudgetPool(store, id).create(limitsOf(flags)), true)
-  const raise = addLimitFlags(named(pool, 'raise', 'give it new limits; sessions that wait go on with duolog resume'))
+  const raise = addLimitFlags(
+    named(pool, 'raise', 'give it new limits; sessions that wait go on with duolog resume'),
+    CREATION,
+  )
   finish(raise, (store, id, flags) => new BudgetPool(store, id).raise(limitsOf(flags)))
   finish(named(pool, 'show', 'what is spent and held; settles what dead processes left'), showSettled)
 }
@@ -48,11 +54,17 @@ async function showSettled(store: EventStore, poolId: string): Promise<BudgetPoo
 
 function print(view: BudgetPoolView, { json }: LimitFlags): Promise<void> {
   if (json) return printJson(view)
-  const { poolId, limits, usd, reservedUsd, calls, tokens, held } = view
+  const { poolId, limits, startedAt, usd, reservedUsd, calls, tokens, held } = view
   const of = (limit: number | string | undefined) => (limit === undefined ? '' : ` of ${limit}`)
   const money = limits.maxUsd === undefined ? undefined : formatUsd(limits.maxUsd)
   return printLines([
     `Pool ${poolId}: ${formatUsd(usd)}${of(money)} spent, ${formatUsd(reservedUsd)} held`,
     `  ${plural(calls, 'call')}${of(limits.maxCalls)} · ${tokens} tokens${of(limits.maxTokens)} · ${plural(held.length, 'call')} under way`,
+    ...timeLines(limits.maxWallClockMs, startedAt),
   ])
+}
+
+function timeLines(maxMs: number | undefined, startedAt: string | undefined): string[] {
+  if (maxMs === undefined || startedAt === undefined) return []
+  return [`  no call begins after ${new Date(Date.parse(startedAt) + maxMs).toISOString()}`]
 }

@@ -4,7 +4,7 @@ import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
-import { amount } from '../limit-flags.ts'
+import { amount, roleLimits } from '../limit-flags.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
@@ -96,6 +96,12 @@ function addBudgetFlags(command: Command): Command {
     .option('--budget-tokens <n>', 'most tokens', wholeNumber(1))
     .option('--budget-turns <n>', 'most rounds of the model', wholeNumber(1))
     .option('--budget-minutes <n>', 'no call begins later than this after the start', wholeNumber(1))
+    .option(
+      '--manager-budget <limits>',
+      'limits of the Manager: usd=3,calls=20,tokens=9000,turns=90,minutes=40',
+      roleLimits,
+    )
+    .option('--worker-budget <limits>', 'limits of the Worker, written the same', roleLimits)
     .option('--per-call-usd <amount>', 'what one call holds and may cost; or by purpose, work=3,review=0.5', perCallUsd)
     .option('--budget-pool <pool>', 'a budget shared with other sessions: duolog budget pool')
 }

@@ -81,6 +81,38 @@ describe.each([
     expect(await pool.show()).toMatchObject({ usd: 2.7, reservedUsd: 0, calls: 3, held: [] })
   })
 
+  it('has a time from its creation: no session begins a call after it, whatever is left, until it is given more', async () => {
+    const store = await opened(open)
+    const startMs = Date.parse('2026-01-01T00:00:00.000Z')
+    const clock = { now: () => nowMs }
+    let nowMs = startMs
+    const pool = new BudgetPool(store, 'p', { clock })
+    expect(await pool.create({ maxUsd: 50, maxWallClockMs: 60_000 })).toMatchObject({
+      startedAt: '2026-01-01T00:00:00.000Z',
+      limits: { maxWallClockMs: 60_000 },
+    })
+    const late: AgentExecutor = {
+      async execute(request, context) {
+        if (request.purpose === 'plan') nowMs = startMs + 60_000
+        return executor.execute(request, context)
+      },
+    }
+    const runner = new KafkaAgentCoordinator({ store, executor: late, clock, workDirChanges: false })
+    closing.push(() => runner.close())
+    const waiting = await runner.run('x', { sessionId: 's', settings: { budget: { pool: 'p', perCallUsd } } })
+    expect(waiting).toMatchObject({ status: 'waiting', totals: { managerCalls: 1, workerCalls: 0 } })
+    expect(waiting.budget?.exceeded).toEqual({
+      ...{ limit: 'wall-clock', scope: 'pool', purpose: 'work' },
+      ...{ max: 60_000, spent: 60_000, reserved: 0, needed: 0 },
+    })
+    expect((await runner.resume('s')).status).toBe('waiting')
+    await pool.raise({ maxUsd: 90 })
+    expect((await runner.resume('s')).status).toBe('waiting')
+    await pool.raise({ maxWallClockMs: 120_000 })
+    expect(await runner.resume('s')).toMatchObject({ status: 'completed', totals: { workerCalls: 1 } })
+    expect(await pool.show()).toMatchObject({ held: [], reservedUsd: 0, limits: { maxUsd: 90 } })
+  })
+
   it('is settled when run resolves, however long that takes', async () => {
     const store = await opened(open)
     const pool = new BudgetPool(store, 'p')
@@ -106,12 +138,12 @@ describe('B1, B2', () => {
       fc.property(run, ({ maxUsd, steps }) => {
         const { decide, evolve, initialState } = poolDecider
         const make = (state: PoolState, command: PoolCommand) => decide(command, state).reduce(evolve, state)
-        let state = make(initialState(), { kind: 'create', limits: { maxUsd } })
+        let state = make(initialState(), { kind: 'create', limits: { maxUsd }, nowMs: 0 })
         for (const { call, settle, spent } of steps) {
           const key = `k${call}`
           const command: PoolCommand = settle
             ? { kind: 'settle', key, spent: { ...EMPTY_TALLY, calls: 1, microUsd: spent } }
-            : { kind: 'reserve', ...reservation(key) }
+            : { kind: 'reserve', nowMs: 0, ...reservation(key) }
           state = make(state, command)
           expect(decide(command, state)).toEqual([])
           expect(state.tally.microUsd + state.tally.reservedMicroUsd).toBeLessThanOrEqual(maxUsd * 1e6)
@@ -148,6 +180,18 @@ describe('a budget pool', () => {
     await leader.close()
     expect(await settleOrphans(sessions, pool)).toBe(1)
     expect(await pool.show()).toMatchObject({ usd: 1, reservedUsd: 0, held: [] })
+  })
+
+  it('made before pools had a time counts it from when it is first given one', async () => {
+    const store = await opened(async () => openMemoryStore())
+    await store.appendToStream('budget-pool-p', [{ type: 'BudgetPoolCreated', data: { limits: { maxUsd: 5 } } }])
+    const pool = new BudgetPool(store, 'p', { clock: { now: () => 1_000_000 } })
+    expect(await pool.show()).not.toHaveProperty('startedAt')
+    const startedAt = new Date(1_000_000).toISOString()
+    expect(await pool.raise({ maxWallClockMs: 60_000 })).toMatchObject({ startedAt })
+    const later = new BudgetPool(store, 'p', { clock: { now: () => 1_060_000 } })
+    expect(await later.raise({ maxWallClockMs: 50_000 })).toMatchObject({ startedAt })
+    expect(await later.reserve(reservation('k'))).toMatchObject({ limit: 'wall-clock', max: 50_000, spent: 60_000 })
   })
 
   it('must be there before a session names it, and is not made twice', async () => {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import { forkedState } from '../../../src/agents/session/fork.ts'
 import { requestFor } from '../../../src/agents/session/requests.ts'
 import { nextTimerMs } from '../../../src/agents/session/timers.ts'
 import { sessionView } from '../../../src/agents/session/view.ts'
@@ -167,5 +168,86 @@ describe('the wall clock of a budget', () => {
     play.do({ kind: 'complete', ...report, nowMs: 15_001 })
     expect(play.open()).toEqual([])
     expect(play.state.budgetExceeded).toMatchObject({ limit: 'wall-clock', spent: 10_001 })
+  })
+})
+
+describe('the wall clock of a role', () => {
+  const roles = { worker: { maxWallClockMs: 10_000 } }
+
+  it('lets no call of that role begin after it; the other role goes on', () => {
+    const play = new Play({ budget: { roles } }, 5_000)
+    expect(nextTimerMs(play.state)).toBe(15_000)
+    play.answer('plan:1', planOf({ a: {}, b: {} }))
+    const epoch = play.claim('work:a:1')
+    expect(play.open().map(({ callId }) => callId)).toEqual(['work:a:1', 'work:b:1'])
+    const ended = play.do({ kind: 'fire-timers', nowMs: 15_000 })
+    expect(play.names(ended)).toEqual(['AgentCallCancelled', 'BudgetExceeded'])
+    expect(play.state.budgetExceeded).toMatchObject({ limit: 'wall-clock', scope: 'worker', spent: 10_000 })
+    expect(nextTimerMs(play.state)).toBeUndefined()
+    const result = { output: 'done' }
+    play.do({ kind: 'complete', callId: 'work:a:1', epoch, owner: 'worker-1', result, durationMs: 5, nowMs: 16_000 })
+    play.answer('review:a:1', approval)
+    expect(play.open()).toEqual([])
+    const { status, budget, totals } = sessionView('s', play.state, 0)
+    expect({ status, accepted: totals.accepted, exceeded: budget?.exceeded }).toMatchObject({
+      ...{ status: 'waiting', accepted: 1 },
+      exceeded: { limit: 'wall-clock', scope: 'worker', purpose: 'work', max: 10_000 },
+    })
+  })
+
+  it('goes on when that role is given more, and with nothing else', () => {
+    const play = new Play({ budget: { roles } }, 5_000)
+    play.answer('plan:1', planOf({ a: {} }))
+    play.do({ kind: 'fire-timers', nowMs: 20_000 })
+    for (const limits of [
+      { maxWallClockMs: 90_000 },
+      { role: 'manager', maxWallClockMs: 90_000 },
+      { maxUsd: 9 },
+    ] as const) {
+      play.do({ kind: 'raise-budget', limits })
+      expect(sessionView('s', play.state, 0).status).toBe('waiting')
+    }
+    play.do({ kind: 'raise-budget', limits: { role: 'worker', maxWallClockMs: 60_000 } })
+    expect(play.open().map(({ callId }) => callId)).toEqual(['work:a:1~2'])
+    play.do({ kind: 'claim', callId: 'work:a:1~2', owner: 'late', nowMs: 65_000 })
+    expect(play.count('AgentCallClaimed')).toBe(1)
+    expect(play.state.budgetExceeded).toMatchObject({ scope: 'worker', max: 60_000, spent: 60_000 })
+  })
+
+  it("is the shorter one of the two: after the session's own nothing of any role begins", () => {
+    const play = new Play({ budget: { maxWallClockMs: 20_000, roles } }, 5_000)
+    play.answer('plan:1', planOf({ a: {} }))
+    play.do({ kind: 'fire-timers', nowMs: 15_000 })
+    expect(nextTimerMs(play.state)).toBe(25_000)
+    play.do({ kind: 'fire-timers', nowMs: 25_000 })
+    play.do({ kind: 'raise-budget', limits: { role: 'worker', maxWallClockMs: 90_000 } })
+    expect(play.open()).toEqual([])
+    expect(sessionView('s', play.state, 0)).toMatchObject({ status: 'waiting', budget: { exceeded: { max: 20_000 } } })
+    play.do({ kind: 'raise-budget', limits: { maxWallClockMs: 90_000 } })
+    expect(play.open()).toHaveLength(1)
+  })
+
+  it('both past when somebody looks: each is told once, and asked for in turn', () => {
+    const both = { worker: { maxWallClockMs: 10_000 }, manager: { maxWallClockMs: 12_000 } }
+    const play = new Play({ budget: { roles: both } }, 5_000)
+    play.do({ kind: 'fire-timers', nowMs: 30_000 })
+    expect(play.count('BudgetExceeded')).toBe(2)
+    expect(play.do({ kind: 'fire-timers', nowMs: 31_000 })).toEqual([])
+    play.do({ kind: 'raise-budget', limits: { role: 'manager', maxWallClockMs: 90_000 } })
+    play.answer('plan:1~2', planOf({ a: {} }))
+    expect(play.state.budgetExceeded).toMatchObject({ limit: 'wall-clock', scope: 'worker' })
+  })
+
+  it('counts for a fork from its own start', () => {
+    const play = new Play({ budget: { roles } }, 5_000)
+    play.answer('plan:1', planOf({ a: {} }))
+    play.do({ kind: 'fire-timers', nowMs: 15_000 })
+    const { task, workDir, settings } = play.state
+    const forked = forkedState(play.state, {
+      ...{ from: 's', atVersion: play.history.length, task, workDir, settings, owner: 'other', createdBy: 'test' },
+      ...{ keptWorkItemIds: ['a'], changes: [], startedAt: new Date(100_000).toISOString() },
+    })
+    expect(forked).not.toHaveProperty('timeIsUp')
+    expect(nextTimerMs(forked)).toBe(110_000)
   })
 })
