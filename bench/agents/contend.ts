@@ -1,5 +1,5 @@
 import { progress } from '../report.ts'
-import { type Figures, killed, longest, medians, overhead, type Site, syncs, times } from './measured.ts'
+import { disk, type Figures, killed, longest, medians, overhead, type Site, syncs, times } from './measured.ts'
 
 /* All that is measured of one contender, in rounds, each time in processes and on data of its own. */
 
@@ -42,6 +42,7 @@ export async function contend(contest: Contest): Promise<Figures> {
   for (const atOnce of withOverhead ? [10, 50] : []) {
     rounds.push(await onSite(open, (site) => overhead(site, plan.sessions, atOnce)))
   }
+  rounds.push(await onSite(open, (site) => disk(site, plan.many)))
   if (countSyncs) rounds.push(await onSite(open, (site) => syncs(site), true).catch(untraced))
   return medians(rounds)
 }

@@ -53,19 +53,22 @@ async function figuresOnceEnded({ serverPid }: Site, program: Program): Promise<
   return figures
 }
 
-/** The longest session, on a site of its own: its steps, and the bytes on disk as a multiple of the results. */
-export async function longest(site: Site, steps: number, warmUp: number): Promise<Figures> {
-  const size: Size = { alone: 0, callers: 0, each: 0, lengths: [steps], warmUp }
-  const program = start(site.contender, ['measure', JSON.stringify(size)])
-  await program.until(() => program.lines.some(({ value }) => value.row === 'begin'))
-  const before = bytesOf(site.data)
-  const figures = await figuresOnceEnded(site, program)
-  if (site.data !== undefined) figures.set('disk.times', (bytesOf(site.data) - before) / (steps * RESULT_BYTES))
-  return figures
+/** The longest session, on a site of its own. */
+export function longest(site: Site, steps: number, warmUp: number): Promise<Figures> {
+  return times(site, { ...NOTHING, lengths: [steps], warmUp })
 }
 
-function bytesOf(path: string | undefined): number {
-  if (path === undefined) return 0
+/** The bytes on disk of the longest session, and of nothing else, as a multiple of the results. */
+export async function disk(site: Site, steps: number): Promise<Figures> {
+  if (site.data === undefined) return new Map()
+  const before = bytesOf(site.data)
+  await longest(site, steps, 0)
+  return new Map([['disk.times', (bytesOf(site.data) - before) / (steps * RESULT_BYTES)]])
+}
+
+const NOTHING = { alone: 0, callers: 0, each: 0 }
+
+function bytesOf(path: string): number {
   const siblings = readdirSync(dirname(path)).filter((name) => name.startsWith(basename(path)))
   return siblings.reduce((sum, name) => sum + wholeSize(join(dirname(path), name)), 0)
 }
