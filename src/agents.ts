@@ -108,10 +108,11 @@ export { KafkaAgentCoordinator } from './agents/kafka-agent-coordinator.ts'
 export { type KeepOutput, readCallOutput } from './agents/large-outputs.ts'
 export { BudgetPool, type BudgetPoolView, type PoolMisfit } from './agents/pool/budget-pool.ts'
 export type { PoolReservation, PoolState } from './agents/pool/pool-decider.ts'
-export type { GatePromptInput } from './agents/prompts/gate-prompt.ts'
+export type { ReviewedGate } from './agents/prompts/gate-line.ts'
+export type { AcceptedItem, GatePromptInput } from './agents/prompts/gate-prompt.ts'
 export type { PlanPromptInput } from './agents/prompts/plan-prompt.ts'
 export { loadPromptsModule } from './agents/prompts/prompts-module.ts'
-export type { ReviewedGate, ReviewPromptInput } from './agents/prompts/review-prompt.ts'
+export type { ReviewPromptInput } from './agents/prompts/review-prompt.ts'
 export {
   type OwnPrompts,
   type Prompt,
@@ -159,6 +160,7 @@ export type {
   ReviewVerdict,
   SessionState,
   SessionStatus,
+  TimeScope,
   WorkItemState,
   WorkItemStatus,
 } from './agents/session/state.ts'

@@ -1,4 +1,5 @@
 import type { ModelUsage } from '../agents/executor.ts'
+import type { GateOutcome } from '../agents/session/state.ts'
 import type { CallView, SessionView, UsageView, WorkItemView } from '../agents/session/view.ts'
 import { formatDuration, formatUsd, plural } from '../core/format.ts'
 import { paint, wantsColor } from './render/paint.ts'
@@ -14,6 +15,7 @@ export function sessionLines(view: SessionView): string[] {
     heading,
     ...headerLines(view),
     ...section(table(view.workItems, itemColumns, { color }), view.workItems),
+    ...section(table(verdictsOf(view), verdictColumns, { color }), verdictsOf(view)),
     ...section(table(view.calls, callColumns, { color }), view.calls),
     '',
     totalsLine(view.totals),
@@ -21,7 +23,17 @@ export function sessionLines(view: SessionView): string[] {
   ]
 }
 
-function headerLines({ sessionId, status, reason, version, phase, workDir, owner, inDoubt }: SessionView): string[] {
+function headerLines({
+  sessionId,
+  status,
+  reason,
+  version,
+  phase,
+  workDir,
+  owner,
+  inDoubt,
+  budget,
+}: SessionView): string[] {
   const rows = [
     ['session', sessionId],
     ['status', reason === undefined ? status : `${status}: ${plainLine(reason)}`],
@@ -29,6 +41,7 @@ function headerLines({ sessionId, status, reason, version, phase, workDir, owner
     ['folder', workDir],
     ['run by', owner],
     ['in doubt', doubtText(inDoubt)],
+    ...(budget === undefined ? [] : [['budget', budgetText(budget)]]),
   ]
   return rows.map(([name = '', value]) => `${name.padEnd(9)}${value}`)
 }
@@ -41,6 +54,39 @@ function doubtText(policies: SessionView['inDoubt']): string {
     .map((each) => each.join(' '))
     .join(' · ')
 }
+
+/** `$0.90 of $5.00 spent, $1.00 held · 3 calls of 20 · pool october`. */
+function budgetText(budget: NonNullable<SessionView['budget']>): string {
+  const { usd, reservedUsd, calls, tokens, turns, maxUsd, maxCalls, maxTokens, maxTurns, maxWallClockMs, pool } = budget
+  const of = (limit: number | undefined, text = String(limit)) => (limit === undefined ? '' : ` of ${text}`)
+  return [
+    `${formatUsd(usd)}${of(maxUsd, formatUsd(maxUsd ?? 0))} spent, ${formatUsd(reservedUsd)} held`,
+    `${plural(calls, 'call')}${of(maxCalls)}`,
+    ...(maxTokens === undefined ? [] : [`${plural(tokens, 'token')}${of(maxTokens)}`]),
+    ...(maxTurns === undefined ? [] : [`${plural(turns, 'turn')}${of(maxTurns)}`]),
+    ...(maxWallClockMs === undefined ? [] : [`at most ${formatDuration(maxWallClockMs)} from its start`]),
+    ...(pool === undefined ? [] : [`pool ${pool}`]),
+  ].join(' · ')
+}
+
+type Verdict = GateOutcome & { readonly item: string }
+
+function verdictsOf({ workItems, gates }: SessionView): Verdict[] {
+  const ofItems = workItems.flatMap(({ id, gates }) => gates.map((gate) => ({ item: id, ...gate })))
+  return [...ofItems, ...gates.map((gate) => ({ item: '(session)', ...gate }))]
+}
+
+const verdictColumns: readonly Column<Verdict>[] = [
+  { header: 'gate', value: ({ gateId }) => gateId, maxWidth: 24 },
+  { header: 'item', value: ({ item }) => item, maxWidth: 24 },
+  {
+    header: 'verdict',
+    value: ({ passed, mandatory }) => `${passed ? 'passed' : 'failed'}${mandatory ? '' : ', advisory'}`,
+  },
+  { header: 'score', value: ({ score }) => score, align: 'right' },
+  { header: 'label', value: ({ label = '' }) => label, maxWidth: 24 },
+  { header: 'explanation', value: ({ explanation }) => explanation, maxWidth: 80 },
+]
 
 /** `turns 12 · 8,210 tokens in, 930 out`, then a line per model. */
 function usageLines(usage: UsageView | undefined): string[] {

@@ -188,6 +188,16 @@ describe('limits', () => {
     expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('usd, calls, tokens, turns, minutes') })
   })
 
+  it('are shown to people with what was spent, and what the gates said', async () => {
+    const flags = ['--gate', 'exists=true', '--budget-usd', '20', '--budget-calls', '30', '--budget-minutes', '90']
+    expect((await runs('seen', ...flags)).code).toBe(0)
+    const { stdout } = await folder.run(['show', 'seen'])
+    expect(stdout).toMatch(
+      /^budget {3}\$\d.* of \$20\.00 spent, \$0\.00 held · 5 calls of 30 · at most 1h.* from its start$/m,
+    )
+    expect(stdout).toMatch(/^exists +first +passed +1 +`true` ended with exit code 0$/m)
+  })
+
   it('of a pool in time: it is shown until when', async () => {
     const made = await folder.run(['budget', 'pool', 'create', 'tonight', '--minutes', '480'])
     expect(made).toMatchObject({ code: 0, stdout: expect.stringMatching(/no call begins after \d{4}-/) })

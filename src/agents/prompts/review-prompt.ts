@@ -1,4 +1,5 @@
 import { bullets } from './bullets.ts'
+import { gateLine, type ReviewedGate } from './gate-line.ts'
 
 /** Raise it when the wording changes; it is recorded with each call. */
 export const REVIEW_PROMPT_VERSION = 2
@@ -19,17 +20,6 @@ export interface ReviewPromptInput {
   readonly errors: readonly string[]
 }
 
-/** What a gate said, as the reviewer sees it. */
-export interface ReviewedGate {
-  readonly gateId: string
-  readonly mandatory: boolean
-  readonly passed: boolean
-  readonly score: number
-  readonly label?: string | undefined
-  readonly explanation: string
-  readonly evidence?: string | undefined
-}
-
 /** Asks the Manager for a verdict on one attempt; the reviewer sees what the Worker said and what the gates found. Pure. */
 export function reviewPrompt(input: ReviewPromptInput): string {
   return [
@@ -47,10 +37,4 @@ export function reviewPrompt(input: ReviewPromptInput): string {
     ].join('\n'),
     ...(input.errors.length === 0 ? [] : [`Your last answer was no verdict. Mend this:\n${bullets(input.errors)}`]),
   ].join('\n\n')
-}
-
-function gateLine({ gateId, mandatory, passed, label, explanation, evidence }: ReviewedGate): string {
-  const verdict = [passed ? 'passed' : 'failed', ...(label === undefined ? [] : [label])].join(', ')
-  const line = `${gateId}: ${verdict} (${explanation})${mandatory ? '' : ', advisory'}`
-  return passed || evidence === undefined ? line : `${line}\n${evidence}`
 }

@@ -1,3 +1,4 @@
+import { plural } from '../../core/format.ts'
 import type { SessionAction } from './actions.ts'
 import type { SessionState, WorkItemState } from './state.ts'
 
@@ -12,7 +13,7 @@ export function reject(
   if (revisions < state.settings.maxRevisions + grantedRevisions) {
     return [{ kind: 'revise', workItemId, feedback: [...grantedFeedback, ...feedback] }]
   }
-  const why = `Still rejected after ${revisions} revisions: ${feedback.join('; ')}`
+  const why = `Still rejected after ${plural(revisions, 'revision')}: ${feedback.join('; ')}`
   if (state.settings.whenRejected === 'fail') return [{ kind: 'fail-item', workItemId, reason: why }]
   const approvalId = `verdict:${workItemId}:${item.attempt}`
   const approval = state.approvals.get(approvalId)

@@ -1,4 +1,5 @@
 import type { AgentRequest } from '../executor.ts'
+import type { AcceptedItem } from '../prompts/gate-prompt.ts'
 import { packagePrompts, type SessionPrompts } from '../prompts/session-prompts.ts'
 import { gateVerdictJsonSchema, MAX_WORK_ITEMS, planJsonSchema, reviewJsonSchema } from '../structured-output.ts'
 import { toolsAllowed, toolsDenied } from './approvals.ts'
@@ -96,12 +97,19 @@ function gateQuestion(state: SessionState, call: CallState, prompts: SessionProm
   const { gateId = '', workItemId } = call
   const { reviewer = '', minScore = 0 } = state.settings.gates.find((gate) => gate.gateId === gateId) ?? {}
   const errors = gateRoundOf(state, workItemId).gateErrors.get(gateId) ?? []
-  const asked = { task: state.task, gateId, instruction: reviewer, minScore, errors }
-  if (workItemId === undefined) return prompts.gate.render(asked)
+  const asked = { task: state.task, gateId, instruction: reviewer, minScore, workItems: [], errors }
+  if (workItemId === undefined) return prompts.gate.render({ ...asked, workItems: acceptedItems(state) })
   const item = itemById(state, workItemId)
   const { title, description, acceptanceCriteria } = item
   const { output, changes } = workOf(state, item)
   return prompts.gate.render({ ...asked, workItem: { title, description, acceptanceCriteria, output, changes } })
+}
+
+function acceptedItems({ workItems }: SessionState): AcceptedItem[] {
+  return [...workItems.values()].map(({ title, acceptanceCriteria, qualityScore, review, gates }) => {
+    const recommendations = review?.recommendations ?? []
+    return { title, acceptanceCriteria, qualityScore, recommendations, gates: [...gates.values()] }
+  })
 }
 
 function workOf(state: SessionState, item: WorkItemState) {

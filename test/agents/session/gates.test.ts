@@ -143,6 +143,18 @@ describe('gates of the session', () => {
     })
   })
 
+  it('of a reviewer are told of every work item, with its score and what its gates said', () => {
+    const whole = { gateId: 'whole', reviewer: 'Do the parts fit?', scope: 'session' as const }
+    const play = new Play({ gates: [{ ...tests, mandatory: false }, whole] })
+    play.answer('plan:1', planOf({ a: {} }))
+    play.answer('work:a:1', 'done')
+    play.gate('gate:a:1:tests', false)
+    play.answer('review:a:1', { ...approval, qualityScore: 0.75, recommendations: ['rename it'] })
+    const { prompt } = requestFor('s', play.state, play.open()[0]!)
+    const told = ['Title of a (review 0.75; tests: failed (exit code 1), advisory', 'not ok 1', 'it works', 'rename it']
+    for (const part of told) expect(prompt).toContain(part)
+  })
+
   it('fail the session with their evidence', () => {
     const play = accepted()
     play.gate('gate:1:build', false)

@@ -79,7 +79,7 @@ describe('a session', () => {
       'WorkflowStateUpdated',
       'SessionFailed',
     ])
-    expect(play.state.reason).toContain('Still rejected after 1 revisions: Round the total')
+    expect(play.state.reason).toContain('Still rejected after 1 revision: Round the total')
     expect(play.state.reason).toContain('b (blocked by a)')
   })
 
