@@ -80,11 +80,11 @@ function wholeSize(path: string): number {
   return readdirSync(path).reduce((sum, name) => sum + wholeSize(join(path, name)), 0)
 }
 
-/** Syncs while sessions of three steps run, one after the other and 50 at once. */
+/** Syncs while sessions of three steps run, one after the other and 50 at once, and while a long one does. */
 export async function syncs(site: Site): Promise<Figures> {
   const ownTrace = join(site.folder, `syncs-${randomUUID()}`)
   const file = site.syncsTo ?? ownTrace
-  const size = { alone: 34, callers: 50, each: 2, lengths: [], warmUp: 5 }
+  const size = { alone: 34, callers: 50, each: 2, lengths: [1_000], warmUp: 5 }
   const args = ['measure', JSON.stringify(size)]
   const program = start(site.contender, args, site.syncsTo === undefined ? ownTrace : undefined)
   const come = async (row: string, part: Part) => {
@@ -99,6 +99,7 @@ export async function syncs(site: Site): Promise<Figures> {
   }
   const figures: Figures = new Map([['syncs.per100', await per100('alone')]])
   figures.set('syncs.together', await per100('together'))
+  figures.set('syncs.long', await per100('long'))
   await program.ended
   return figures
 }

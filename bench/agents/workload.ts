@@ -35,15 +35,22 @@ export async function measure(engine: Engine, size: Size, say: (figure: Figure) 
   for (let n = 0; n < size.warmUp; n++) await run(STEPS)
   if (size.alone > 0) await alone(run, size, say)
   if (size.callers > 0) await together(run, size, say)
-  if (size.lengths.length > 0) say({ row: 'begin', part: 'long' })
+  if (size.lengths.length > 0) await long(run, size, say)
+  say({ row: 'memory', mb: process.memoryUsage().rss / 1e6 })
+}
+
+async function long(run: (steps: number) => Promise<void>, size: Size, say: (figure: Figure) => void) {
+  let all = 0
+  say({ row: 'begin', part: 'long' })
   for (const steps of size.lengths) {
     // Short ones several times: a start does not outweigh the steps, and what is done every so many of them falls on all alike.
     const times = Math.max(1, Math.floor(LEAST_STEPS / steps))
     let ms = 0
     for (let n = 0; n < times; n++) ms += await timed(() => run(steps))
     say({ row: 'long', steps, msPerStep: ms / (steps * times) })
+    all += steps * times
   }
-  say({ row: 'memory', mb: process.memoryUsage().rss / 1e6 })
+  say({ row: 'end', part: 'long', steps: all })
 }
 
 function sessionsOf(engine: Engine): (steps: number) => Promise<void> {

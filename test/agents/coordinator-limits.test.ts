@@ -3,7 +3,7 @@ import type { KafkaAgentCoordinatorOptions } from '../../src/agents/coordinator-
 import { type AgentExecutor, type AgentRequest, ExecutorFailedError } from '../../src/agents/executor.ts'
 import { resilientExecutor } from '../../src/agents/executors/resilient-executor.ts'
 import { KafkaAgentCoordinator } from '../../src/agents/kafka-agent-coordinator.ts'
-import { ManagerAgentService } from '../../src/agents/role-services.ts'
+import { ManagerAgentService, WorkerAgentService } from '../../src/agents/role-services.ts'
 import { openMemoryStore } from '../../src/store/memory/memory-store.ts'
 import { virtualClock } from '../../src/testing/virtual-clock.ts'
 import { withMethods } from '../support/with-methods.ts'
@@ -214,6 +214,32 @@ describe("a session's time", () => {
     })
     expect(asked).toEqual([])
     await manager.stop()
+  })
+})
+
+describe('the time of a role', () => {
+  it("is kept by its services while the other role's go on; with more the session completes", async () => {
+    const clock = virtualClock()
+    const { asked, executor } = agents()
+    const budget = { roles: { worker: { maxWallClockMs: 10 * MINUTE_MS } } }
+    const settings = { dispatch: 'topics' as const, budget }
+    const { store, coordinator } = coordinate({ executor, clock, settings })
+    await coordinator.create('build it', { sessionId: 's' })
+    clock.advance(11 * MINUTE_MS)
+    const manager = new ManagerAgentService({ store, executor, clock })
+    const worker = new WorkerAgentService({ store, executor, clock })
+    await manager.start()
+    await worker.start()
+    const exceeded = await until(async () => {
+      const view = await coordinator.show('s')
+      return view.status === 'waiting' ? view.budget?.exceeded : undefined
+    })
+    expect(exceeded).toMatchObject({ limit: 'wall-clock', scope: 'worker', max: 10 * MINUTE_MS })
+    expect(asked.map(({ purpose }) => purpose)).toEqual(['plan'])
+    await coordinator.raiseBudget('s', { role: 'worker', maxWallClockMs: 60 * MINUTE_MS })
+    await until(async () => (await coordinator.show('s')).status === 'completed' || undefined)
+    expect(asked.map(({ purpose }) => purpose)).toEqual(['plan', 'work', 'review'])
+    await Promise.all([manager.stop(), worker.stop()])
   })
 })
 

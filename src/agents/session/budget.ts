@@ -1,7 +1,7 @@
 import type { SessionAction } from './actions.ts'
 import { type Budget, type BudgetLimits, budgetSchema } from './budget-settings.ts'
 import type { SessionEventData } from './schemas.ts'
-import { type CallState, callById, type SessionState } from './state.ts'
+import { type CallState, callById, type SessionState, type TimeScope } from './state.ts'
 import { EMPTY_TALLY, micro, plus, type Tally } from './tally.ts'
 
 /*
@@ -40,7 +40,7 @@ export function withinBudget(state: SessionState, actions: readonly SessionActio
   const fitting = actions.filter((action) => {
     const purpose = purposeOf(action)
     if (purpose === undefined) return true
-    const misfit = outOfTime(state, purpose) ?? misfitOf(state, tallies, purpose)
+    const misfit = misfitInTime(state, purpose) ?? misfitOf(state, tallies, purpose)
     exceeded ??= misfit
     if (misfit === undefined) tallies = withReservation(tallies, state, purpose)
     return misfit === undefined
@@ -140,12 +140,21 @@ function withReservation(
   return { ...tallies, [role]: plus(tallies[role], needOf(settings.budget!, purpose)) }
 }
 
-/** Of a role whose time is up; where it is the session's, nothing is asked for. */
-function outOfTime({ settings, timeIsUp }: SessionState, purpose: PaidPurpose): Exceeded | undefined {
+/** What a session whose time is up, or that of one role in it, waits for. */
+export function outOfTime({ settings: { budget } }: SessionState, scope: TimeScope, spentMs?: number): Exceeded {
+  const max = timeOf(budget, scope) ?? 0
+  const whose = scope === 'session' ? {} : { scope }
+  return { limit: 'wall-clock', ...whose, max, spent: spentMs ?? max, reserved: 0, needed: 0 }
+}
+
+export function timeOf(budget: Budget | undefined, scope: TimeScope): number | undefined {
+  return (scope === 'session' ? budget : budget?.roles?.[scope])?.maxWallClockMs
+}
+
+/** Of a role whose time is up; where it is the session's, no action comes so far. */
+function misfitInTime(state: SessionState, purpose: PaidPurpose): Exceeded | undefined {
   const role = roleFor(purpose)
-  if (!timeIsUp?.[role]) return undefined
-  const max = settings.budget?.roles?.[role]?.maxWallClockMs ?? 0
-  return { limit: 'wall-clock', scope: role, max, spent: max, reserved: 0, needed: 0, purpose }
+  return state.timeIsUp?.[role] ? { ...outOfTime(state, role), purpose } : undefined
 }
 
 function misfitOf(

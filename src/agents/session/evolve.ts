@@ -1,4 +1,5 @@
 import { once } from '../once.ts'
+import { outOfTime } from './budget.ts'
 import { type Budget, budgetSchema } from './budget-settings.ts'
 import { tallyOf } from './call-tally.ts'
 import { forkedState } from './fork.ts'
@@ -155,10 +156,7 @@ const evolvers: { [Name in SessionEventName]: Evolve<Name> } = {
   WorkItemBlocked: (state, { workItemId, blockedBy }) =>
     changeItem(state, workItemId, (item) => ({ ...item, status: 'blocked', blockedBy })),
   BudgetExceeded: (state, exceeded) => ({ ...withTimeUp(state, exceeded), budgetExceeded: exceeded }),
-  BudgetRaised: (state, limits) => {
-    const raised = raise(withMoreTime(state, limits), limits)
-    return raised.timeIsUp?.session ? raised : withoutExceeded(raised)
-  },
+  BudgetRaised: (state, limits) => withoutExceeded(raise(withMoreTime(state, limits), limits)),
   ApprovalRequested: (state, data) =>
     withApproval(state, { ...definedOnly(data), status: 'requested' } as ApprovalState),
   ApprovalGiven: (state, { approvalId, ...answer }) => answered(state, approvalId, { status: 'given', ...answer }),
@@ -315,8 +313,12 @@ function affordable(state: SessionState, { role }: SessionEventData['AgentCallRe
   return role === 'gate' ? state : withoutExceeded(state)
 }
 
-function withoutExceeded({ budgetExceeded: _, ...state }: SessionState): SessionState {
-  return state
+/** Once the session's time is up it waits for that, whatever else it is given or was refused meanwhile. */
+function withoutExceeded(state: SessionState): SessionState {
+  const { budgetExceeded, ...others } = state
+  if (!state.timeIsUp?.session) return others
+  const isShown = budgetExceeded?.limit === 'wall-clock' && budgetExceeded.scope === undefined
+  return isShown ? state : { ...others, budgetExceeded: outOfTime(state, 'session') }
 }
 
 /** Somebody may have filled the pool meanwhile: going on asks it again. */

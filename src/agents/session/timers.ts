@@ -1,4 +1,4 @@
-import type { Budget } from './budget-settings.ts'
+import { outOfTime, timeOf } from './budget.ts'
 import { evolveSession } from './evolve.ts'
 import type { SessionEvent } from './schemas.ts'
 import {
@@ -36,10 +36,6 @@ function canExpire({ expiresAt, escalated }: ApprovalState): boolean {
   return expiresAt !== undefined && escalated !== true
 }
 
-function timeOf(budget: Budget | undefined, scope: TimeScope): number | undefined {
-  return (scope === 'session' ? budget : budget?.roles?.[scope])?.maxWallClockMs
-}
-
 const SCOPES = ['session', 'manager', 'worker'] as const
 
 /** Undefined also when it has passed and that is recorded. */
@@ -68,9 +64,10 @@ export function endTime(state: SessionState, nowMs: number | undefined): Session
 function endTimeOf(state: SessionState, scope: TimeScope, nowMs: number): SessionEvent[] {
   const withdrawn = openCalls(state, isReserved).filter((call) => countsFor(call, scope))
   const reason = outOfTimeReason(scope)
+  const spentMs = Math.max(0, nowMs - Date.parse(state.startedAt ?? ''))
   return [
     ...withdrawn.map(({ callId }) => ({ type: 'AgentCallCancelled', data: { callId, reason } }) as const),
-    outOfTimeEvent(state, scope, nowMs),
+    { type: 'BudgetExceeded', data: outOfTime(state, scope, spentMs) },
   ]
 }
 
@@ -106,15 +103,4 @@ function expire({ approvalId, onTimeout, expiresAt }: ApprovalState): SessionEve
     default:
       return { type: 'ApprovalDenied', data: { approvalId, reason, by: 'timeout' } }
   }
-}
-
-function outOfTimeEvent(
-  { settings: { budget }, startedAt }: SessionState,
-  scope: TimeScope,
-  nowMs: number,
-): SessionEvent {
-  const max = timeOf(budget, scope) ?? 0
-  const spent = Math.max(0, nowMs - Date.parse(startedAt ?? ''))
-  const whose = scope === 'session' ? {} : { scope }
-  return { type: 'BudgetExceeded', data: { limit: 'wall-clock', ...whose, max, spent, reserved: 0, needed: 0 } }
 }

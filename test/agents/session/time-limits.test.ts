@@ -171,6 +171,31 @@ describe('the wall clock of a budget', () => {
   })
 })
 
+describe('what is refused or given while the time is up', () => {
+  const lateWork = (): Play => {
+    const play = new Play({ budget: { maxWallClockMs: 10_000, pool: 'p' } }, 5_000)
+    play.answer('plan:1', planOf({ a: {} }))
+    const epoch = play.claim('work:a:1')
+    play.do({ kind: 'fire-timers', nowMs: 16_000 })
+    const exceeded = { limit: 'usd', scope: 'pool', max: 1, spent: 1, reserved: 0, needed: 1, purpose: 'work' } as const
+    play.do({ kind: 'report-unaffordable', callId: 'work:a:1', epoch, owner: 'worker-1', exceeded })
+    return play
+  }
+
+  it('does not hide it: the session waits for more time before it asks its pool again', () => {
+    const play = lateWork()
+    expect(play.state.budgetExceeded).toMatchObject({ scope: 'pool' })
+    play.do({ kind: 'resume', owner: 'runner', previousOwner: 'runner' })
+    expect(play.open()).toEqual([])
+    expect(sessionView('s', play.state, 0)).toMatchObject({
+      status: 'waiting',
+      budget: { exceeded: { limit: 'wall-clock', max: 10_000 } },
+    })
+    play.do({ kind: 'raise-budget', limits: { maxWallClockMs: 90_000 } })
+    expect(play.open().map(({ callId }) => callId)).toEqual(['work:a:1~2'])
+  })
+})
+
 describe('the wall clock of a role', () => {
   const roles = { worker: { maxWallClockMs: 10_000 } }
 
