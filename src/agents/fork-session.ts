@@ -20,7 +20,7 @@ import { CREATED_BY } from './version.ts'
 export interface ForkChanges {
   readonly task?: string
   readonly workDir?: string
-  /** Values by their path in the settings: `{ 'models.worker': 'a-model', maxRevisions: 4 }`. */
+  /** Values by their path in the settings: `{ 'models.worker': 'a-model', maxRevisions: 4 }`; null is the default again. */
   readonly settings?: Readonly<Record<string, unknown>>
   /** Replaces every work item that is not accepted yet. */
   readonly workItems?: Plan['workItems']
@@ -156,7 +156,8 @@ function changedSettings(settings: SessionSettings, changes: Readonly<Record<str
 function put(target: Record<string, unknown>, [name = '', ...rest]: readonly string[], value: unknown): void {
   if (name === '__proto__') throw badFork('settings', '"__proto__" is no setting')
   if (rest.length === 0) {
-    target[name] = value
+    if (value === null) delete target[name]
+    else target[name] = value
     return
   }
   const inner = target[name]

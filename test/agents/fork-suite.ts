@@ -168,6 +168,17 @@ export function forkSuite(name: string, open: () => Promise<EventStore>): void {
       })
     })
 
+    it('may go back to the default of a setting', async () => {
+      const { store } = await ended({ models: { worker: 'a-model', manager: 'other' }, maxRevisions: 7 })
+      const { coordinator } = await start(new Agents(), store)
+      const settings = { 'models.worker': null, maxRevisions: null }
+      const { sessionId } = await coordinator.fork('source', { at: 3, settings })
+      for await (const { state } of foldSession(store, sessionId, { to: 1 })) {
+        expect(state.settings).toMatchObject({ models: { manager: 'other' }, maxRevisions: 2 })
+        expect(state.settings.models).not.toHaveProperty('worker')
+      }
+    })
+
     it('may be told something else, and changes the policy of one purpose alone', async () => {
       const { store } = await ended({ inDoubt: 'ask' })
       const agents = new Agents()

@@ -42,7 +42,7 @@ export function addForkCommand(program: Command): void {
     )
     .option(
       '--set <name=value>',
-      'task, or a setting by its path; a JSON value or plain text; repeatable',
+      'task, or a setting by its path; a JSON value or plain text; null is its default again; repeatable',
       collectSetting,
     )
     .option('--plan <file>', 'JSON with workItems; replaces what is not accepted yet')
