@@ -10,8 +10,8 @@ import { EMPTY_TALLY, plus, type Tally } from '../session/tally.ts'
  * A budget that many sessions share: a stream of its own. P1: pure.
  *
  * B1 What is spent and what is held never pass a limit together, as far as calls keep to what is held for them.
- * B2 Nothing is held for a call after the pool's time, whatever is left.
- * B3 A reservation has a key that names the session, the call and its claim: made twice it is one, settled twice it is one.
+ * B2 A reservation has a key that names the session, the call and its claim: made twice it is one, settled twice it is one.
+ * B3 Nothing is held for a call after the pool's time, whatever is left.
  */
 
 const key = z.string().min(1).max(512)

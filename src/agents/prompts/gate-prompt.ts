@@ -58,7 +58,8 @@ function resultText(items: readonly AcceptedItem[]): string {
 
 function acceptedText({ title, acceptanceCriteria, qualityScore, recommendations, gates }: AcceptedItem): string {
   const score = qualityScore === undefined ? [] : [`review ${qualityScore}`]
-  const said = [...score, ...gates.map(gateLine)].join('; ')
+  // Without their evidence: there may be hundreds.
+  const said = [...score, ...gates.map((gate) => gateLine({ ...gate, evidence: undefined }))].join('; ')
   return [
     `- ${title}${said === '' ? '' : ` (${said})`}`,
     ...acceptanceCriteria.map((criterion) => `  - accepted when: ${criterion}`),

@@ -151,8 +151,9 @@ describe('gates of the session', () => {
     play.gate('gate:a:1:tests', false)
     play.answer('review:a:1', { ...approval, qualityScore: 0.75, recommendations: ['rename it'] })
     const { prompt } = requestFor('s', play.state, play.open()[0]!)
-    const told = ['Title of a (review 0.75; tests: failed (exit code 1), advisory', 'not ok 1', 'it works', 'rename it']
+    const told = ['Title of a (review 0.75; tests: failed (exit code 1), advisory)', 'it works', 'rename it']
     for (const part of told) expect(prompt).toContain(part)
+    expect(prompt).not.toContain('not ok 1')
   })
 
   it('fail the session with their evidence', () => {
