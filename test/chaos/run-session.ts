@@ -116,6 +116,11 @@ class Crew {
     this.kills.push({ pid: gone.pid, by: gone.point ?? RANDOM_MOMENT, role, atMs: Date.now() })
   }
 
+  /** The end of a session may be seen, and told, before who appended it hears so, and dies of that. */
+  #recordLate(role: Role, gone: Gone): void {
+    if (gone.killed && gone.point !== undefined) this.#record(role, gone)
+  }
+
   /** The session's end, as told by the process that runs it; never, when that one dies first. */
   async #ended(): Promise<void> {
     const child = this.#members.get('local') ?? this.#members.get('coordinator')!
@@ -148,6 +153,7 @@ class Crew {
     const gone = Promise.all(members.map(([, child]) => child.gone))
     const impatience = this.#impatience(over.signal, 'the processes did not close')
     const deaths = await Promise.race([gone, impatience]).finally(() => over.abort())
+    for (const [index, death] of deaths.entries()) this.#recordLate(members[index]![0], death)
     const bad = deaths.findIndex(({ complaint }) => complaint !== '')
     if (bad !== -1) throw new Error(`The ${members[bad]![0]} process did not close well: ${deaths[bad]!.complaint}`)
   }
