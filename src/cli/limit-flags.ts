@@ -1,30 +1,32 @@
 import { type Command, InvalidArgumentError } from 'commander'
 import type { BudgetLimits } from '../agents/session/budget-settings.ts'
+import { amount, namedValues, wholeNumber } from './flag-values.ts'
 import type { LogFlags } from './log-flags.ts'
-import { wholeNumber } from './settings-flags.ts'
 
+const read = {
+  usd: amount,
+  calls: wholeNumber(1),
+  tokens: wholeNumber(1),
+  turns: wholeNumber(1),
+  minutes: wholeNumber(1),
+} as const
+
+type LimitName = keyof typeof read
 /** Limits as they are written on a command line. */
-export interface LimitFlags extends LogFlags {
-  readonly usd?: number
-  readonly calls?: number
-  readonly tokens?: number
-  readonly turns?: number
-  readonly minutes?: number
-}
+type Limits = { readonly [Name in LimitName]?: number | undefined }
+export type LimitFlags = Limits & LogFlags
 
-const MINUTE_MS = 60_000
+export const MINUTE_MS = 60_000
 
 /** `start`: what the minutes count from. */
 export function addLimitFlags(command: Command, start: string): Command {
   return command
-    .option('--usd <amount>', 'most it may cost', amount)
-    .option('--calls <n>', 'most calls of Manager and Worker', wholeNumber(1))
-    .option('--tokens <n>', 'most tokens', wholeNumber(1))
-    .option('--turns <n>', 'most rounds of the model', wholeNumber(1))
-    .option('--minutes <n>', `no call begins later than this after ${start}`, wholeNumber(1))
+    .option('--usd <amount>', 'most it may cost', read.usd)
+    .option('--calls <n>', 'most calls of Manager and Worker', read.calls)
+    .option('--tokens <n>', 'most tokens', read.tokens)
+    .option('--turns <n>', 'most rounds of the model', read.turns)
+    .option('--minutes <n>', `no call begins later than this after ${start}`, read.minutes)
 }
-
-type Limits = Omit<LimitFlags, keyof LogFlags>
 
 export function limitsOf({ usd, calls, tokens, turns, minutes }: Limits): BudgetLimits {
   return {
@@ -36,32 +38,12 @@ export function limitsOf({ usd, calls, tokens, turns, minutes }: Limits): Budget
   }
 }
 
-const READ: { readonly [Name in keyof Limits]-?: (text: string) => number } = {
-  usd: amount,
-  calls: wholeNumber(1),
-  tokens: wholeNumber(1),
-  turns: wholeNumber(1),
-  minutes: wholeNumber(1),
-}
-
 /** Of one role: `usd=3,minutes=40`. */
 export function roleLimits(text: string): BudgetLimits {
-  const limits: { -readonly [Name in keyof Limits]: number } = {}
-  for (const part of text.split(',')) {
-    const [name = '', value = ''] = part.split('=', 2)
-    if (!Object.hasOwn(READ, name)) {
-      throw new InvalidArgumentError(
-        `It must name limits, such as usd=3,minutes=40; there are ${Object.keys(READ).join(', ')}.`,
-      )
-    }
-    limits[name as keyof Limits] = READ[name as keyof Limits](value)
+  const given = Object.entries(namedValues(text))
+  if (given.every(([name]) => Object.hasOwn(read, name))) {
+    return limitsOf(Object.fromEntries(given.map(([name, value = '']) => [name, read[name as LimitName](value)])))
   }
-  return limitsOf(limits)
-}
-
-/** An amount of money above zero. */
-export function amount(text: string): number {
-  const value = Number(text)
-  if (/^\d+(\.\d+)?$/.test(text) && value > 0) return value
-  throw new InvalidArgumentError('It must be an amount above 0, such as 2.50.')
+  const names = Object.keys(read).join(', ')
+  throw new InvalidArgumentError(`It must name limits, such as usd=3,minutes=40; there are ${names}.`)
 }

@@ -5,6 +5,7 @@ import { formatDuration, formatUsd, plural } from '../core/format.ts'
 import { paint, wantsColor } from './render/paint.ts'
 import { type Column, table } from './render/table.ts'
 import { plainLine } from './render/width.ts'
+import { ofLimit, spentText } from './spending.ts'
 import { totalsLine } from './summary.ts'
 
 /** A session as a page of text: what it is, its work items, its calls, what it took. */
@@ -57,13 +58,12 @@ function doubtText(policies: SessionView['inDoubt']): string {
 
 /** `$0.90 of $5.00 spent, $1.00 held · 3 calls of 20 · pool october`. */
 function budgetText(budget: NonNullable<SessionView['budget']>): string {
-  const { usd, reservedUsd, calls, tokens, turns, maxUsd, maxCalls, maxTokens, maxTurns, maxWallClockMs, pool } = budget
-  const of = (limit: number | undefined, text = String(limit)) => (limit === undefined ? '' : ` of ${text}`)
+  const { calls, tokens, turns, maxUsd, maxCalls, maxTokens, maxTurns, maxWallClockMs, pool } = budget
   return [
-    `${formatUsd(usd)}${of(maxUsd, formatUsd(maxUsd ?? 0))} spent, ${formatUsd(reservedUsd)} held`,
-    `${plural(calls, 'call')}${of(maxCalls)}`,
-    ...(maxTokens === undefined ? [] : [`${plural(tokens, 'token')}${of(maxTokens)}`]),
-    ...(maxTurns === undefined ? [] : [`${plural(turns, 'turn')}${of(maxTurns)}`]),
+    spentText(budget, maxUsd),
+    ofLimit(plural(calls, 'call'), maxCalls),
+    ...(maxTokens === undefined ? [] : [ofLimit(plural(tokens, 'token'), maxTokens)]),
+    ...(maxTurns === undefined ? [] : [ofLimit(plural(turns, 'turn'), maxTurns)]),
     ...(maxWallClockMs === undefined ? [] : [`at most ${formatDuration(maxWallClockMs)} from its start`]),
     ...(pool === undefined ? [] : [`pool ${pool}`]),
   ].join(' · ')

@@ -2,6 +2,8 @@ import { InvalidArgumentError } from 'commander'
 import { type BudgetLimits, perCallUsdSchema } from '../agents/session/budget-settings.ts'
 import type { BudgetRaised } from '../agents/session/schemas.ts'
 import { type SessionSettingsInput, settingsSchema } from '../agents/session/settings.ts'
+import { namedValues } from './flag-values.ts'
+import { limitsOf, MINUTE_MS } from './limit-flags.ts'
 import { splitCommand } from './split-command.ts'
 
 type GateInput = NonNullable<SessionSettingsInput['gates']>[number]
@@ -35,7 +37,6 @@ export interface SettingsFlags {
 }
 
 const SECOND_MS = 1000
-const MINUTE_MS = 60 * SECOND_MS
 
 export function settingsFrom(flags: SettingsFlags): SessionSettingsInput {
   const { gate, maxConcurrent, maxRevisions, callTimeout, inDoubt, dispatch, whenRejected, allowTool } = flags
@@ -62,11 +63,13 @@ function budgetOf(flags: SettingsFlags): SessionSettingsInput['budget'] {
   const { budgetUsd, budgetCalls, budgetTokens, budgetTurns, budgetMinutes, budgetPool, perCallUsd } = flags
   const { managerBudget: manager, workerBudget: worker } = flags
   const budget = {
-    ...(budgetUsd !== undefined && { maxUsd: budgetUsd }),
-    ...(budgetCalls !== undefined && { maxCalls: budgetCalls }),
-    ...(budgetTokens !== undefined && { maxTokens: budgetTokens }),
-    ...(budgetTurns !== undefined && { maxTurns: budgetTurns }),
-    ...(budgetMinutes !== undefined && { maxWallClockMs: budgetMinutes * MINUTE_MS }),
+    ...limitsOf({
+      usd: budgetUsd,
+      calls: budgetCalls,
+      tokens: budgetTokens,
+      turns: budgetTurns,
+      minutes: budgetMinutes,
+    }),
     ...(budgetPool !== undefined && { pool: budgetPool }),
     ...(perCallUsd && { perCallUsd }),
     ...((manager ?? worker) && { roles: { ...(manager && { manager }), ...(worker && { worker }) } }),
@@ -98,7 +101,7 @@ function namedApprovals(names: readonly string[]): NonNullable<SessionSettingsIn
 
 /** `retry`, or by purpose: `work=ask,plan=retry`; what is left out is the default, `retry`. */
 export function doubtPolicy(text: string): SessionSettingsInput['inDoubt'] {
-  const parsed = settingsSchema.shape.inDoubt.safeParse(text.includes('=') ? byPurpose(text) : text)
+  const parsed = settingsSchema.shape.inDoubt.safeParse(text.includes('=') ? namedValues(text) : text)
   if (parsed.success) return parsed.data
   throw new InvalidArgumentError('It must be retry, resume or ask, or by purpose such as work=ask,plan=retry.')
 }
@@ -107,15 +110,11 @@ type PerCallUsd = NonNullable<BudgetRaised['perCallUsd']>
 
 /** `2` for every call, or by purpose: `work=3,review=0.5`. */
 export function perCallUsd(text: string): PerCallUsd {
-  const given = text.includes('=') ? byPurpose(text) : { plan: text, work: text, review: text }
+  const given = text.includes('=') ? namedValues(text) : { plan: text, work: text, review: text }
   const amounts = Object.entries(given).map(([purpose, value]) => [purpose, value === '' ? Number.NaN : Number(value)])
   const parsed = perCallUsdSchema.safeParse(Object.fromEntries(amounts))
   if (parsed.success) return parsed.data
   throw new InvalidArgumentError('It must be an amount such as 2.50, or by purpose such as work=3,review=0.5.')
-}
-
-function byPurpose(text: string): Record<string, string> {
-  return Object.fromEntries(text.split(',').map((part) => part.split('=', 2) as [string, string]))
 }
 
 function sameTimeout(ms: number) {
@@ -141,12 +140,4 @@ function nameOf(words: readonly string[]): string {
 /** May be given several times. */
 export function collect(text: string, before: readonly string[] = []): string[] {
   return [...before, text]
-}
-
-export function wholeNumber(min: number): (text: string) => number {
-  return (text) => {
-    const value = Number(text)
-    if (/^\d+$/.test(text) && Number.isSafeInteger(value) && value >= min) return value
-    throw new InvalidArgumentError(`It must be a whole number from ${min}.`)
-  }
 }

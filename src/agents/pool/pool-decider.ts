@@ -93,7 +93,7 @@ function decide(command: PoolCommand, state: PoolState): readonly PoolEvent[] {
 type Command<Kind extends PoolCommand['kind']> = Extract<PoolCommand, { kind: Kind }>
 
 function create({ limits, nowMs }: Command<'create'>, state: PoolState): readonly PoolEvent[] {
-  if (!state.exists) return [{ type: 'BudgetPoolCreated', data: { limits, startedAt: isoTime(nowMs) } }]
+  if (!state.exists) return [{ type: 'BudgetPoolCreated', data: { limits, startedAt: new Date(nowMs).toISOString() } }]
   if (isSame(limits, state.limits)) return []
   throw new DuologError(
     'INVALID_ARGUMENT',
@@ -103,12 +103,8 @@ function create({ limits, nowMs }: Command<'create'>, state: PoolState): readonl
 
 function raise({ limits, nowMs }: Command<'raise'>, state: PoolState): readonly PoolEvent[] {
   if (isSame(limits, state.limits)) return []
-  const started = state.startedAt === undefined ? { startedAt: isoTime(nowMs) } : {}
+  const started = state.startedAt === undefined ? { startedAt: new Date(nowMs).toISOString() } : {}
   return [{ type: 'BudgetPoolRaised', data: { limits, ...started } }]
-}
-
-function isoTime(ms: number): string {
-  return new Date(ms).toISOString()
 }
 
 function isSame(wanted: BudgetLimits, now: BudgetLimits): boolean {

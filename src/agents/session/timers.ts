@@ -45,6 +45,10 @@ function deadlineMs({ settings: { budget }, startedAt, timeIsUp }: SessionState,
   return Date.parse(startedAt) + maxWallClockMs
 }
 
+function isDue(state: SessionState, scope: TimeScope, nowMs: number): boolean {
+  return (deadlineMs(state, scope) ?? Infinity) <= nowMs
+}
+
 /** What follows from the time being `nowMs`. */
 export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
   if (isEnded(state)) return []
@@ -55,7 +59,7 @@ export function fireTimers(state: SessionState, nowMs: number): SessionEvent[] {
 /** When somebody's time is up, and nobody was told: no call of theirs begins any more, nor one that was reserved before. */
 export function endTime(state: SessionState, nowMs: number | undefined): SessionEvent[] {
   if (nowMs === undefined || isEnded(state)) return []
-  const scope = SCOPES.find((each) => (deadlineMs(state, each) ?? Infinity) <= nowMs)
+  const scope = SCOPES.find((each) => isDue(state, each, nowMs))
   if (scope === undefined) return []
   const ended = endTimeOf(state, scope, nowMs)
   return [...ended, ...endTime(ended.reduce(evolveSession, state), nowMs)]
@@ -82,7 +86,7 @@ function outOfTimeReason(scope: TimeScope): string {
 
 /** Why a call may begin no more, for want of time. */
 export function whyOutOfTime(state: SessionState, call: CallState, nowMs: number): string | undefined {
-  const isUp = (scope: TimeScope) => state.timeIsUp?.[scope] || (deadlineMs(state, scope) ?? Infinity) <= nowMs
+  const isUp = (scope: TimeScope) => state.timeIsUp?.[scope] || isDue(state, scope, nowMs)
   const scope = SCOPES.find((each) => countsFor(call, each) && isUp(each))
   return scope && outOfTimeReason(scope)
 }

@@ -3,11 +3,12 @@ import { BudgetPool, type BudgetPoolView } from '../../agents/pool/budget-pool.t
 import { settleOrphans } from '../../agents/pool/pool-desk.ts'
 import { sessionStore } from '../../agents/session/session-events.ts'
 import { SessionLog } from '../../agents/session-log.ts'
-import { formatUsd, plural } from '../../core/format.ts'
+import { plural } from '../../core/format.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addLimitFlags, type LimitFlags, limitsOf } from '../limit-flags.ts'
 import { addLogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
+import { ofLimit, spentText } from '../spending.ts'
 
 const EXAMPLES = `
 Examples:
@@ -54,13 +55,13 @@ async function showSettled(store: EventStore, poolId: string): Promise<BudgetPoo
 
 function print(view: BudgetPoolView, { json }: LimitFlags): Promise<void> {
   if (json) return printJson(view)
-  const { poolId, limits, startedAt, usd, reservedUsd, calls, tokens, held } = view
-  const of = (limit: number | string | undefined) => (limit === undefined ? '' : ` of ${limit}`)
-  const money = limits.maxUsd === undefined ? undefined : formatUsd(limits.maxUsd)
+  const { poolId, limits, startedAt, calls, tokens, held } = view
+  const { maxUsd, maxCalls, maxTokens, maxWallClockMs } = limits
+  const used = [ofLimit(plural(calls, 'call'), maxCalls), ofLimit(`${tokens} tokens`, maxTokens)]
   return printLines([
-    `Pool ${poolId}: ${formatUsd(usd)}${of(money)} spent, ${formatUsd(reservedUsd)} held`,
-    `  ${plural(calls, 'call')}${of(limits.maxCalls)} · ${tokens} tokens${of(limits.maxTokens)} · ${plural(held.length, 'call')} under way`,
-    ...timeLines(limits.maxWallClockMs, startedAt),
+    `Pool ${poolId}: ${spentText(view, maxUsd)}`,
+    `  ${[...used, `${plural(held.length, 'call')} under way`].join(' · ')}`,
+    ...timeLines(maxWallClockMs, startedAt),
   ])
 }
 

@@ -14,9 +14,9 @@ import {
 import type { EventStore } from '../../store/event-store.ts'
 import { letterLines, printLetters, printSettled, topicOfLetter } from '../dead-letter-lines.ts'
 import { EXIT } from '../exit-codes.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
-import { wholeNumber } from '../settings-flags.ts'
 
 interface FilterFlags {
   readonly topic?: string

@@ -10,11 +10,11 @@ import type { EventStore } from '../../store/event-store.ts'
 import { subscribe } from '../../store/subscribe.ts'
 import { type AllEventsFlags, allEvents } from '../all-events.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printEvent } from '../print-event.ts'
 import { SESSION_ID, sessionNamed } from '../session-named.ts'
-import { wholeNumber } from '../settings-flags.ts'
 
 type EventsFlags = LogFlags & AllEventsFlags & { readonly from: number }
 

@@ -4,12 +4,12 @@ import type { ForkChanges, Forked } from '../../agents/fork-session.ts'
 import { KafkaAgentCoordinator } from '../../agents/kafka-agent-coordinator.ts'
 import { readPlan } from '../../agents/structured-output.ts'
 import { DuologError } from '../../core/errors.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { resumeCommand } from '../next-command.ts'
 import { printJson, printLines } from '../output.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { SESSION_ID, sessionNamed } from '../session-named.ts'
-import { wholeNumber } from '../settings-flags.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 
 interface ForkFlags extends LogFlags, PromptsFlags, WorkRootFlags {

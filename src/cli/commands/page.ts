@@ -3,11 +3,11 @@ import type { Command } from 'commander'
 import { sessionNotFound } from '../../agents/read-sessions.ts'
 import { isSession } from '../../agents/session/session-events.ts'
 import type { EventStore } from '../../store/event-store.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { SESSION_ID, sessionNamed } from '../session-named.ts'
-import { wholeNumber } from '../settings-flags.ts'
 import { stderrLogger } from '../stderr-logger.ts'
 
 type PageFlags = LogFlags & { readonly port: number; readonly host: string }

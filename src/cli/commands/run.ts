@@ -4,19 +4,12 @@ import { DuologError } from '../../core/errors.ts'
 import type { EventStore } from '../../store/event-store.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
 import { EXIT_CODES_HELP, type ExitCode } from '../exit-codes.ts'
-import { amount, roleLimits } from '../limit-flags.ts'
+import { amount, wholeNumber } from '../flag-values.ts'
+import { roleLimits } from '../limit-flags.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { runSession, withCoordinator } from '../run-session.ts'
-import {
-  collect,
-  collectGate,
-  doubtPolicy,
-  perCallUsd,
-  type SettingsFlags,
-  settingsFrom,
-  wholeNumber,
-} from '../settings-flags.ts'
+import { collect, collectGate, doubtPolicy, perCallUsd, type SettingsFlags, settingsFrom } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, existingWorkDir, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 

@@ -3,11 +3,11 @@ import type { KafkaAgentCoordinatorOptions } from '../../agents/coordinator-opti
 import type { AgentExecutor, AgentRole } from '../../agents/executor.ts'
 import { newOwner } from '../../agents/names.ts'
 import { addExecutorFlags, type ExecutorFlags, withExecutor } from '../executor-flags.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { onInterrupt } from '../interrupt.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { addPromptsFlag, type PromptsFlags, promptsFrom } from '../prompts-flag.ts'
 import { withCoordinator } from '../run-session.ts'
-import { wholeNumber } from '../settings-flags.ts'
 import { Stage } from '../stage.ts'
 import { addWorkRootFlag, type WorkRootFlags, workRootOf } from '../work-dir.ts'
 

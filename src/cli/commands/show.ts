@@ -1,10 +1,10 @@
 import type { Command } from 'commander'
 import { readSession } from '../../agents/read-sessions.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { addLogFlags, type LogFlags, withLog } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { sessionLines } from '../session-lines.ts'
 import { SESSION_ID, sessionNamed } from '../session-named.ts'
-import { wholeNumber } from '../settings-flags.ts'
 
 type ShowFlags = LogFlags & { readonly at?: number }
 

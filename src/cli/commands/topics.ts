@@ -6,11 +6,11 @@ import type { TopicAdmin } from '../../store/kafka/topic-admin.ts'
 import type { TopicAction, TopicPlan, TopicStep } from '../../store/kafka/topic-plan.ts'
 import { parseStoreUrl } from '../../store/store-url.ts'
 import { EXIT, type ExitCode } from '../exit-codes.ts'
+import { wholeNumber } from '../flag-values.ts'
 import { addLogFlags, type LogFlags } from '../log-flags.ts'
 import { printJson, printLines } from '../output.ts'
 import { wantsColor } from '../render/paint.ts'
 import { type Column, table } from '../render/table.ts'
-import { wholeNumber } from '../settings-flags.ts'
 import { stderrLogger } from '../stderr-logger.ts'
 
 /*
